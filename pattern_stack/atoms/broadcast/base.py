@@ -1,0 +1,67 @@
+"""What every backend offers. This page is the whole interface."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from pattern_stack.atoms.broadcast.event import Event
+
+Handler = Callable[[str, dict[str, Any]], Awaitable[None]]
+"""`async (event_type, payload)`: called for one event after the other, in the channel's order."""
+
+
+class Subscription:
+    """One handler on one channel. Ending it ends nothing else; ending it twice is harmless."""
+
+    def __init__(self, channel: str, end: Callable[[], None]) -> None:
+        self.channel = channel
+        self._end = end
+
+    async def unsubscribe(self) -> None:
+        """No event reaches the handler any more; a call that is under way runs to its end."""
+        self._end()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.unsubscribe()
+
+
+class BroadcastBackend(ABC):
+    """Events to whoever is on a channel: one order for all of them, nothing lost silently."""
+
+    @abstractmethod
+    async def broadcast(
+        self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
+    ) -> Event:
+        """Publish one event. Once it returns, the event has its place in the channel's order.
+
+        `origin` travels with the event, so that whoever caused it can recognise it.
+        Raises InvalidChannel, InvalidEvent, BroadcastUnavailable or BroadcastClosed; nothing was published then
+        (after BroadcastUnavailable it may be: once, or not at all).
+        """
+
+    @abstractmethod
+    async def subscribe(self, channel: str, handler: Handler) -> Subscription:
+        """Call the handler for every later event of the channel, one at a time and in order.
+
+        What a handler raises is logged, and the next event goes on. A handler that falls
+        `Limits.handler_events` behind is ended, with a logged error.
+        Raises InvalidChannel, BroadcastUnavailable or BroadcastClosed.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End every subscription and connection. Everything but close raises BroadcastClosed afterwards."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

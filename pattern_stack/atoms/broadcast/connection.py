@@ -1,0 +1,288 @@
+"""One socket, in either lane: what it may say, who it is, and how it ends."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import uuid4
+
+from pattern_stack.atoms.broadcast import protocol
+from pattern_stack.atoms.broadcast.frame import Batch, Frame
+from pattern_stack.atoms.broadcast.identity import Identity
+from pattern_stack.atoms.broadcast.loop import run_now
+from pattern_stack.atoms.broadcast.node import Node
+from pattern_stack.atoms.broadcast.outbox import Outbox, Way
+from pattern_stack.atoms.broadcast.protocol import (
+    Auth,
+    Command,
+    Ping,
+    Presence,
+    Refresh,
+    Refused,
+    Subscribe,
+    Unsubscribe,
+)
+from pattern_stack.atoms.broadcast.subscriptions import Subscriptions
+from pattern_stack.atoms.broadcast.throttle import Throttle
+from pattern_stack.errors import BroadcastError
+
+logger = logging.getLogger(__name__)
+
+Verify = Callable[[str], Awaitable[Any]]
+
+_BLAMED = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
+_INBOX = 16
+_HOUR = 3600
+
+
+class Lane(Way, Protocol):
+    """The socket, as a connection sees it."""
+
+    def abort(self) -> None:
+        """Be rid of it now, whatever is unsent."""
+
+    def expire(self, seconds: float) -> None:
+        """Abort it where it has not ended by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Enrol:
+    """The server's own wish: put it on the channels that every connection is on."""
+
+    channels: tuple[str, ...]
+
+
+Item = Command | Refused | _Enrol
+
+
+class Connection:
+    """One client. Frames are carried out one after the other, in the order they came.
+
+    A frame that has to wait for a hook is carried out in a task; the ones behind it wait in a short inbox.
+    """
+
+    def __init__(self, node: Node, lane: Lane, identity: Identity | None, verify: Verify | None) -> None:
+        self.id = uuid4().hex
+        self._node = node
+        self._lane = lane
+        self._identity = identity
+        self._verify = verify
+        self._throttle = Throttle(node.limits, time.monotonic)
+        self._inbox: deque[Item] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._paced: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.outbox = Outbox(lane, node.limits.outbox_bytes, self._too_slow)
+        self.subscriptions = Subscriptions(self, node)
+        self.outbox.dismissed = self.subscriptions.dismiss
+        self.outbox.paced = lambda: _wake(self._paced)
+        self.closed = False
+
+    @property
+    def user(self) -> Any:
+        """What `authenticate` or `verify_token` said; None before, and where the application asks for nothing."""
+        return self._identity.user if self._identity else None
+
+    @property
+    def known(self) -> bool:
+        """Whether it may say anything but who it is."""
+        return self._identity is not None or self._verify is None
+
+    # -- its life
+
+    def open(self, refusal: tuple[int, str] | None) -> None:
+        """Called once, by the lane. `refusal`: the code and reason to close with at once."""
+        self._node.home.hold()
+        self._node.connections.add(self)
+        if refusal:
+            self.close(*refusal)
+        elif self._node.draining or self._node.closed:
+            self.close(1012, "retry-after=1.0")
+        elif not self.known:
+            self._timer = self._node.home.loop.call_later(
+                self._node.limits.auth_seconds, self.close, 4401, "no token came"
+            )
+        else:
+            self._admitted()
+
+    def _admitted(self) -> None:
+        """Known now: on every channel that each connection is on, and as long as the identity holds."""
+        self._watch_expiry()
+        if self._node.everyone and not self.closed:
+            self._queue(_Enrol(self._node.everyone))
+
+    def _watch_expiry(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        left = self._identity.seconds_left(time.time()) if self._identity else None
+        if left is None:
+            return
+        if left <= 0:
+            self.close(4401, "expired")
+        else:  # looked at again now and then, for wall clocks are set
+            self._timer = self._node.home.loop.call_later(min(left, _HOUR), self._watch_expiry)
+
+    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
+        """Off every channel at once; a close frame behind what waits, or (`drop`) instead of it."""
+        if self.closed:
+            return
+        self._leave()
+        self._node.closing.add(self)
+        self._lane.expire(self._node.limits.close_seconds)
+        self.outbox.close(code, reason, drop)
+
+    def abort(self) -> None:
+        self._lane.abort()
+
+    def lost(self) -> None:
+        """The socket is gone: called once, by the lane."""
+        if not self.closed:
+            self._leave()
+        self.outbox.clear()
+        self._node.closing.discard(self)
+        self._node.home.let_go()
+
+    def _leave(self) -> None:
+        self.closed = True
+        self._node.connections.discard(self)
+        self._inbox.clear()
+        if self._timer:
+            self._timer.cancel()
+        if self._worker:
+            self._worker.cancel()
+        self.subscriptions.drop()
+        _wake(self._room)
+
+    def _too_slow(self) -> None:
+        """Called in the midst of a fan-out, which must not be disturbed."""
+        self._node.home.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
+
+    # -- what it sends
+
+    def send(self, *frames: Frame, paced: bool = False) -> None:
+        """Behind every event that was published before."""
+        self._node.hub.flush()
+        self.outbox.take(Batch(frames), paced=paced)
+
+    def refuse(self, refused: Refused) -> None:
+        self.send(protocol.error(refused))
+        if refused.code in _BLAMED and self._throttle.blame():
+            self.close(1008, "too many bad frames")
+
+    # -- what it receives
+
+    def receive(self, data: bytes | None) -> None:
+        """A message: a text's bytes, or None for a binary one. Never raises."""
+        if self.closed:
+            return
+        self._node.activity += 1
+        if data is not None and len(data) > self._node.limits.message_bytes:
+            self.close(1009, f"a message has at most {self._node.limits.message_bytes} bytes")
+            return
+        try:
+            self._queue(self._read(data))
+        except Refused as refused:
+            self._queue(refused)
+
+    def _read(self, data: bytes | None) -> Command:
+        admitted = self._throttle.admit()
+        if data is None:
+            raise Refused("invalid_message", "a frame is text, not binary")
+        command = protocol.parse(data, self._node.limits)
+        if not admitted:
+            raise Refused(
+                "rate_limited", f"more than {self._node.limits.frames_per_second:g} frames a second", command.id
+            )
+        return command
+
+    @property
+    def full(self) -> bool:
+        """Whether the lane should stop reading until `room`."""
+        return len(self._inbox) >= _INBOX
+
+    async def room(self) -> None:
+        """Until another message may be received."""
+        if self.full:
+            self._room = self._node.home.loop.create_future()
+            await self._room
+
+    async def _written(self) -> None:
+        """Until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""
+        while self.outbox.pacing:
+            self._paced = self._node.home.loop.create_future()
+            await self._paced
+
+    def _queue(self, item: Item) -> None:
+        if self._worker is None and not self._waits(item):
+            run_now(self._carry_out(item))
+            return
+        self._inbox.append(item)
+        if self._worker is None:
+            self._node.busy(+1)
+            self._worker = self._node.spawn(self._work())
+            self._worker.add_done_callback(lambda _: self._node.busy(-1))
+
+    def _waits(self, item: Item) -> bool:
+        """Whether carrying it out may take more than this turn: a hook, a token, a replay that the transport paces."""
+        if self.outbox.pacing:
+            return True
+        if isinstance(item, Auth):
+            return self._verify is not None
+        return not isinstance(item, Refused | Ping | Refresh) and self.subscriptions.waits(item.channels)
+
+    async def _work(self) -> None:
+        while self._inbox:
+            await self._written()
+            item = self._inbox.popleft()
+            if not self.full:
+                _wake(self._room)
+            await self._carry_out(item)
+        self._worker = None
+
+    async def _carry_out(self, item: Item) -> None:
+        if not self.known and not isinstance(item, Auth | Refused):
+            item = Refused("unauthenticated", 'the first frame must be {"auth": TOKEN}', getattr(item, "id", None))
+        match item:
+            case Refused():
+                self.refuse(item)
+            case Ping():
+                self.send(protocol.pong(item.value, item.id))
+            case Auth():
+                await self._authenticate(item)
+            case Subscribe():
+                await self.subscriptions.subscribe(item)
+            case Unsubscribe():
+                await self.subscriptions.unsubscribe(item)
+            case Refresh():
+                self.subscriptions.refresh(item)
+            case Presence():
+                await self.subscriptions.who(item)
+            case _Enrol():
+                await self.subscriptions.enrol(item.channels)
+
+    async def _authenticate(self, command: Auth) -> None:
+        known = self.known
+        if self._verify is not None:
+            try:
+                self._identity = Identity.of(await self._verify(command.token))
+            except Exception as error:
+                if not isinstance(error, BroadcastError):
+                    logger.exception("verify_token failed")
+                self.refuse(Refused("unauthenticated", str(error) or "the token was refused", command.id))
+                return
+            self._watch_expiry()
+            await (
+                self.subscriptions.reauthorize(command.id) if known else self.subscriptions.enrol(self._node.everyone)
+            )
+        if command.id is not None:
+            self.send(protocol.authenticated(command.id))
+
+
+def _wake(waiter: "asyncio.Future[None] | None") -> None:
+    if waiter and not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,130 @@
+"""The WebSocket edge: handshake, origin, authenticate. FastAPI stops here."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from inspect import iscoroutinefunction
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, WebSocket
+from fastapi.routing import APIWebSocketRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException, WebSocketException
+from starlette.types import Receive, Scope, Send
+
+from pattern_stack.atoms.broadcast.connection import Connection, Verify
+from pattern_stack.atoms.broadcast.identity import Identity
+from pattern_stack.atoms.broadcast.node import Node
+from pattern_stack.atoms.broadcast.slowlane import SlowLane
+from pattern_stack.errors import BroadcastError
+
+logger = logging.getLogger(__name__)
+
+_IDENTITY = "pattern_stack.identity"
+_EXPECTED = (BroadcastError, HTTPException, WebSocketException, ValueError)
+
+
+class Endpoint:
+    """One WebSocket path of an application."""
+
+    def __init__(
+        self,
+        node: Node,
+        authenticate: Callable[..., Any] | None,
+        verify_token: Callable[[str], Any] | None,
+        origins: Sequence[str],
+    ) -> None:
+        self._node = node
+        self._authenticate = authenticate
+        self._verify = _awaitable(verify_token) if verify_token else None
+        self._origins = frozenset(origins)
+
+    def router(self, path: str) -> APIRouter:
+        router = APIRouter(lifespan=self._lifespan)
+        router.add_api_websocket_route(path, self._serve, name="broadcast")
+        return router
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
+        self._node.home.hold()
+        self._node.draining = False
+        try:
+            yield
+        finally:
+            await self._node.stop()
+            self._node.home.let_go()
+
+    async def _serve(self, websocket: WebSocket) -> None:
+        await _release_dependencies(websocket.scope)
+        receive, send = websocket._receive, websocket._send
+        identity, refusal = None, None
+        if not _is_allowed(websocket, self._origins):
+            refusal = (1008, "this origin is not allowed")
+        elif self._authenticate is not None:
+            try:
+                identity = await self._identify(websocket.scope, receive, send)
+            except Exception as error:
+                refusal = (4401, _reason(error))
+        await receive()  # websocket.connect
+        await send({"type": "websocket.accept"})
+        lane = SlowLane(receive, send)
+        await lane.run(Connection(self._node, lane, identity, self._verify), refusal)
+
+    async def _identify(self, scope: Scope, receive: Receive, send: Send) -> Identity:
+        """Resolve the dependency as FastAPI does for a route, and release what it held before this returns."""
+
+        async def capture(websocket: WebSocket, who: Any = Depends(self._authenticate)) -> None:  # noqa: B008 - FastAPI's way
+            websocket.scope[_IDENTITY] = who
+
+        route = APIWebSocketRoute("/", capture, dependency_overrides_provider=scope.get("app"))
+        # without the application's exception handlers: what the dependency raises is for this class to answer
+        inner = {**scope, "starlette.exception_handlers": ({}, {})}
+        await route.app(inner, receive, send)
+        return Identity.of(inner[_IDENTITY])
+
+
+async def _release_dependencies(scope: Scope) -> None:
+    """What `include_router(dependencies=...)` resolved is not held for the socket's life either."""
+    for name in ("fastapi_function_astack", "fastapi_inner_astack"):
+        stack = scope.get(name)
+        if isinstance(stack, AsyncExitStack):
+            await stack.aclose()
+
+
+def _is_allowed(websocket: WebSocket, origins: frozenset[str]) -> bool:
+    """No Origin: no browser, and so nobody's cookies. Otherwise it must be the host itself, or be on the list."""
+    origin = websocket.headers.get("origin")
+    if origin is None or origin in origins or "*" in origins:
+        return True
+    scheme = "https" if websocket.url.scheme == "wss" else "http"
+    return _host(origin) is not None and _host(origin) == _host(f"{scheme}://{websocket.headers.get('host', '')}")
+
+
+def _host(url: str) -> tuple[str, int] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname and port else None
+
+
+def _reason(error: Exception) -> str:
+    """Why a handshake was refused, in the 123 bytes that a close frame has for it."""
+    if not isinstance(error, _EXPECTED):
+        logger.error("authenticate failed", exc_info=error)
+        return "authenticate failed"
+    text = getattr(error, "detail", None) or getattr(error, "reason", None) or str(error) or "not authenticated"
+    return str(text).encode()[:120].decode(errors="ignore")
+
+
+def _awaitable(verify_token: Callable[[str], Any]) -> Verify:
+    if iscoroutinefunction(verify_token):
+        return verify_token
+    blocking: Callable[[str], Any] = verify_token
+
+    def verify(token: str) -> Awaitable[Any]:
+        return run_in_threadpool(blocking, token)
+
+    return verify

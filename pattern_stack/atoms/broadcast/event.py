@@ -1,0 +1,140 @@
+"""The one message type and its only codec: where names meet the wire."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, NamedTuple
+
+import orjson
+
+from pattern_stack.atoms.broadcast.frame import Frame
+from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.errors import InvalidChannel, InvalidEvent
+
+_CHANNEL = re.compile(r"[A-Za-z0-9_\-.:/@]+")
+
+
+class Position(NamedTuple):
+    """A place in a channel's order: the event with this offset has been seen, the next one has offset + 1.
+
+    Offsets mean something within their epoch only: another epoch is another order.
+    """
+
+    epoch: str
+    offset: int
+
+
+class Draft(NamedTuple):
+    """An event that is encoded, but has no place in its channel yet."""
+
+    channel: str
+    event_type: str
+    body: bytes
+    timestamp: str
+    origin: str | None
+
+    def at(self, position: Position) -> "Event":
+        return Event(self, position)
+
+
+class Event(Frame):
+    """A published event. Immutable: the payload was frozen into bytes when it was published."""
+
+    __slots__ = ("channel", "event_type", "origin", "position", "timestamp")
+
+    def __init__(self, draft: Draft, position: Position) -> None:
+        super().__init__(b'%b,"offset":%d}' % (draft.body[:-1], position.offset))
+        self.channel = draft.channel
+        self.event_type = draft.event_type
+        self.timestamp = draft.timestamp
+        self.origin = draft.origin
+        self.position = position
+
+    @property
+    def epoch(self) -> str:
+        return self.position.epoch
+
+    @property
+    def offset(self) -> int:
+        return self.position.offset
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """A fresh copy each time: who changes it changes nothing for anybody else."""
+        payload: dict[str, Any] = orjson.loads(self.data)["payload"]
+        return payload
+
+    def __repr__(self) -> str:
+        return f"Event({self.channel!r}, {self.event_type!r}, {self.epoch}:{self.offset})"
+
+
+def timestamp() -> str:
+    """Now, in UTC, ISO 8601 with microseconds and Z."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def check_channel(channel: object, limits: Limits) -> str:
+    """The channel itself; InvalidChannel where it has a wrong type, length or character."""
+    if not isinstance(channel, str) or not _CHANNEL.fullmatch(channel) or len(channel) > limits.name_length:
+        shown = repr(channel)[:80]
+        raise InvalidChannel(
+            f"a channel is 1 to {limits.name_length} characters of A-Z a-z 0-9 _ - . : / @, not {shown}"
+        )
+    return channel
+
+
+def encode(
+    channel: str,
+    event_type: str,
+    payload: Mapping[str, Any],
+    *,
+    origin: str | None = None,
+    limits: Limits,
+    bounded: bool = True,
+) -> Draft:
+    """The event as bytes, ready for any number of subscribers.
+
+    Raises InvalidChannel or InvalidEvent. `bounded=False` lets a snapshot be bigger than `Limits.event_bytes`.
+    """
+    check_channel(channel, limits)
+    if (
+        not isinstance(event_type, str)
+        or not event_type.isprintable()
+        or not 1 <= len(event_type) <= limits.name_length
+    ):
+        raise InvalidEvent(f"an event's name is 1 to {limits.name_length} printable characters, not {event_type!r:.80}")
+    if not isinstance(payload, Mapping):
+        raise InvalidEvent(f"a payload is a JSON object, not {type(payload).__name__}")
+    if origin is not None and not isinstance(origin, str):
+        raise InvalidEvent(f"an origin is a string, not {type(origin).__name__}")
+    when = timestamp()
+    message: dict[str, Any] = {"channel": channel, "event": event_type, "payload": dict(payload), "timestamp": when}
+    if origin is not None:
+        message["origin"] = origin
+    body = _dump(message, channel, event_type)
+    if bounded and len(body) > limits.event_bytes:
+        raise InvalidEvent(f"{channel} {event_type}: {len(body)} bytes, more than {limits.event_bytes}")
+    return Draft(channel, event_type, body, when, origin)
+
+
+def _dump(message: dict[str, Any], channel: str, event_type: str) -> bytes:
+    try:
+        body = orjson.dumps(message)
+    except (TypeError, ValueError) as error:
+        raise InvalidEvent(f"{channel} {event_type}: {error}") from error
+    # orjson writes NaN and Infinity as null; a value that changes silently is worse than an error
+    if b"null" in body and not _finite(message["payload"]):
+        raise InvalidEvent(f"{channel} {event_type}: NaN and Infinity are not JSON")
+    return body
+
+
+def _finite(value: object) -> bool:
+    """Whether no float in it is NaN or infinite. Only called for what orjson could encode, so it is shallow enough."""
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_finite, value))
+    return True

@@ -1,0 +1,146 @@
+"""The engine in memory: a bounded window of each channel's events, and replay since a position."""
+
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+from time import monotonic
+
+from pattern_stack.atoms.broadcast.engine import Engine
+from pattern_stack.atoms.broadcast.event import Draft, Event, Position
+from pattern_stack.atoms.broadcast.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How much of a channel is kept for those who come back: whichever bound is reached first trims it."""
+
+    events: int = 256
+    seconds: float = 300
+    bytes: int = 16 * 1_048_576
+
+
+class Log:
+    """One channel: its position, and the newest events as far as its window reaches."""
+
+    __slots__ = ("_events", "_size", "epoch", "offset", "touched", "wanted", "window")
+
+    def __init__(self, epoch: str, window: History, now: float) -> None:
+        self.epoch = epoch
+        self.window = window
+        self.offset = 0
+        self.wanted = 0
+        self.touched = now
+        self._events: deque[tuple[float, Event]] | None = None  # most channels that are asked for never carry an event
+        self._size = 0
+
+    @property
+    def position(self) -> Position:
+        return Position(self.epoch, self.offset)
+
+    def append(self, draft: Draft, now: float) -> Event:
+        self.offset += 1
+        event = draft.at(self.position)
+        if self._events is None:
+            self._events = deque()
+        self._events.append((now, event))
+        self._size += len(event.data)
+        self.touched = now
+        self.trim(now)
+        return event
+
+    def trim(self, now: float) -> None:
+        events, window = self._events, self.window
+        while events and (
+            len(events) > window.events or self._size > window.bytes or events[0][0] < now - window.seconds
+        ):
+            self._size -= len(events.popleft()[1].data)
+
+    def since(self, since: Position, until: Position) -> list[Event] | None:
+        if since.epoch != self.epoch or not since.offset <= until.offset <= self.offset:
+            return None
+        kept = self._events or ()
+        start = len(kept) - (self.offset - since.offset)
+        if start < 0:
+            return None
+        return [event for _, event in islice(kept, start, start + until.offset - since.offset)]
+
+
+class MemoryEngine(Engine):
+    """History of one process. Nothing here waits: its coroutines run to their end at once.
+
+    A channel that nobody is on is kept for its window's seconds; after that it begins a new epoch.
+    """
+
+    def __init__(
+        self, window: Callable[[str], History], limits: Limits, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._window = window
+        self._limits = limits
+        self._clock = clock
+        self._logs: dict[str, Log] = {}
+        # The channels that nobody is on, the longest left first; one row for each window, and for those without an event
+        self._idle: dict[tuple[History, bool], OrderedDict[str, Log]] = {}
+        self._prefix = secrets.token_hex(4)
+        self._epochs = count()
+
+    async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
+        now = self._clock()
+        events = [self._append(draft, now) for draft in drafts]
+        for event in events:
+            self.deliver(event)
+        return events
+
+    def _append(self, draft: Draft, now: float) -> Event:
+        log = self._log(draft.channel, now)
+        self._occupy(draft.channel, log)
+        event = log.append(draft, now)
+        if not log.wanted:
+            self._leave(draft.channel, log)
+        return event
+
+    async def want(self, channel: str) -> None:
+        log = self._log(channel, self._clock())
+        self._occupy(channel, log)
+        log.wanted += 1
+
+    def unwant(self, channel: str) -> None:
+        log = self._logs[channel]
+        log.wanted -= 1
+        if not log.wanted:
+            log.touched = self._clock()
+            self._leave(channel, log)
+
+    def position(self, channel: str) -> Position:
+        return self._log(channel, self._clock()).position
+
+    async def read_since(self, channel: str, since: Position, until: Position) -> list[Event] | None:
+        now = self._clock()
+        log = self._log(channel, now)
+        log.trim(now)
+        return log.since(since, until)
+
+    def _log(self, channel: str, now: float) -> Log:
+        self._forget(now)
+        log = self._logs.get(channel)
+        if log is None:
+            log = self._logs[channel] = Log(f"{self._prefix}{next(self._epochs):x}", self._window(channel), now)
+            self._leave(channel, log)
+        return log
+
+    def _leave(self, channel: str, log: Log) -> None:
+        self._idle.setdefault((log.window, not log.offset), OrderedDict())[channel] = log
+
+    def _occupy(self, channel: str, log: Log) -> None:
+        if not log.wanted:
+            self._idle[log.window, not log.offset].pop(channel)
+
+    def _forget(self, now: float) -> None:
+        """Drop what nobody came back to. Each call of the engine does it, so that no timer is needed."""
+        for (window, bare), row in self._idle.items():
+            while row:
+                channel, log = next(iter(row.items()))
+                if log.touched >= now - window.seconds and not (bare and len(row) > self._limits.idle_channels):
+                    break
+                del row[channel], self._logs[channel]

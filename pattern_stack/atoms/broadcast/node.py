@@ -1,0 +1,184 @@
+"""One instance: its hub, its engine, its connections, and the loop they live on."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from pattern_stack.atoms.broadcast.channels import Channels
+from pattern_stack.atoms.broadcast.engine import Engine
+from pattern_stack.atoms.broadcast.event import Draft, Event, Position
+from pattern_stack.atoms.broadcast.hub import Hub
+from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.atoms.broadcast.loop import Home
+from pattern_stack.atoms.broadcast.presence import Presence
+from pattern_stack.atoms.broadcast.pump import Pump
+from pattern_stack.errors import BroadcastClosed, NotFound
+
+if TYPE_CHECKING:
+    from pattern_stack.atoms.broadcast.connection import Connection
+
+logger = logging.getLogger(__name__)
+
+# A publisher that never waits would keep what it published from leaving: past this it yields to the loop once.
+_TURN_EVENTS = 64
+_TURN_BYTES = 256 * 1024
+_RECONNECTS_A_SECOND = 500
+_DRAIN_SECONDS = 4
+
+nodes: "WeakSet[Node]" = WeakSet()
+"""Every node of this process, so that a server can end their connections before it stops."""
+
+
+class Node:
+    """What the surface (backends), the edge (endpoint) and the connections share. Only the home's loop touches it."""
+
+    def __init__(self, engine: Engine, channels: Channels, limits: Limits, everyone: Sequence[str]) -> None:
+        self.engine = engine
+        self.channels = channels
+        self.limits = limits
+        self.everyone = tuple(everyone)
+        self.home = Home()
+        self.hub = Hub(self._schedule_flush)
+        self.presence = Presence()
+        self.pumps: set[Pump] = set()
+        self.connections: set[Connection] = set()
+        """The open ones: these count."""
+        self.closing: set[Connection] = set()
+        """Those that were sent a close, or are about to be, and whose socket is still there."""
+        self.closed = False
+        self.draining = False
+        self.activity = 0
+        """Frames received so far, by all connections."""
+        self._busy = 0
+        self._idle: list[asyncio.Future[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        engine.deliver = self.hub.publish
+        nodes.add(self)
+
+    def _schedule_flush(self) -> None:
+        self.home.loop.call_soon(self.hub.flush)
+
+    async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
+        self.check_open()
+        events = await self.engine.publish(drafts)
+        if self.hub.pending_events >= _TURN_EVENTS or self.hub.pending_bytes >= _TURN_BYTES:
+            await asyncio.sleep(0)
+        return events
+
+    async def publish_from_elsewhere(self, drafts: Sequence[Draft]) -> list[Event]:
+        await self.settled(hooks=False)
+        return await self.publish(drafts)
+
+    def check_open(self) -> None:
+        if self.closed:
+            raise BroadcastClosed("the backend was closed")
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task of this node. What it raises is logged with its traceback."""
+        task = self.home.loop.create_task(coroutine)
+        self._tasks.add(task)
+        self.home.hold()
+        task.add_done_callback(self._spawned_ended)
+        return task
+
+    def _spawned_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.home.let_go()
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("%r failed", task.get_coro(), exc_info=error)
+
+    def busy(self, change: int) -> None:
+        """A connection waits for a hook (+1), or does no longer (-1)."""
+        self._busy += change
+        if not self._busy:
+            idle, self._idle = self._idle, []
+            for waiter in idle:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def settled(self, *, hooks: bool = True) -> None:
+        """Until the frames that were handed to the server before this call have taken effect, or a second has passed.
+
+        Who calls from another thread has often just sent a frame. Nothing tells that it is on its way from there to the
+        connection; but a queue between two coroutines takes one turn of the loop a frame, so three quiet turns will do.
+        """
+        quiet = 0
+        for _ in range(100):
+            before = self.activity
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self.activity == before else 0
+            if quiet == 3:
+                break
+        if hooks and self._busy:
+            waiter = self.home.loop.create_future()
+            self._idle.append(waiter)
+            await asyncio.wait((waiter,), timeout=1)
+
+    async def tap(self, channel: str, since: Position | None = None) -> Pump:
+        """An in-process subscriber: what came after `since`, then every later event. NotFound where that is gone."""
+        self.check_open()
+        self.home.hold()
+        pump = Pump(channel, self.limits.handler_events)
+        try:
+            await self.engine.want(channel)
+            self.hub.join(channel, pump, counted=False)
+        except BaseException:
+            self.home.let_go()
+            raise
+        self.pumps.add(pump)
+        try:
+            replay = await self.engine.read_since(channel, since, self.engine.position(channel)) if since else []
+            if replay is None:
+                raise NotFound(f"the history of {channel} does not reach back to {since}")
+        except BaseException:
+            self.untap(pump)
+            raise
+        pump.begin(replay + self.hub.release(channel, pump))
+        return pump
+
+    def untap(self, pump: Pump) -> None:
+        self.pumps.discard(pump)
+        self.hub.leave(pump.channel, pump, counted=False)
+        self.engine.unwant(pump.channel)
+        self.home.let_go()
+
+    def end(self, channel: str) -> None:
+        self.hub.flush()
+        for sink in self.hub.sinks(channel):
+            sink.dismiss(channel)
+
+    async def drain(self, seconds: float) -> None:
+        """Close every connection with 1012 and a delay of its own, so that they do not all come back at once.
+
+        Those that have not closed after `seconds` are aborted. New ones are turned away with 1012.
+        """
+        self.draining = True
+        spread = min(max(len(self.connections) / _RECONNECTS_A_SECOND, 1), 30)
+        for connection in list(self.connections):
+            connection.close(1012, f"retry-after={random.uniform(0.1, spread):.1f}")
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self.closing and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - once in a life
+            await asyncio.sleep(0.02)
+        for connection in list(self.closing):
+            connection.abort()
+
+    async def stop(self) -> None:
+        """End pumps and connections, and wait for what their hooks still do."""
+        for pump in list(self.pumps):
+            pump.end()
+        await self.drain(_DRAIN_SECONDS)
+        self.hub.flush()
+        pending = [task for task in self._tasks if task is not asyncio.current_task()]
+        if pending:
+            await asyncio.wait(pending)
+
+
+async def drain_all(seconds: float) -> int:
+    """Drain the nodes of the running loop. Returns how many connections they had."""
+    here = [node for node in nodes if node.home.is_here()]
+    count = sum(len(node.connections) for node in here)
+    await asyncio.gather(*(node.drain(seconds) for node in here))
+    return count

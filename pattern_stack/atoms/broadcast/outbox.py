@@ -1,0 +1,127 @@
+"""One connection's way out: bounded, with one rule for the slow. It does no IO: it writes through a callable."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from pattern_stack.atoms.broadcast.frame import Batch
+
+
+class Way(Protocol):
+    """What an outbox writes to: one lane's socket."""
+
+    def write(self, batch: Batch) -> None:
+        """Send it. A way that cannot take more for now calls `Outbox.pause` first, and `resume` later."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame behind what was written; what can still be taken back of that may be left out."""
+
+
+class Outbox:
+    """Keeps order, and the bound: whoever lets more than `limit` bytes of live events wait is too slow.
+
+    What counts is what was waiting before the last write, so that a single event always goes, however big, and so
+    does all that is published within one turn of the loop. Snapshots and replays (`paced`) always go and do not count.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_limit",
+        "_paced",
+        "_queue",
+        "_too_slow",
+        "_turn",
+        "_waiting",
+        "_way",
+        "dismissed",
+        "paced",
+        "paused",
+        "shut",
+    )
+
+    dismissed: Callable[[str], None]
+    """Called where a channel has ended that this outbox is on."""
+    paced: Callable[[], None]
+    """Called when the last snapshot or replay that waited has been written."""
+
+    def __init__(self, way: Way, limit: int, too_slow: Callable[[], None]) -> None:
+        self._way = way
+        self._limit = limit
+        self._too_slow = too_slow
+        self._queue: deque[tuple[Batch, bool]] = deque()
+        self._waiting = 0
+        self._paced = 0
+        self._turn: int | None = None
+        self._closing: tuple[int, str] | None = None
+        self.paused = False
+        self.shut = False
+        """Nothing more is taken: a close is on its way, or the socket is gone."""
+
+    @property
+    def pacing(self) -> bool:
+        """Whether a snapshot or replay waits for the transport."""
+        return self._paced > 0
+
+    def take(self, batch: Batch, turn: int | None = None, paced: bool = False) -> None:
+        """Write it, or keep it until the way is free. Batches with the same turn count as one write."""
+        if self.shut:
+            return
+        if not self.paused and not self._queue:
+            self._way.write(batch)
+            return
+        if not paced and self._overdue(turn):
+            self.shut = True
+            self._too_slow()
+            return
+        self._queue.append((batch, paced))
+        if paced:
+            self._paced += 1
+        else:
+            self._waiting += batch.size
+
+    def _overdue(self, turn: int | None) -> bool:
+        if turn is not None and turn == self._turn:
+            return False
+        self._turn = turn
+        return self._waiting > self._limit
+
+    def dismiss(self, channel: str) -> None:
+        self.dismissed(channel)
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        """The way is free again: what waits is written, in order, until it is paused anew."""
+        self.paused = False
+        while self._queue and not self.paused:
+            batch, paced = self._queue.popleft()
+            if paced:
+                self._paced -= 1
+                if not self._paced:
+                    self.paced()
+            else:
+                self._waiting -= batch.size
+            self._way.write(batch)
+        self._finish()
+
+    def close(self, code: int, reason: str, drop: bool = False) -> None:
+        """Take nothing more; close behind what waits, or, with `drop`, instead of it."""
+        self.shut = True
+        if drop:
+            self.clear()
+            self._way.close(code, reason)
+        else:
+            self._closing = (code, reason)
+            self._finish()
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        self.shut = True
+        self._queue.clear()
+        self._waiting = self._paced = 0
+
+    def _finish(self) -> None:
+        if self._closing and not self._queue and not self.paused:
+            closing, self._closing = self._closing, None
+            self._way.close(*closing)

@@ -1,0 +1,102 @@
+"""The lane that every ASGI server has: one `websocket.send` a frame, in a task of its own."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import Receive, Send
+
+from pattern_stack.atoms.broadcast.connection import Connection
+from pattern_stack.atoms.broadcast.frame import Batch
+
+logger = logging.getLogger(__name__)
+
+
+class SlowLane:
+    """Writes what the outbox gives it, frame by frame; while a send waits for the server, the outbox is paused."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._batch: Batch | None = None
+        self._closing: tuple[int, str] | None = None
+        self._wake = asyncio.Event()
+        self._end = asyncio.timeout(None)
+        self._connection: Connection
+
+    async def run(self, connection: Connection, refusal: tuple[int, str] | None) -> None:
+        """Carry the connection until its socket is gone, or it was aborted."""
+        self._connection = connection
+        writer = asyncio.create_task(self._write_all())
+        try:
+            async with self._end:
+                connection.open(refusal)
+                await self._read_all()
+        except TimeoutError:
+            _abort_transport(self._receive)
+        finally:
+            writer.cancel()
+            connection.lost()
+
+    async def _read_all(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            self._connection.receive(None if text is None else text.encode(errors="surrogatepass"))
+            if self._connection.full:
+                await self._connection.room()
+
+    async def _write_all(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._write_batch()
+                if self._closing:
+                    code, reason = self._closing
+                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    return
+                self._connection.outbox.resume()
+        except OSError:
+            pass  # the peer is gone; reading finds that out, and ends this connection
+        except Exception:
+            logger.exception("cannot write to %s", self._connection.id)
+            self.abort()
+
+    async def _write_batch(self) -> None:
+        batch, self._batch = self._batch, None
+        for frame in batch.frames if batch else ():
+            if self._closing:
+                return
+            await self._send({"type": "websocket.send", "text": frame.text})
+
+    # -- what a connection asks of its lane
+
+    def write(self, batch: Batch) -> None:
+        self._connection.outbox.pause()
+        self._batch = batch
+        self._wake.set()
+
+    def close(self, code: int, reason: str) -> None:
+        self._closing = (code, reason)
+        self._wake.set()
+
+    def expire(self, seconds: float) -> None:
+        if not self._end.expired():
+            self._end.reschedule(asyncio.get_running_loop().time() + seconds)
+
+    def abort(self) -> None:
+        self.expire(0)
+
+
+def _abort_transport(receive: Callable[..., Any]) -> None:
+    """ASGI has no word for this: a server waits for a peer that never reads to take what was written, for ever.
+
+    Where the server is uvicorn, `receive` is a method of the protocol that owns the socket.
+    """
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()

@@ -1,0 +1,336 @@
+"""The channels one connection is on: in past the hooks, caught up from one position, and out again."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pattern_stack.atoms.broadcast import protocol
+from pattern_stack.atoms.broadcast.channels import Spec
+from pattern_stack.atoms.broadcast.event import Event, Position, encode
+from pattern_stack.atoms.broadcast.node import Node
+from pattern_stack.atoms.broadcast.protocol import Id, Refused
+from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
+
+if TYPE_CHECKING:
+    from pattern_stack.atoms.broadcast.connection import Connection
+
+logger = logging.getLogger(__name__)
+
+_CODES: dict[type[BroadcastError], str] = {
+    Forbidden: "forbidden",
+    NotFound: "not_found",
+    Unauthenticated: "unauthenticated",
+    BroadcastUnavailable: "unavailable",
+}
+_HOOKS = ("authorize", "joined", "snapshot", "left")
+
+
+class Membership:
+    """One channel of one connection."""
+
+    __slots__ = ("again", "asked", "channel", "ending", "flight", "joined", "params", "position", "present", "spec")
+
+    def __init__(self, channel: str, spec: Spec | None, params: dict[str, str], asked: bool) -> None:
+        self.channel = channel
+        self.spec = spec
+        self.params = params
+        self.asked = asked
+        """False while only the server wished it."""
+        self.position: Position | None = None
+        """While its events are held: the position that they follow."""
+        self.joined = False
+        self.present = False
+        self.flight: asyncio.Task[None] | None = None
+        self.again = False
+        self.ending = False
+
+
+class Entry(NamedTuple):
+    """What a subscriber is told of a channel it is on."""
+
+    member: Membership
+    position: Position
+    recovered: bool | None = None
+    events: Sequence[Event] = ()
+
+
+class Subscriptions:
+    """Owned by a connection. Its frames come one at a time; refreshes, ends and the loss of the socket come at any time."""
+
+    def __init__(self, connection: "Connection", node: Node) -> None:
+        self._connection = connection
+        self._node = node
+        self._held: dict[str, Membership] = {}
+
+    def waits(self, channels: Iterable[str]) -> bool:
+        """Whether a hook has to be called for any of these."""
+        found = (self._node.channels.match(channel) for channel in channels)
+        return any(match and (match[0].presence or any(map(match[0].overrides, _HOOKS))) for match in found)
+
+    # -- in
+
+    async def subscribe(self, command: protocol.Subscribe) -> None:
+        """Errors, the reply, resets, then for each channel its snapshot or replay and what was held meanwhile."""
+        asked = {channel for channel, member in self._held.items() if member.asked}
+        if len(asked.union(command.channels)) > self._node.limits.channels:
+            text = f"a connection may be on {self._node.limits.channels} channels"
+            self._connection.refuse(Refused("too_many_channels", text, command.id))
+            return
+        entries = await self._enter(command.channels, command.since, command.id)
+        if command.id is not None:
+            told = {entry.member.channel: (entry.position, entry.recovered) for entry in entries}
+            self._connection.send(protocol.subscribed(told, command.id))
+        self._release(entries)
+
+    async def enrol(self, channels: Sequence[str]) -> None:
+        """Put it on these channels without its asking; one that refuses it is left out."""
+        self._release(await self._enter(channels, None, None))
+
+    async def _enter(self, channels: Sequence[str], since: Any, id: Id) -> list[Entry]:
+        """Enter each; those that refuse are told of in error frames. `since` None: the server wishes it, not the client."""
+        quiet = since is None
+        entering = [self._try(channel, (since or {}).get(channel), not quiet, id) for channel in channels]
+        outcomes = await asyncio.gather(*entering) if self.waits(channels) else [await one for one in entering]
+        for outcome in outcomes:
+            if isinstance(outcome, Refused) and not quiet:
+                self._connection.refuse(outcome)
+        return [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+
+    async def _try(self, channel: str, since: Position | None, asked: bool, id: Id) -> Entry | Refused:
+        member = self._held.get(channel)
+        try:
+            if member is None:
+                return await self._join(channel, since, asked)
+            return await self._repeat(member, since, asked)
+        except Exception as error:
+            return _refusal(error, channel, id)
+
+    async def _join(self, channel: str, since: Position | None, asked: bool) -> Entry:
+        spec, params = self._node.channels.match(channel) or (None, {})
+        member = Membership(channel, spec, params, asked)
+        await self._call(member, "authorize")
+        await self._node.engine.want(channel)
+        try:
+            await self._call(member, "joined")
+            member.joined = spec is not None
+            if spec and spec.presence:
+                await self._announce(member)
+            if self._connection.closed:
+                raise asyncio.CancelledError
+        except BaseException:
+            self._node.engine.unwant(channel)
+            self._part([member])
+            raise
+        self._node.hub.join(channel, self._connection.outbox)
+        self._held[channel] = member
+        member.position = self._node.engine.position(channel)
+        try:
+            return await self._catch_up(member, since)
+        except BaseException:
+            self._part(self._forget(channel))
+            raise
+
+    async def _repeat(self, member: Membership, since: Position | None, asked: bool) -> Entry:
+        first, member.asked = asked and not member.asked, member.asked or asked
+        if since is None or not first or member.flight:
+            return Entry(member, member.position or self._node.engine.position(member.channel))
+        self._hold(member)
+        try:
+            return await self._catch_up(member, since)
+        except BaseException:
+            self._let_out(member, ())
+            raise
+
+    async def _catch_up(self, member: Membership, since: Position | None) -> Entry:
+        """With the channel's events held: what lies between the client's position, or nothing, and the held ones."""
+        assert member.position is not None
+        if since is not None:
+            events = await self._node.engine.read_since(member.channel, since, member.position)
+            if events is not None:
+                return Entry(member, since, True, events)
+        told, snapshot = await self._snapshot(member)
+        return Entry(member, told, None if since is None else False, snapshot)
+
+    def _release(self, entries: Sequence[Entry]) -> None:
+        lost = {entry.member.channel: entry.position for entry in entries if entry.recovered is False}
+        if lost:
+            self._connection.send(protocol.reset(lost))
+        for entry in entries:
+            if entry.member.position is not None and entry.member.flight is None:  # not so where it was on already
+                self._let_out(entry.member, entry.events)
+
+    # -- positions and snapshots
+
+    def _hold(self, member: Membership) -> None:
+        self._node.hub.hold(member.channel, self._connection.outbox)
+        member.position = self._node.engine.position(member.channel)
+
+    def _let_out(self, member: Membership, first: Sequence[Event]) -> None:
+        """Send what comes first, then what was held; from here on events go straight to the outbox."""
+        if self._held.get(member.channel) is not member or member.position is None:
+            return
+        held = self._node.hub.release(member.channel, self._connection.outbox)
+        later = [event for event in held if event.offset > member.position.offset]
+        member.position = None
+        if first:
+            self._connection.send(*first, paced=True)
+        if later:
+            self._connection.send(*later)
+        if member.ending:
+            self.dismiss(member.channel)
+
+    async def _snapshot(self, member: Membership) -> tuple[Position, list[Event]]:
+        """The position to tell, and the snapshot as an event there; no event where the channel has none.
+
+        State from before the member's position is followed by the events that it lacks; state from after it moves it.
+        """
+        state = await self._call(member, "snapshot")
+        here, between = member.position, list[Event]()
+        assert here is not None
+        if state is None:
+            return here, []
+        there = here
+        if isinstance(state, tuple):
+            state, there = state
+            between = await self._between(member.channel, there, here)
+            member.position = max(here, there)
+        draft = encode(member.channel, "snapshot", state, limits=self._node.limits, bounded=False)
+        return there, [draft.at(there), *between]
+
+    async def _between(self, channel: str, there: Position, here: Position) -> list[Event]:
+        newest = self._node.engine.position(channel)
+        missing: list[Event] | None = []
+        if there.offset < here.offset:
+            missing = await self._node.engine.read_since(channel, there, here)
+        if missing is None or there.epoch != newest.epoch or there.offset > newest.offset:
+            raise BroadcastUnavailable(f"the snapshot of {channel} does not fit its history; try again")
+        return missing
+
+    def refresh(self, command: protocol.Refresh) -> None:
+        """The reply, then a snapshot of each of these that has one. One is under way at a time; more are one more."""
+        held = [self._held[channel] for channel in command.channels if channel in self._held]
+        members = [member for member in held if member.spec and member.spec.overrides("snapshot")]
+        if command.id is not None:
+            self._connection.send(protocol.refreshed([member.channel for member in members], command.id))
+        for member in members:
+            if member.flight:
+                member.again = True
+            else:
+                member.flight = self._node.spawn(self._fly(member, command.id))
+
+    async def _fly(self, member: Membership, id: Id) -> None:
+        try:
+            member.again = True
+            while member.again and self._held.get(member.channel) is member:
+                member.again = False
+                self._hold(member)
+                await self._fetch(member, id)
+        finally:
+            member.flight = None
+
+    async def _fetch(self, member: Membership, id: Id) -> None:
+        try:
+            _, events = await self._snapshot(member)
+        except Exception as error:
+            self._connection.refuse(_refusal(error, member.channel, id))
+            events = []
+        self._let_out(member, events)
+
+    # -- who is there, and who may be
+
+    async def who(self, command: protocol.Presence) -> None:
+        present: dict[str, list[dict[str, Any]]] = {}
+        for channel in command.channels:
+            try:
+                await self._may_ask(channel)
+                present[channel] = self._node.presence.members(channel)
+            except Exception as error:
+                self._connection.refuse(_refusal(error, channel, command.id))
+        if command.id is not None:
+            self._connection.send(protocol.presence(present, command.id))
+
+    async def _may_ask(self, channel: str) -> None:
+        spec, params = self._node.channels.match(channel) or (None, {})
+        if spec is None or not spec.presence:
+            raise NotFound(f"{channel} keeps no presence")
+        if channel not in self._held:
+            await self._call(Membership(channel, spec, params, asked=True), "authorize")
+
+    async def reauthorize(self, id: Id) -> None:
+        """After a renewal: what is no longer allowed is unsubscribed, with an error that names it."""
+        for member in list(self._held.values()):
+            try:
+                await self._call(member, "authorize")
+            except Exception as error:
+                self._part(self._forget(member.channel))
+                self._connection.refuse(_refusal(error, member.channel, id))
+
+    async def _announce(self, member: Membership) -> None:
+        joined = self._node.presence.join(member.channel, self._connection.id, self._connection.user)
+        member.present = True
+        await self._node.publish([encode(member.channel, "presence-joined", joined, limits=self._node.limits)])
+
+    # -- out
+
+    async def unsubscribe(self, command: protocol.Unsubscribe) -> None:
+        task = self._part([member for channel in command.channels for member in self._forget(channel)])
+        if task:
+            await asyncio.wait([task])  # not cancelled with the connection: a hook that has begun runs to its end
+        if command.id is not None:
+            self._connection.send(protocol.unsubscribed(command.channels, command.id))
+
+    def dismiss(self, channel: str) -> None:
+        """The channel has ended: after what is still held for it, the client is told that it is off."""
+        member = self._held.get(channel)
+        if member and member.position is not None:
+            member.ending = True
+        elif member:
+            self._part(self._forget(channel))
+            self._connection.send(protocol.unsubscribed([channel]))
+
+    def drop(self) -> None:
+        """Off every channel at once."""
+        self._part([member for channel in list(self._held) for member in self._forget(channel)])
+
+    def _forget(self, channel: str) -> list[Membership]:
+        member = self._held.pop(channel, None)
+        if member is None:
+            return []
+        self._node.hub.leave(channel, self._connection.outbox)
+        self._node.engine.unwant(channel)
+        if member.flight:
+            member.flight.cancel()
+        return [member]
+
+    def _part(self, members: Sequence[Membership]) -> "asyncio.Task[None] | None":
+        """What hooks and presence have to be told of those who are off already; None where it is nothing."""
+        told = [member for member in members if member.joined or member.present]
+        return self._node.spawn(self._farewell(told)) if told else None
+
+    async def _farewell(self, members: Sequence[Membership]) -> None:
+        for member in members:
+            try:
+                if member.joined:
+                    await self._call(member, "left")
+                if member.present:
+                    left = self._node.presence.leave(member.channel, self._connection.id)
+                    await self._node.publish([encode(member.channel, "presence-left", left, limits=self._node.limits)])
+            except BroadcastError as error:
+                logger.warning("leaving %s: %s", member.channel, error)
+            except Exception:
+                logger.exception("left failed on %s", member.channel)
+
+    async def _call(self, member: Membership, hook: str) -> Any:
+        if member.spec is None or not member.spec.overrides(hook):
+            return None
+        call: Callable[..., Awaitable[Any]] = getattr(member.spec.channel, hook)
+        return await call(self._connection, **member.params)
+
+
+def _refusal(error: Exception, channel: str, id: Id) -> Refused:
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            return Refused(code, str(error) or code.replace("_", " "), id, channel)
+    logger.error("a hook of %s failed", channel, exc_info=error)
+    return Refused("internal", "the server failed to do this", id, channel)

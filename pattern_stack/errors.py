@@ -1,0 +1,48 @@
+"""Every exception that this package raises on purpose.
+
+BroadcastError
+├── BroadcastClosed       the backend was closed, or the loop that owned it has ended
+├── BroadcastUnavailable  the store behind the backend cannot be reached now: try again
+├── InvalidChannel        a channel's name has a wrong form (also a ValueError)
+├── InvalidEvent          an event cannot be encoded or is too big (also a ValueError)
+├── Unauthenticated       nobody knows who this is; a hook or `authenticate` raises it to refuse
+├── Forbidden             known, but not allowed; a hook raises it to refuse
+├── NotFound              there is no such thing; a hook raises it to refuse
+└── TooSlow               an in-process listener fell behind its bound
+"""
+
+
+class BroadcastError(Exception):
+    """The root: catching it catches whatever this package raises on purpose."""
+
+
+class BroadcastClosed(BroadcastError):
+    """The backend was closed, or the loop that owned it has ended."""
+
+
+class BroadcastUnavailable(BroadcastError):
+    """The store behind the backend cannot be reached now. The same call may work later."""
+
+
+class InvalidChannel(BroadcastError, ValueError):
+    """A channel is 1 to 200 characters out of `A-Z a-z 0-9 _ - . : / @`."""
+
+
+class InvalidEvent(BroadcastError, ValueError):
+    """The event's name or payload cannot go on the wire. Nothing was published."""
+
+
+class Unauthenticated(BroadcastError):
+    """Raised by `authenticate`, `verify_token` or a hook to refuse: nobody knows who this is."""
+
+
+class Forbidden(BroadcastError):
+    """Raised by a channel's hook to refuse: known, but not allowed."""
+
+
+class NotFound(BroadcastError):
+    """Raised by a channel's hook to refuse, and by `listen` when its position is out of the history."""
+
+
+class TooSlow(BroadcastError):
+    """An in-process listener fell more events behind than its bound; what it missed is gone for it."""

@@ -1,0 +1,81 @@
+"""uvicorn, set up for many long connections, with a shutdown that spreads their return."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from typing import Any
+
+import uvicorn
+
+from pattern_stack.atoms.broadcast.node import drain_all
+
+_DRAIN_SECONDS = 4.0
+_HTTP_SECONDS = 5
+_PING_SECONDS = 20.0
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class PacedServer(uvicorn.Server):
+    """Closes every broadcast connection with 1012 and a delay of its own before it stops.
+
+    A close that has not been answered within 4 s ends with the socket aborted.
+    """
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _DRAIN_SECONDS
+        count = await drain_all(_DRAIN_SECONDS)
+        while (closing := self._closing()) and loop.time() < deadline:  # noqa: ASYNC110 - once in a life
+            await asyncio.sleep(0.02)
+        for connection in closing:
+            connection.transport.abort()
+        if count:
+            logger.info("Closed %d broadcast connections, %d of them by force", count, len(closing))
+        await super().shutdown(sockets)  # type: ignore[arg-type]
+
+    def _closing(self) -> list[Any]:
+        """WebSockets that were sent a close and have not answered it."""
+        return [one for one in self.server_state.connections if getattr(one, "close_sent", False)]
+
+
+class _NoLinePerClient(logging.Filter):
+    """A line for each accepted WebSocket is ten thousand lines after a redeploy."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return '"WebSocket %s" [accepted]' not in str(record.msg)
+
+
+def serve(app: str, host: str, port: int, *, factory: bool = False) -> None:
+    """Run `module:app` until SIGTERM or SIGINT."""
+    sys.path.insert(0, "")
+    _raise_file_limit()
+    config = uvicorn.Config(
+        app,
+        factory=factory,
+        host=host,
+        port=port,
+        access_log=False,
+        backlog=4096,
+        timeout_graceful_shutdown=_HTTP_SECONDS,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
+        ws_per_message_deflate=False,
+    )
+    logger.addFilter(_NoLinePerClient())
+    with contextlib.suppress(KeyboardInterrupt):
+        PacedServer(config).run()
+
+
+def _raise_file_limit() -> None:
+    """As many sockets as the system lets this user have: shells start with 1,024."""
+    try:
+        import resource
+    except ImportError:  # no such limit on Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,87 @@
+"""Follow channels of a running server from a terminal, through every break, without losing an event."""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+_STOP = {1002, 1007, 1008, 1009, 4401, 4403}
+_LONGEST = 30.0
+
+Message = dict[str, Any]
+Say = Callable[[str], None]
+
+
+class Stopped(Exception):
+    """The server says that coming back is of no use."""
+
+
+class Tail:
+    """Positions are kept, so that a reconnect recovers what was missed."""
+
+    def __init__(self, url: str, channels: Sequence[str], token: str | None, say: Say) -> None:
+        self._url = url
+        self._channels = list(channels)
+        self._token = token
+        self._say = say
+        self._positions: dict[str, Message] = {}
+        self._failures = 0
+
+    async def events(self) -> AsyncIterator[Message]:
+        """Every event, in order. Raises Stopped."""
+        while True:
+            try:
+                async with connect(self._url, max_size=None) as socket:
+                    await self._greet(socket)
+                    async for data in socket:
+                        for event in self._read(orjson.loads(data)):
+                            yield event
+                await self._pause(socket.close_code, socket.close_reason)
+            except ConnectionClosed as closed:
+                received = closed.rcvd
+                await self._pause(received.code if received else 1006, received.reason if received else "")
+            except (OSError, InvalidHandshake, TimeoutError) as error:
+                await self._pause(1006, str(error))
+
+    async def _greet(self, socket: ClientConnection) -> None:
+        if self._token is not None:
+            await socket.send(orjson.dumps({"auth": self._token}).decode())
+        hello = {"subscribe": self._channels, "since": self._positions, "id": 1}
+        await socket.send(orjson.dumps(hello).decode())
+
+    def _read(self, message: Message) -> list[Message]:
+        if "channel" in message:
+            return self._event(message)
+        if "subscribed" in message:
+            self._failures = 0
+            for channel, position in message["subscribed"].items():
+                self._positions[channel] = {"epoch": position["epoch"], "offset": position["offset"]}
+        elif "reset" in message:
+            self._say(f"continuity was lost: {', '.join(message['reset'])}")
+            self._positions.update(message["reset"])
+        elif "error" in message:
+            self._say(f"{message['error']['code']}: {message['error']['message']}")
+        return []
+
+    def _event(self, event: Message) -> list[Message]:
+        position = self._positions.get(event["channel"])
+        if position is None or event["event"] == "snapshot":
+            return [event]
+        if event["offset"] <= position["offset"]:
+            return []
+        position["offset"] = event["offset"]
+        return [event]
+
+    async def _pause(self, code: int | None, reason: str | None) -> None:
+        if code in _STOP:
+            raise Stopped(f"{code} {reason}")
+        named = re.fullmatch(r"retry-after=(\d+(?:\.\d+)?)", reason or "")
+        delay = float(named[1]) if named else min(2**self._failures, _LONGEST) * random.uniform(0.5, 1)
+        self._failures = min(self._failures + 1, 5)
+        self._say(f"disconnected ({code} {reason}), again in {delay:.1f} s")
+        await asyncio.sleep(delay)
