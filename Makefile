@@ -1,0 +1,37 @@
+# Everything runs from .venv, which `make setup` makes and keeps; the other targets call it.
+SHELL := /bin/bash
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: run test soak check format setup clean
+
+run: setup ## the test server with its live page, in the fast shape: make run PORT=8123
+	@exec $(BIN)/pattern-stack serve test_server:app --host $(HOST) --port $(PORT)
+
+test: setup ## every test but the soaks
+	$(BIN)/pytest -m "not soak"
+
+soak: setup ## the long ones
+	$(BIN)/pytest -m soak
+
+check: setup ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@.ci/setup $(PYTHON) .venv
+	@touch $@
+
+clean:
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache artifacts
