@@ -1,0 +1,83 @@
+"""A real uvicorn on a free loopback port, in a thread of this process, so that tests can look into the application."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import uvicorn
+from fastapi import FastAPI
+
+from pattern_stack import WebSocketBroadcastBackend
+
+T = TypeVar("T")
+
+
+class Server(uvicorn.Server):
+    """Knows its loop, so that a test can call into it."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self.listener = listener
+        self.ready = threading.Event()
+        self.port: int = listener.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws/broadcast"
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self.ready.set()
+
+    def call(self, work: Callable[[], Awaitable[T] | T], timeout: float = 30) -> T:
+        """Run it on the server's loop, from another thread."""
+
+        async def run() -> T:
+            result = work()
+            return await result if isinstance(result, Awaitable) else result
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(timeout)
+
+    async def acall(self, work: Callable[[], Awaitable[T] | T]) -> T:
+        """Run it on the server's loop, from a test's loop."""
+        return await asyncio.to_thread(self.call, work)
+
+
+@contextmanager
+def serving(app: Any, **config: Any) -> Iterator[Server]:
+    """The application behind plain uvicorn, until the block ends."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(4096)
+    settings = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, **config)
+    server = Server(settings, listener)
+    thread = threading.Thread(target=lambda: server.run([listener]), daemon=True)
+    thread.start()
+    try:
+        assert server.ready.wait(30), "uvicorn did not start"
+        yield server
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive(), "uvicorn did not stop"
+
+
+@contextmanager
+def serving_backend(
+    backend: WebSocketBroadcastBackend, *, config: dict[str, Any] | None = None, **router: Any
+) -> Iterator[Server]:
+    """A FastAPI application with nothing but this backend's router."""
+    app = FastAPI()
+    app.include_router(backend.get_router(**router))
+    with serving(app, **(config or {})) as server:
+        yield server
