@@ -81,3 +81,13 @@ def serving_backend(
     app.include_router(backend.get_router(**router))
     with serving(app, **(config or {})) as server:
         yield server
+
+
+async def until(server: Server, is_it: Callable[[], bool]) -> None:
+    """Until it holds, on the server's loop."""
+
+    async def watch() -> None:
+        while not is_it():  # noqa: ASYNC110 - what it watches has no event
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(server.acall(watch), 30)

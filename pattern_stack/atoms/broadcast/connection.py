@@ -81,6 +81,7 @@ class Connection:
         self.outbox.dismissed = self.subscriptions.dismiss
         self.outbox.paced = lambda: _wake(self._paced)
         self.closed = False
+        self._written_before = -1
 
     @property
     def user(self) -> Any:
@@ -96,8 +97,7 @@ class Connection:
 
     def open(self, refusal: tuple[int, str] | None) -> None:
         """Called once, by the lane. `refusal`: the code and reason to close with at once."""
-        self._node.home.hold()
-        self._node.connections.add(self)
+        self._node.add(self)
         if refusal:
             self.close(*refusal)
         elif self._node.draining or self._node.closed:
@@ -139,13 +139,22 @@ class Connection:
     def abort(self) -> None:
         self._lane.abort()
 
+    def check(self) -> None:
+        """Called now and then: a peer that took nothing since the last time, though something waits for it, is dead.
+
+        A server's own pings do not end it: their close waits behind what the peer does not take.
+        """
+        written = self.outbox.written if self.outbox.paused else -1
+        if written >= 0 and written == self._written_before:
+            self.abort()
+        self._written_before = written
+
     def lost(self) -> None:
         """The socket is gone: called once, by the lane."""
         if not self.closed:
             self._leave()
         self.outbox.clear()
-        self._node.closing.discard(self)
-        self._node.home.let_go()
+        self._node.remove(self)
 
     def _leave(self) -> None:
         self.closed = True

@@ -29,6 +29,8 @@ class Limits:
     """How long a connection that must prove itself by a first frame has for it."""
     close_seconds: float = 10
     """How long a close may take to arrive before the connection is aborted."""
+    stalled_seconds: float = 20
+    """How long a connection may take nothing of what waits for it; it is aborted between once and twice that."""
     handler_events: int = 1_000
     """Events that may wait for one in-process handler or listener."""
     idle_channels: int = 100_000

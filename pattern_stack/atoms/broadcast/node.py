@@ -52,6 +52,7 @@ class Node:
         self.draining = False
         self.activity = 0
         """Frames received so far, by all connections."""
+        self._checking: asyncio.TimerHandle | None = None
         self._busy = 0
         self._idle: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -71,6 +72,25 @@ class Node:
     async def publish_from_elsewhere(self, drafts: Sequence[Draft]) -> list[Event]:
         await self.settled(hooks=False)
         return await self.publish(drafts)
+
+    def add(self, connection: "Connection") -> None:
+        self.home.hold()
+        self.connections.add(connection)
+        if self._checking is None:
+            self._checking = self.home.loop.call_later(self.limits.stalled_seconds, self._check)
+
+    def remove(self, connection: "Connection") -> None:
+        """Its socket is gone."""
+        self.closing.discard(connection)
+        if not self.connections and not self.closing and self._checking:
+            self._checking.cancel()
+            self._checking = None
+        self.home.let_go()
+
+    def _check(self) -> None:
+        self._checking = self.home.loop.call_later(self.limits.stalled_seconds, self._check)
+        for connection in [*self.connections, *self.closing]:
+            connection.check()
 
     def check_open(self) -> None:
         if self.closed:

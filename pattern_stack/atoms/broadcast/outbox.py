@@ -37,6 +37,7 @@ class Outbox:
         "paced",
         "paused",
         "shut",
+        "written",
     )
 
     dismissed: Callable[[str], None]
@@ -53,9 +54,16 @@ class Outbox:
         self._paced = 0
         self._turn: int | None = None
         self._closing: tuple[int, str] | None = None
+        self.written = 0
+        """Grows whenever the way has taken something: for who wants to know whether it still does."""
         self.paused = False
         self.shut = False
         """Nothing more is taken: a close is on its way, or the socket is gone."""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of live events that wait here for the transport."""
+        return self._waiting
 
     @property
     def pacing(self) -> bool:

@@ -60,8 +60,9 @@ class SlowLane:
                     await self._send({"type": "websocket.close", "code": code, "reason": reason})
                     return
                 self._connection.outbox.resume()
-        except OSError:
-            pass  # the peer is gone; reading finds that out, and ends this connection
+        except (OSError, RuntimeError) as error:  # the peer is gone, or the server has closed (its pings ran out)
+            logger.debug("%s takes no more: %r", self._connection.id, error)
+            self.abort()
         except Exception:
             logger.exception("cannot write to %s", self._connection.id)
             self.abort()
@@ -72,6 +73,7 @@ class SlowLane:
             if self._closing:
                 return
             await self._send({"type": "websocket.send", "text": frame.text})
+            self._connection.outbox.written += 1
 
     # -- what a connection asks of its lane
 

@@ -1,0 +1,148 @@
+"""The slow and the dead harm nobody."""
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack
+from statistics import quantiles
+
+import psutil
+
+from pattern_stack import History, Limits, WebSocketBroadcastBackend
+from tests.contract.conftest import Make
+from tests.support.client import client
+from tests.support.proxy import proxy
+from tests.support.raw import Raw
+from tests.support.server import Server, serving_backend, until
+
+CLIENTS = 200
+EVENTS = 50
+OUTBOX = 300_000
+PADDING = "x" * 50_000
+PINGS = {"ws_ping_interval": 3.0, "ws_ping_timeout": 3.0}  # time enough for the one that does not read to get its 4408
+
+
+class Crowd:
+    """Clients that read all the time and note how long each event took to reach them."""
+
+    def __init__(self, backend: WebSocketBroadcastBackend, server: Server) -> None:
+        self.backend = backend
+        self.server = server
+        self.latencies: list[float] = []
+        self._marks: asyncio.Queue[None] = asyncio.Queue()
+
+    async def member(self, ready: asyncio.Barrier) -> None:
+        async with client(self.server.url) as one:
+            await one.subscribe("slow")
+            await ready.wait()
+            while True:
+                event = json.loads(await one.socket.recv())
+                if event["event"] == "end":
+                    return
+                if event["event"] == "mark":
+                    self._marks.put_nowait(None)
+                elif "at" in event["payload"]:
+                    self.latencies.append(time.perf_counter() - event["payload"]["at"])
+
+    async def p99(self) -> float:
+        """Of one round of events, in seconds."""
+        self.latencies.clear()
+
+        async def publish() -> None:
+            for _ in range(EVENTS):
+                await self.backend.broadcast("slow", "e", {"at": time.perf_counter(), "padding": "x" * 1_000})
+                await asyncio.sleep(0.02)  # the load, not a wait
+            await self.backend.broadcast("slow", "mark", {})
+
+        await self.server.acall(publish)
+        for _ in range(CLIENTS):
+            await self._marks.get()
+        assert len(self.latencies) == CLIENTS * EVENTS
+        return quantiles(self.latencies, n=100)[98]
+
+
+def stuck(server: Server) -> tuple[Raw, dict[str, object]]:
+    """A subscriber that does not read, on the smallest buffer the kernel gives; and its position."""
+    raw = Raw(server.port, receive_buffer=4_096)
+    raw.text({"subscribe": ["slow"], "id": 1})
+    return raw, raw.message()["subscribed"]["slow"]
+
+
+async def test_one_that_stops_reading_and_one_that_is_cut_off_slow_nobody_down(make_backend: Make) -> None:
+    backend = make_backend(limits=Limits(outbox_bytes=OUTBOX), history=History(events=10_000))
+    with serving_backend(backend, config=PINGS) as server:
+        crowd = Crowd(backend, server)
+        ready = asyncio.Barrier(CLIENTS + 1)
+        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+            for _ in range(CLIENTS):
+                tasks.create_task(crowd.member(ready))
+            await ready.wait()
+            fds, running = psutil.Process().num_fds(), await server.acall(lambda: len(asyncio.all_tasks()))
+
+            ratios = []
+            for _ in range(2):  # the machine has its own moods: a delay that the two cause is there each time
+                alone = await crowd.p99()
+                slow, left_at = await asyncio.to_thread(stuck, server)
+                line = await stack.enter_async_context(proxy(server.port))
+                dead = await stack.enter_async_context(
+                    client(f"ws://127.0.0.1:{line.port}/ws/broadcast", ping_interval=None)
+                )
+                await dead.subscribe("slow")
+                line.silent = True
+                ratios.append(await crowd.p99() / alone)
+
+                worst = await server.acall(lambda: stuff(backend))
+                assert worst <= OUTBOX + 2 * len(PADDING)
+                await asyncio.to_thread(recovers, server, slow, left_at)
+                await until(
+                    server, lambda: backend.get_total_connections() == CLIENTS
+                )  # the ping timeout took the dead
+                dead.cut()
+            assert min(ratios) < 2, ratios
+
+            await until(server, lambda: backend.get_subscriber_count("slow") == CLIENTS)
+            await until(server, lambda: len(asyncio.all_tasks()) <= running + 1)
+            await stack.aclose()
+            await until(server, lambda: psutil.Process().num_fds() <= fds)
+            await backend.broadcast("slow", "end", {})
+
+
+async def stuff(backend: WebSocketBroadcastBackend) -> int:
+    """Publish until the one that does not read has been given up; the most that ever waited for one connection."""
+    worst, before = 0, len(backend._node.closing)
+    while len(backend._node.closing) == before:
+        await backend.broadcast("slow", "padding", {"padding": PADDING})
+        worst = max([worst, *(connection.outbox.waiting for connection in backend._node.connections)])
+        await asyncio.sleep(0.002)  # time for those that do read
+    return worst
+
+
+def recovers(server: Server, slow: Raw, left_at: dict[str, object]) -> None:
+    """It reads at last: what was sent, 4408; and gets the rest when it comes back."""
+    offset = left_at["offset"]
+    while True:
+        opcode, data = slow.read_frame()
+        if opcode == 8:
+            assert int.from_bytes(data[:2], "big") == 4408
+            break
+        if opcode == 1:
+            offset = json.loads(data)["offset"]
+    slow.socket.close()
+    again = Raw(server.port)
+    again.text({"subscribe": ["slow"], "since": {"slow": {"epoch": left_at["epoch"], "offset": offset}}, "id": 2})
+    told = again.message()["subscribed"]["slow"]
+    assert told["recovered"] is True
+    assert told["offset"] == offset
+    assert again.message()["offset"] == offset + 1
+    again.socket.close()
+
+
+async def test_a_dead_one_with_a_full_buffer_is_gone_though_its_outbox_is_not_full(make_backend: Make) -> None:
+    """A server's pings do not end it: their close waits behind what the peer does not take."""
+    backend = make_backend(limits=Limits(stalled_seconds=0.5, outbox_bytes=10_000_000))
+    with serving_backend(backend, config={"ws_ping_interval": None}) as server:
+        raw, _ = await asyncio.to_thread(stuck, server)
+        while not await server.acall(lambda: any(one.outbox.waiting for one in backend._node.connections)):
+            await backend.broadcast("slow", "padding", {"padding": PADDING})
+        await until(server, lambda: backend.get_total_connections() == 0)
+        raw.socket.close()
