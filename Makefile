@@ -15,6 +15,7 @@ test: setup ## every test but the soaks
 	$(BIN)/pytest -m "not soak"
 
 soak: setup ## the long ones
+	$(BIN)/pytest tests/plan --times 200
 	$(BIN)/pytest -m soak
 
 check: setup ## lint, format, types, import contracts

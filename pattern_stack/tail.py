@@ -59,14 +59,23 @@ class Tail:
             return self._event(message)
         if "subscribed" in message:
             self._failures = 0
+            if not message["subscribed"]:
+                raise Stopped("none of these channels may be followed")
             for channel, position in message["subscribed"].items():
                 self._positions[channel] = {"epoch": position["epoch"], "offset": position["offset"]}
         elif "reset" in message:
             self._say(f"continuity was lost: {', '.join(message['reset'])}")
             self._positions.update(message["reset"])
         elif "error" in message:
-            self._say(f"{message['error']['code']}: {message['error']['message']}")
+            self._refused(message["error"])
         return []
+
+    def _refused(self, error: Message) -> None:
+        """One channel's refusal leaves the others; a frame's leaves nothing."""
+        text = f"{error['code']}: {error['message']}"
+        if "channel" not in error:
+            raise Stopped(text)
+        self._say(f"{error['channel']}: {text}")
 
     def _event(self, event: Message) -> list[Message]:
         position = self._positions.get(event["channel"])

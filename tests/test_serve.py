@@ -92,7 +92,9 @@ def test_ctrl_c_ends_it_without_a_traceback() -> None:
 
 def test_a_port_in_use_is_one_clear_line() -> None:
     with running(*SERVE) as server:
-        second = subprocess.run([*SERVE[:-1], str(server.port)], capture_output=True, text=True, timeout=30, check=False)
+        second = subprocess.run(
+            [*SERVE[:-1], str(server.port)], capture_output=True, text=True, timeout=30, check=False
+        )
         assert second.returncode != 0
         assert "address already in use" in second.stderr
         assert "Traceback" not in second.stderr

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from pattern_stack import Channel, WebSocketBroadcastBackend
+from tests.support.server import Server
 
 _HOOKS = ("authorize", "joined", "snapshot", "left")
 

@@ -130,7 +130,12 @@ class MemoryEngine(Engine):
         return log
 
     def _leave(self, channel: str, log: Log) -> None:
-        self._idle.setdefault((log.window, not log.offset), OrderedDict())[channel] = log
+        bare = not log.offset
+        row = self._idle.setdefault((log.window, bare), OrderedDict())
+        row[channel] = log
+        if bare and len(row) > self._limits.idle_channels:
+            oldest, _ = row.popitem(last=False)
+            del self._logs[oldest]
 
     def _occupy(self, channel: str, log: Log) -> None:
         if not log.wanted:
@@ -138,9 +143,9 @@ class MemoryEngine(Engine):
 
     def _forget(self, now: float) -> None:
         """Drop what nobody came back to. Each call of the engine does it, so that no timer is needed."""
-        for (window, bare), row in self._idle.items():
+        for (window, _), row in self._idle.items():
             while row:
                 channel, log = next(iter(row.items()))
-                if log.touched >= now - window.seconds and not (bare and len(row) > self._limits.idle_channels):
+                if log.touched >= now - window.seconds:
                     break
                 del row[channel], self._logs[channel]

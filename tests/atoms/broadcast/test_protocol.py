@@ -77,15 +77,18 @@ def test_every_golden_frame_is_built() -> None:
     assert BUILT.keys() == {golden["name"] for golden in GOLDEN["server"]}
 
 
-@pytest.mark.parametrize(("text", "code"), [
-    ("[" * 33 + "]" * 33, "invalid_message"),
-    ("[" * 10_000 + "]" * 10_000, "invalid_message"),
-    ("[" * 10_000, "invalid_json"),
-    ("[" * 40 + "}" * 40, "invalid_json"),
-    ('"' + "[" * 100, "invalid_json"),
-    ('{"ping": "' + "[" * 50 + '"}', None),
-    ('{"ping": 1, "x": ' + "[" * 31 + "]" * 31 + "}", None),
-])
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[" * 33 + "]" * 33, "invalid_message"),
+        ("[" * 10_000 + "]" * 10_000, "invalid_message"),
+        ("[" * 10_000, "invalid_json"),
+        ("[" * 40 + "}" * 40, "invalid_json"),
+        ('"' + "[" * 100, "invalid_json"),
+        ('{"ping": "' + "[" * 50 + '"}', None),
+        ('{"ping": 1, "x": ' + "[" * 31 + "]" * 31 + "}", None),
+    ],
+)
 def test_nesting(text: str, code: str | None) -> None:
     if code is None:
         parse(text.encode(), Limits())

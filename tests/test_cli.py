@@ -1,0 +1,74 @@
+"""The command line against a real server, from another process."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from urllib.request import urlopen
+
+import pytest
+
+from tests.support.process import BIN, ROOT, Process, running
+
+PATTERN_STACK = BIN / "pattern-stack"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Process]:
+    with running(PATTERN_STACK, "serve", "test_server:app", "--port", "0") as process:
+        yield process
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PATTERN_STACK, *arguments], capture_output=True, text=True, timeout=30, check=False, cwd=ROOT
+    )
+
+
+def tail(server: Process, *channels: str) -> "subprocess.Popen[str]":
+    """Following, once its subscription is in force."""
+    before = json.loads(urlopen(f"{server.http}/test/stats").read())["channels"]
+    process = subprocess.Popen(
+        [PATTERN_STACK, "tail", *channels, "--url", server.http],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while json.loads(urlopen(f"{server.http}/test/stats").read())["channels"] == before:
+        assert process.poll() is None, process.communicate()
+    return process
+
+
+def test_tail_prints_what_publish_publishes(server: Process) -> None:
+    with tail(server, "orders") as following:
+        assert following.stdout
+        published = run("publish", "orders", "created", '{"entity_id": "1"}', "--url", server.http)
+        position = json.loads(published.stdout)
+        assert position["status"] == "broadcasted"
+        event = json.loads(following.stdout.readline())
+        assert event["payload"] == {"entity_id": "1"}
+        assert event["offset"] == position["offset"]
+        following.terminate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["publish", "orders", "created", "{"], "the payload is not JSON"),
+        (["publish", "a b", "created"], "422"),
+        (["publish", "orders", "created", "[]"], "422"),
+        (["publish", "orders", "created", "--url", "ftp://x"], "is not an http URL"),
+        (["publish", "orders", "created", "--url", "http://127.0.0.1:1"], "no server at http://127.0.0.1:1"),
+        (["tail", "a b"], "invalid_channel"),
+    ],
+)
+def test_what_went_wrong_is_one_line(server: Process, arguments: list[str], said: str) -> None:
+    url = [] if "--url" in arguments else ["--url", server.http]
+    result = run(*arguments, *url)
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+def test_serve_runs_the_application_of_the_package_by_itself() -> None:
+    with running(PATTERN_STACK, "serve", "--port", "0") as alone:
+        assert json.loads(urlopen(f"{alone.http}/health").read()) == {"status": "ok"}
