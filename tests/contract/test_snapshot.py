@@ -20,6 +20,7 @@ class Ledger:
     def __init__(self, backend: WebSocketBroadcastBackend) -> None:
         self.backend = backend
         self.hash = 0
+        self.done = False
         self.saved: tuple[int, Position] | None = None
 
     async def run(self) -> None:
@@ -29,6 +30,7 @@ class Ledger:
             if n % 7 == 0:  # a store that is written now and then, with the position that belongs to it
                 self.saved = (self.hash, event.position)
             await asyncio.sleep(0)
+        self.done = True
         await self.backend.broadcast("ledger", "done", {})
 
 
@@ -43,8 +45,8 @@ def declare(ledger: Ledger, kind: str) -> None:
             if kind == "stored" and ledger.saved:
                 hash, position = ledger.saved
                 await asyncio.sleep(0)  # as a database would
-                return {"hash": hash}, position
-            state = {"hash": ledger.hash}
+                return {"hash": hash, "done": False}, position
+            state = {"hash": ledger.hash, "done": ledger.done}
             await asyncio.sleep(0)
             return state
 
@@ -65,6 +67,8 @@ async def follow(url: str, since: dict[str, Any] | None, leave_after: int) -> tu
                     return one, hash, position
                 if message["event"] == "snapshot":
                     hash, position["offset"] = message["payload"]["hash"], message["offset"]
+                    if message["payload"]["done"]:
+                        return one, hash, position
                 else:
                     assert message["offset"] == position["offset"] + 1
                     hash, position["offset"] = step(hash, message["payload"]["n"]), message["offset"]

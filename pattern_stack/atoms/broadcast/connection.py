@@ -1,7 +1,6 @@
 """One socket, in either lane: what it may say, who it is, and how it ends."""
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -27,11 +26,10 @@ from pattern_stack.atoms.broadcast.protocol import (
 )
 from pattern_stack.atoms.broadcast.subscriptions import Subscriptions
 from pattern_stack.atoms.broadcast.throttle import Throttle
-from pattern_stack.errors import BroadcastError
+from pattern_stack.errors import Unauthenticated
 
-logger = logging.getLogger(__name__)
-
-Verify = Callable[[str], Awaitable[Any]]
+Verify = Callable[[str], Awaitable[Identity]]
+"""The identity that a token proves. Raises Unauthenticated."""
 
 _BLAMED = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
 _INBOX = 16
@@ -185,22 +183,22 @@ class Connection:
 
     # -- what it receives
 
-    def receive(self, data: bytes | None) -> None:
-        """A message: a text's bytes, or None for a binary one. Never raises."""
+    def receive(self, data: bytes, binary: bool = False) -> None:
+        """A message. Never raises."""
         if self.closed:
             return
         self._node.activity += 1
-        if data is not None and len(data) > self._node.limits.message_bytes:
+        if len(data) > self._node.limits.message_bytes:
             self.close(1009, f"a message has at most {self._node.limits.message_bytes} bytes")
             return
         try:
-            self._queue(self._read(data))
+            self._queue(self._read(data, binary))
         except Refused as refused:
             self._queue(refused)
 
-    def _read(self, data: bytes | None) -> Command:
+    def _read(self, data: bytes, binary: bool) -> Command:
         admitted = self._throttle.admit()
-        if data is None:
+        if binary:
             raise Refused("invalid_message", "a frame is text, not binary")
         command = protocol.parse(data, self._node.limits)
         if not admitted:
@@ -278,11 +276,9 @@ class Connection:
         known = self.known
         if self._verify is not None:
             try:
-                self._identity = Identity.of(await self._verify(command.token))
-            except Exception as error:
-                if not isinstance(error, BroadcastError):
-                    logger.exception("verify_token failed")
-                self.refuse(Refused("unauthenticated", str(error) or "the token was refused", command.id))
+                self._identity = await self._verify(command.token)
+            except Unauthenticated as error:
+                self.refuse(Refused("unauthenticated", str(error), command.id))
                 return
             self._watch_expiry()
             await (

@@ -1,13 +1,14 @@
 """The WebSocket edge: handshake, origin, authenticate. FastAPI stops here."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from inspect import iscoroutinefunction
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, WebSocket
+from fastapi.exceptions import WebSocketRequestValidationError
 from fastapi.routing import APIWebSocketRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException, WebSocketException
@@ -17,12 +18,12 @@ from pattern_stack.atoms.broadcast.connection import Connection, Verify
 from pattern_stack.atoms.broadcast.identity import Identity
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.slowlane import SlowLane
-from pattern_stack.errors import BroadcastError
+from pattern_stack.errors import BroadcastError, Unauthenticated
 
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "pattern_stack.identity"
-_EXPECTED = (BroadcastError, HTTPException, WebSocketException, ValueError)
+_EXPECTED = (BroadcastError, HTTPException, WebSocketException, WebSocketRequestValidationError)
 
 
 class Endpoint:
@@ -37,7 +38,7 @@ class Endpoint:
     ) -> None:
         self._node = node
         self._authenticate = authenticate
-        self._verify = _awaitable(verify_token) if verify_token else None
+        self._verify = _verifier(verify_token) if verify_token else None
         self._origins = frozenset(origins)
 
     def router(self, path: str) -> APIRouter:
@@ -97,7 +98,8 @@ def _is_allowed(websocket: WebSocket, origins: frozenset[str]) -> bool:
     origin = websocket.headers.get("origin")
     if origin is None or origin in origins or "*" in origins:
         return True
-    scheme = "https" if websocket.url.scheme == "wss" else "http"
+    # a Host without a port means 443 behind a proxy that ends TLS, though this server sees plain ws
+    scheme = "https" if websocket.url.scheme == "wss" or origin.startswith("https:") else "http"
     return _host(origin) is not None and _host(origin) == _host(f"{scheme}://{websocket.headers.get('host', '')}")
 
 
@@ -113,18 +115,24 @@ def _host(url: str) -> tuple[str, int] | None:
 def _reason(error: Exception) -> str:
     """Why a handshake was refused, in the 123 bytes that a close frame has for it."""
     if not isinstance(error, _EXPECTED):
-        logger.error("authenticate failed", exc_info=error)
-        return "authenticate failed"
+        logger.error("authentication failed", exc_info=error)
+        return "authentication failed"
+    if isinstance(error, WebSocketRequestValidationError):
+        return "what authenticates is missing, or has a wrong form"
     text = getattr(error, "detail", None) or getattr(error, "reason", None) or str(error) or "not authenticated"
     return str(text).encode()[:120].decode(errors="ignore")
 
 
-def _awaitable(verify_token: Callable[[str], Any]) -> Verify:
-    if iscoroutinefunction(verify_token):
-        return verify_token
-    blocking: Callable[[str], Any] = verify_token
+def _verifier(verify_token: Callable[[str], Any]) -> Verify:
+    """It raises Unauthenticated and nothing else. What blocks does so in a thread."""
 
-    def verify(token: str) -> Awaitable[Any]:
-        return run_in_threadpool(blocking, token)
+    async def verify(token: str) -> Identity:
+        try:
+            if iscoroutinefunction(verify_token):
+                return Identity.of(await verify_token(token))
+            value = await run_in_threadpool(verify_token, token)
+            return Identity.of(await value if isawaitable(value) else value)
+        except Exception as error:
+            raise Unauthenticated(_reason(error)) from error
 
     return verify

@@ -45,7 +45,10 @@ class SlowLane:
             if message["type"] == "websocket.disconnect":
                 return
             text = message.get("text")
-            self._connection.receive(None if text is None else text.encode(errors="surrogatepass"))
+            if text is None:
+                self._connection.receive(message["bytes"], binary=True)
+            else:
+                self._connection.receive(text.encode(errors="surrogatepass"))
             if self._connection.full:
                 await self._connection.room()
 

@@ -50,7 +50,8 @@ class Entry(NamedTuple):
     """What a subscriber is told of a channel it is on."""
 
     member: Membership
-    position: Position
+    position: Position | None = None
+    """Where the next event follows; None: where it is when it is told."""
     recovered: bool | None = None
     events: Sequence[Event] = ()
 
@@ -62,6 +63,7 @@ class Subscriptions:
         self._connection = connection
         self._node = node
         self._held: dict[str, Membership] = {}
+        self._leaving: dict[str, asyncio.Task[None]] = {}
 
     def waits(self, channels: Iterable[str]) -> bool:
         """Whether a hook has to be called for any of these."""
@@ -72,16 +74,19 @@ class Subscriptions:
 
     async def subscribe(self, command: protocol.Subscribe) -> None:
         """Errors, the reply, resets, then for each channel its snapshot or replay and what was held meanwhile."""
-        asked = {channel for channel, member in self._held.items() if member.asked}
-        if len(asked.union(command.channels)) > self._node.limits.channels:
+        wished = {*self._held, *command.channels}.difference(self._node.everyone)
+        if len(wished) > self._node.limits.channels:
             text = f"a connection may be on {self._node.limits.channels} channels"
             self._connection.refuse(Refused("too_many_channels", text, command.id))
             return
         entries = await self._enter(command.channels, command.since, command.id)
         if command.id is not None:
-            told = {entry.member.channel: (entry.position, entry.recovered) for entry in entries}
+            told = {entry.member.channel: (self._told(entry), entry.recovered) for entry in entries}
             self._connection.send(protocol.subscribed(told, command.id))
         self._release(entries)
+
+    def _told(self, entry: Entry) -> Position:
+        return entry.position or entry.member.position or self._node.engine.position(entry.member.channel)
 
     async def enrol(self, channels: Sequence[str]) -> None:
         """Put it on these channels without its asking; one that refuses it is left out."""
@@ -95,7 +100,8 @@ class Subscriptions:
         for outcome in outcomes:
             if isinstance(outcome, Refused) and not quiet:
                 self._connection.refuse(outcome)
-        return [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+        # a channel that was held already may have ended while another one's hook ran
+        return [one for one in outcomes if isinstance(one, Entry) and self._held.get(one.member.channel) is one.member]
 
     async def _try(self, channel: str, since: Position | None, asked: bool, id: Id) -> Entry | Refused:
         member = self._held.get(channel)
@@ -109,6 +115,8 @@ class Subscriptions:
     async def _join(self, channel: str, since: Position | None, asked: bool) -> Entry:
         spec, params = self._node.channels.match(channel) or (None, {})
         member = Membership(channel, spec, params, asked)
+        if channel in self._leaving:
+            await asyncio.wait([self._leaving[channel]])
         await self._call(member, "authorize")
         await self._node.engine.want(channel)
         try:
@@ -133,8 +141,10 @@ class Subscriptions:
 
     async def _repeat(self, member: Membership, since: Position | None, asked: bool) -> Entry:
         first, member.asked = asked and not member.asked, member.asked or asked
-        if since is None or not first or member.flight:
-            return Entry(member, member.position or self._node.engine.position(member.channel))
+        if since is None or not first:
+            return Entry(member)
+        if member.flight:
+            await asyncio.wait([member.flight])
         self._hold(member)
         try:
             return await self._catch_up(member, since)
@@ -153,7 +163,7 @@ class Subscriptions:
         return Entry(member, told, None if since is None else False, snapshot)
 
     def _release(self, entries: Sequence[Entry]) -> None:
-        lost = {entry.member.channel: entry.position for entry in entries if entry.recovered is False}
+        lost = {entry.member.channel: self._told(entry) for entry in entries if entry.recovered is False}
         if lost:
             self._connection.send(protocol.reset(lost))
         for entry in entries:
@@ -269,7 +279,7 @@ class Subscriptions:
     async def _announce(self, member: Membership) -> None:
         joined = self._node.presence.join(member.channel, self._connection.id, self._connection.user)
         member.present = True
-        await self._node.publish([encode(member.channel, "presence-joined", joined, limits=self._node.limits)])
+        await self._publish(member.channel, "presence-joined", joined)
 
     # -- out
 
@@ -306,20 +316,34 @@ class Subscriptions:
     def _part(self, members: Sequence[Membership]) -> "asyncio.Task[None] | None":
         """What hooks and presence have to be told of those who are off already; None where it is nothing."""
         told = [member for member in members if member.joined or member.present]
-        return self._node.spawn(self._farewell(told)) if told else None
+        if not told:
+            return None
+        task = self._node.spawn(self._farewell(told))
+        for member in told:
+            self._leaving[member.channel] = task
+        return task
 
     async def _farewell(self, members: Sequence[Membership]) -> None:
         for member in members:
-            try:
-                if member.joined:
-                    await self._call(member, "left")
-                if member.present:
-                    left = self._node.presence.leave(member.channel, self._connection.id)
-                    await self._node.publish([encode(member.channel, "presence-left", left, limits=self._node.limits)])
-            except BroadcastError as error:
-                logger.warning("leaving %s: %s", member.channel, error)
-            except Exception:
-                logger.exception("left failed on %s", member.channel)
+            if member.joined:
+                await self._say_left(member)
+            if member.present:
+                left = self._node.presence.leave(member.channel, self._connection.id)
+                await self._publish(member.channel, "presence-left", left)
+        for member in members:
+            del self._leaving[member.channel]
+
+    async def _say_left(self, member: Membership) -> None:
+        try:
+            await self._call(member, "left")
+        except Exception:
+            logger.exception("left failed on %s", member.channel)
+
+    async def _publish(self, channel: str, event_type: str, payload: dict[str, Any]) -> None:
+        try:
+            await self._node.publish([encode(channel, event_type, payload, limits=self._node.limits)])
+        except BroadcastError as error:
+            logger.warning("%s of %s was not published: %s", event_type, channel, error)
 
     async def _call(self, member: Membership, hook: str) -> Any:
         if member.spec is None or not member.spec.overrides(hook):

@@ -1,0 +1,245 @@
+"""`verify_token`, renewal, and identities that run out."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pattern_stack import Forbidden, Identity, Limits, Unauthenticated, WebSocketBroadcastBackend
+from tests.support.client import Client, client
+from tests.support.server import serving_backend
+from tests.support.watched import Watched
+
+COMMANDS: list[dict[str, Any]] = [
+    {"subscribe": ["orders"]},
+    {"unsubscribe": ["orders"]},
+    {"ping": 1},
+    {"refresh": ["orders"]},
+    {"presence": ["orders"]},
+]
+
+
+def verify(token: str) -> str:
+    """TOKEN is the user's name; "bad" is nobody's."""
+    if token == "bad":
+        raise Unauthenticated("this token is bad")
+    return token
+
+
+async def verify_async(token: str) -> str:
+    return verify(token)
+
+
+class Verifier:
+    async def __call__(self, token: str) -> str:
+        return verify(token)
+
+
+async def refusal(one: Client, frame: dict[str, Any]) -> tuple[str, str]:
+    error = (await one.ask(frame))["error"]
+    return error["code"], error["message"]
+
+
+def backend_with_me(**options: Any) -> WebSocketBroadcastBackend:
+    """Who subscribes to `me` gets its user."""
+    backend = WebSocketBroadcastBackend(**options)
+    Watched(backend, "me", snapshot=lambda connection: {"user": connection.user})
+    return backend
+
+
+async def user(one: Client) -> Any:
+    await one.ask({"unsubscribe": ["me"]})
+    await one.subscribe("me")
+    return (await one.event())["payload"]["user"]
+
+
+# -- expiry
+
+
+@pytest.mark.parametrize("as_datetime", [False, True])
+async def test_an_identity_that_runs_out_closes_with_4401_at_its_time(as_datetime: bool) -> None:
+    end = time.time() + 0.3
+    expires_at = datetime.fromtimestamp(end, UTC) if as_datetime else end
+    backend = WebSocketBroadcastBackend()
+    with serving_backend(backend, authenticate=lambda: Identity("ann", expires_at)) as server:
+        async with client(server.url) as one:
+            assert (await one.closed())[0] == 4401
+            assert end <= time.time() < end + 5
+            assert backend.get_total_connections() == 0
+
+
+@pytest.mark.parametrize("expires_at", [time.time() - 1, 0, datetime.now(UTC) - timedelta(seconds=1)])
+async def test_an_identity_that_ran_out_already_is_4401_at_once(expires_at: Any) -> None:
+    backend = WebSocketBroadcastBackend(everyone=["news"])
+    with serving_backend(backend, authenticate=lambda: Identity("ann", expires_at)) as server:
+        async with client(server.url) as one:
+            assert (await one.closed())[0] == 4401
+        assert backend.get_subscriber_count("news") == 0
+
+
+@pytest.mark.parametrize("identity", ["ann", Identity("ann"), Identity("ann", time.time() + 10**9)])
+async def test_an_identity_and_a_plain_value_are_the_user(identity: Any) -> None:
+    with serving_backend(backend_with_me(), authenticate=lambda: identity) as server:
+        async with client(server.url) as one:
+            assert await user(one) == "ann"
+
+
+async def test_a_token_that_ran_out_already_closes_with_4401() -> None:
+    with serving_backend(WebSocketBroadcastBackend(), verify_token=lambda token: Identity(token, 1)) as server:
+        async with client(server.url) as one:
+            await one.send({"auth": "ann"})
+            assert (await one.closed())[0] == 4401
+
+
+# -- verify_token alone
+
+
+async def test_a_token_must_come_in_time() -> None:
+    backend = WebSocketBroadcastBackend(limits=Limits(auth_seconds=0.5))
+    with serving_backend(backend, verify_token=verify) as server:
+        async with client(server.url) as proven, client(server.url) as silent:
+            assert (await proven.ask({"auth": "ann"}))["authenticated"] is True
+            await silent.send({"ping": 1})
+            await silent.send({"auth": "bad"})
+            assert (await silent.closed())[0] == 4401
+            async with client(server.url) as later:
+                assert (await later.closed())[0] == 4401
+            await proven.nothing_more()  # though it came before the one whose time is up
+
+
+async def test_before_the_token_every_command_is_refused_and_does_nothing() -> None:
+    backend = WebSocketBroadcastBackend(limits=Limits(bad_frames=3))
+    rooms = Watched(backend, "orders")
+    with serving_backend(backend, verify_token=verify) as server:
+        async with client(server.url) as one:
+            for command in COMMANDS:
+                assert (await refusal(one, command))[0] == "unauthenticated"
+            assert not rooms.calls
+            assert backend.get_all_channels() == []
+            assert (await one.ask({"auth": "ann"}))["authenticated"] is True
+            await one.subscribe("orders")
+            assert backend.get_subscriber_count("orders") == 1
+
+
+@pytest.mark.parametrize(
+    "verify_token",
+    [verify, verify_async, Verifier(), lambda token: verify_async(token)],
+    ids=["sync", "async", "object", "lambda"],
+)
+async def test_a_bad_token_is_refused_and_a_good_one_may_follow(verify_token: Any) -> None:
+    with serving_backend(backend_with_me(), verify_token=verify_token) as server:
+        async with client(server.url) as one:
+            assert await refusal(one, {"auth": "bad"}) == ("unauthenticated", "this token is bad")
+            assert (await refusal(one, {"ping": 1}))[0] == "unauthenticated"
+            await one.send({"id": "here", "auth": "ann"})
+            assert await one.receive() == {"id": "here", "authenticated": True}
+            assert await user(one) == "ann"
+            await one.send({"auth": "bob"})  # without an id there is no reply
+            assert await user(one) == "bob"
+            await one.nothing_more()
+
+
+async def test_a_verifier_that_fails_is_logged_and_lets_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(token: str) -> str:
+        raise RuntimeError("password=secret")
+
+    with serving_backend(WebSocketBroadcastBackend(), verify_token=fail) as server:
+        async with client(server.url) as one:
+            code, message = await refusal(one, {"auth": "ann"})
+            assert code == "unauthenticated"
+            assert (await refusal(one, {"ping": 1}))[0] == "unauthenticated"
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["password=secret"]
+    assert "secret" not in message  # as at the handshake: what failed inside is for the log
+
+
+async def test_frames_behind_the_token_wait_for_it() -> None:
+    with serving_backend(WebSocketBroadcastBackend(), verify_token=verify_async) as server:
+        async with client(server.url) as one:
+            for id, frame in enumerate([{"ping": 1}, {"auth": "ann"}, {"subscribe": ["orders"]}, {"ping": 2}]):
+                await one.send({**frame, "id": id})
+            answers = await one.take(4)
+            assert [answer["id"] for answer in answers] == [0, 1, 2, 3]
+            assert [(set(answer) & {"error", "authenticated", "subscribed", "pong"}).pop() for answer in answers] == [
+                "error",
+                "authenticated",
+                "subscribed",
+                "pong",
+            ]
+
+
+async def test_channels_for_everyone_are_for_those_who_have_proven_who_they_are() -> None:
+    backend = WebSocketBroadcastBackend(everyone=["news"])
+    with serving_backend(backend, verify_token=verify) as server:
+        async with client(server.url) as one:
+            assert (await refusal(one, {"ping": 1}))[0] == "unauthenticated"
+            await backend.broadcast("news", "before", {})
+            assert backend.get_subscriber_count("news") == 0
+            await one.ask({"auth": "ann"})
+            assert backend.get_subscriber_count("news") == 1
+            await backend.broadcast("news", "after", {})
+            assert (await one.event())["event"] == "after"
+            await one.ask({"auth": "bob"})
+            assert backend.get_subscriber_count("news") == 1
+            await one.nothing_more()
+
+
+@pytest.mark.parametrize("authenticate", [None, lambda: "ann"])
+async def test_where_no_token_is_asked_for_it_is_confirmed(authenticate: Any) -> None:
+    with serving_backend(backend_with_me(), authenticate=authenticate) as server:
+        async with client(server.url) as one:
+            assert (await one.ask({"auth": "whatever"}))["authenticated"] is True
+            assert await user(one) == (authenticate and "ann")
+            assert (await refusal(one, {"auth": 7}))[0] == "invalid_message"
+
+
+# -- renewal
+
+
+async def test_renewal_replaces_the_user_and_the_expiry() -> None:
+    def authenticate(seconds: float) -> Identity:
+        return Identity("ann", time.time() + seconds)
+
+    with serving_backend(backend_with_me(), authenticate=authenticate, verify_token=verify) as server:
+        async with client(f"{server.url}?seconds=1") as renewed, client(f"{server.url}?seconds=1") as refused:
+            assert await user(renewed) == "ann"
+            assert (await renewed.ask({"auth": "bob"}))["authenticated"] is True
+            assert await refusal(refused, {"auth": "bad"}) == ("unauthenticated", "this token is bad")
+            assert await user(refused) == "ann"
+            assert (await refused.closed())[0] == 4401
+            assert await user(renewed) == "bob"  # it has outlived its first expiry, which was before the other's
+
+
+async def test_a_renewal_can_bring_the_end_nearer() -> None:
+    with serving_backend(
+        WebSocketBroadcastBackend(),
+        authenticate=lambda: Identity("ann", time.time() + 3600),
+        verify_token=lambda token: Identity(token, time.time() + 0.3),
+    ) as server:
+        async with client(server.url) as one:
+            await one.ask({"auth": "bob"})
+            assert (await one.closed())[0] == 4401
+
+
+async def test_renewal_asks_again_for_every_channel_held() -> None:
+    backend = WebSocketBroadcastBackend()
+
+    def allow(connection: Any, name: str) -> None:
+        if connection.user not in name.split("-"):
+            raise Forbidden(f"not for {connection.user}")
+
+    rooms = Watched(backend, authorize=allow)
+    with serving_backend(backend, authenticate=lambda: "ann", verify_token=verify) as server:
+        async with client(server.url) as one:
+            await one.subscribe("room:ann", "room:ann-bob", "orders")
+            await one.send({"auth": "bob", "id": 50})
+            error = {"code": "forbidden", "message": "not for bob", "channel": "room:ann"}
+            assert await one.take(2) == [{"id": 50, "error": error}, {"id": 50, "authenticated": True}]
+            await server.acall(lambda: rooms.until("left ann"))
+            assert sorted(backend.get_all_channels()) == ["orders", "room:ann-bob"]
+            for channel in ("room:ann", "room:ann-bob"):
+                await backend.broadcast(channel, "moved", {})
+            assert (await one.event())["channel"] == "room:ann-bob"
+            await one.nothing_more()
+    assert rooms.calls.count("left ann") == rooms.calls.count("left ann-bob") == 1
+    assert rooms.calls.count("authorize ann-bob") == 2
