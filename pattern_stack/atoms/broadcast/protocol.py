@@ -75,6 +75,8 @@ def parse(data: bytes, limits: Limits) -> Command:
     if id is not None and not _is_tag(id):
         raise Refused("invalid_message", f"id must be an integer or a string of at most {_ID_LENGTH} characters")
     try:
+        if _brackets(data) > limits.nesting and _depth(data) > limits.nesting:
+            _invalid(f"nested more than {limits.nesting} deep")
         return _command(frame, id, limits)
     except Refused as refused:
         refused.id = id
@@ -84,23 +86,28 @@ def parse(data: bytes, limits: Limits) -> Command:
 
 
 def _load(data: bytes, limits: Limits) -> dict[str, Any]:
-    if _depth(data, limits.nesting) > limits.nesting:
-        _invalid(f"nested more than {limits.nesting} deep")
     try:
         frame = orjson.loads(data)
     except ValueError:
+        if _brackets(data) > limits.nesting and _depth(data) > limits.nesting:  # the parser gives up at some depth
+            _invalid(f"nested more than {limits.nesting} deep")
         raise Refused("invalid_json", "not JSON") from None
     if not isinstance(frame, dict):
         _invalid("a frame is a JSON object")
     return frame
 
 
-def _depth(data: bytes, enough: int) -> int:
-    """How deep the brackets of a JSON text nest; 0 where they do not pair, so that the parser says what is wrong."""
-    if data.count(b"[") + data.count(b"{") <= enough:
-        return 0
+def _brackets(data: bytes) -> int:
+    return data.count(b"[") + data.count(b"{")
+
+
+def _depth(data: bytes) -> int:
+    """How deep the brackets of a JSON text nest; 0 where they do not pair.
+
+    The quantifier is possessive: an unfinished string would cost the square of its length otherwise.
+    """
     deepest, open_brackets = 0, bytearray()
-    for bracket in re.sub(rb'"(?:[^"\\]|\\.)*"|[^][{}"]', b"", data):
+    for bracket in re.sub(rb'(?s)"(?:[^"\\]|\\.)*+"?|[^][{}"]', b"", data):
         if bracket in b"[{":
             open_brackets.append(bracket + 2)  # in ASCII each closing bracket stands two after its opening one
             deepest = max(deepest, len(open_brackets))

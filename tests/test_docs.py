@@ -1,0 +1,80 @@
+"""What the documents show, runs; and their links lead somewhere."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from tests.support.client import client
+from tests.support.server import serving
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+EVERY = [pytest.param(code, id=f"{page.name}-{n}") for page in PAGES for n, code in enumerate(blocks(page))]
+
+
+def run(code: str) -> dict[str, Any]:
+    namespace: dict[str, Any] = {"__name__": "docs"}
+    exec(compile(code, "docs", "exec"), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize("code", EVERY)
+def test_code_runs(code: str) -> None:
+    run(code)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+async def test_three_lines_are_enough() -> None:
+    import httpx2
+
+    with serving(run(blocks(ROOT / "README.md")[0])["app"]) as server:
+        async with client(server.url) as one, httpx2.AsyncClient(base_url=server.http) as http:
+            await one.subscribe("orders")
+            answer = (await http.post("/orders/17")).json()
+            event = await one.event()
+            assert (event["payload"], event["offset"]) == ({"entity_id": "17"}, answer["offset"])
+
+
+async def test_the_room_lets_in_whom_it_should() -> None:
+    with serving(run(blocks(ROOT / "README.md")[1])["app"]) as server:
+        async with client(server.url, additional_headers={"Authorization": "Bearer secret-of-ann"}) as ann:
+            await ann.subscribe("room:7")
+            assert (await ann.event())["payload"] == {"members": ["ann"], "topic": "lunch"}
+            await ann.send({"subscribe": ["room:8"]})
+            assert (await ann.receive())["error"]["code"] == "forbidden"
+        async with client(server.url, additional_headers={"Authorization": "Bearer wrong"}) as nobody:
+            assert await nobody.closed() == (4401, "no such token")
+
+
+async def test_the_jwt_example() -> None:
+    shown = run(blocks(ROOT / "docs" / "authentication.md")[0])
+
+    def token(seconds: float) -> str:
+        return jwt.encode({"sub": "ann", "exp": int(time.time() + seconds)}, shown["KEY"], algorithm="HS256")
+
+    with serving(shown["app"]) as server:
+        address = f"ws://127.0.0.1:{server.port}/ws"
+        async with client(f"{address}/token") as one:
+            assert (await one.ask({"auth": token(-60)}))["error"]["message"] == "Signature has expired"
+            assert (await one.ask({"auth": token(60)}))["authenticated"] is True
+            await one.subscribe("orders")
+        async with client(f"{address}/cookie", additional_headers={"Cookie": f"session={token(1)}"}) as two:
+            await two.subscribe("orders")
+            assert (await two.closed())[0] == 4401
+        async with client(f"{address}/cookie") as three:
+            assert (await three.closed())[0] == 4401
