@@ -1,13 +1,13 @@
 """uvicorn, set up for many long connections, with a shutdown that spreads their return."""
 
-import asyncio
 import contextlib
 import logging
+import socket
 import sys
-from typing import Any
 
 import uvicorn
 
+from pattern_stack.atoms.broadcast.fastlane import FastLane
 from pattern_stack.atoms.broadcast.node import drain_all
 
 _DRAIN_SECONDS = 4.0
@@ -23,23 +23,13 @@ class PacedServer(uvicorn.Server):
     A close that has not been answered within 4 s ends with the socket aborted.
     """
 
-    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _DRAIN_SECONDS
-        count = await drain_all(_DRAIN_SECONDS)
-        while (closing := self._closing()) and loop.time() < deadline:  # noqa: ASYNC110 - once in a life
-            await asyncio.sleep(0.02)
-        for connection in closing:
-            connection.transport.abort()
+        count, forced = await drain_all(_DRAIN_SECONDS)
         if count:
-            logger.info("Closed %d broadcast connections, %d of them by force", count, len(closing))
-        await super().shutdown(sockets)  # type: ignore[arg-type]
-
-    def _closing(self) -> list[Any]:
-        """WebSockets that were sent a close and have not answered it."""
-        return [one for one in self.server_state.connections if getattr(one, "close_sent", False)]
+            logger.info("Closed %d broadcast connections, %d of them by force", count, forced)
+        await super().shutdown(sockets)
 
 
 class _NoLinePerClient(logging.Filter):
@@ -61,6 +51,7 @@ def serve(app: str, host: str, port: int, *, factory: bool = False) -> None:
         access_log=False,
         backlog=4096,
         timeout_graceful_shutdown=_HTTP_SECONDS,
+        ws=FastLane,
         ws_ping_interval=_PING_SECONDS,
         ws_ping_timeout=_PING_SECONDS,
         ws_per_message_deflate=False,

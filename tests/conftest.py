@@ -3,16 +3,28 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import server
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--times", type=int, default=1, help="run each test so many times in a row")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "world" in metafunc.fixturenames or {"serving", "serving_backend"} & vars(metafunc.module).keys():
+        only_fast = metafunc.definition.get_closest_marker("fast_lane")
+        metafunc.parametrize("lane", ["fast"] if only_fast else server.LANES, indirect=True, scope="module")
     times = metafunc.config.getoption("times")
     if times > 1:
         metafunc.fixturenames.append("_time")
         metafunc.parametrize("_time", range(times))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def lane(request: pytest.FixtureRequest) -> str:
+    """Tests that serve run in both lanes. A fixture that serves for a whole module asks for it."""
+    server.lane = getattr(request, "param", "fast")
+    return server.lane
 
 
 @pytest.fixture(autouse=True)

@@ -37,12 +37,14 @@ async def test_a_server_without_the_history_is_a_loss_that_is_said() -> None:
     with serving_backend(backend) as server:
         follower = Tail(server.url, ["a"], None, said.append)
         follower._positions["a"] = {"epoch": "of an earlier life", "offset": 9}
-        step = asyncio.ensure_future(anext(follower.events()))
+        events = follower.events()
+        step = asyncio.ensure_future(anext(events))
         while not await asyncio.to_thread(backend.get_subscriber_count, "a"):
             pass
         await backend.broadcast("a", "one", {})
         assert (await step)["offset"] == 1
         assert said == ["continuity was lost: a"]
+        await events.aclose()
 
 
 async def test_what_says_stop_stops() -> None:

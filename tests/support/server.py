@@ -11,8 +11,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.fastlane import FastLane
 
 T = TypeVar("T")
+
+LANES: dict[str, Any] = {"slow": "websockets-sansio", "fast": FastLane}
+"""How uvicorn carries WebSockets: by itself, or in the fast lane."""
+
+lane = "fast"
+"""The one in use: see the fixture of that name."""
 
 
 class Server(uvicorn.Server):
@@ -55,11 +62,11 @@ class Server(uvicorn.Server):
 
 @contextmanager
 def serving(app: Any, **config: Any) -> Iterator[Server]:
-    """The application behind plain uvicorn, until the block ends."""
+    """The application behind uvicorn, in the lane of the test, until the block ends."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(4096)
-    settings = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, **config)
+    settings = uvicorn.Config(app, **{"ws": LANES[lane], "log_config": None, "timeout_graceful_shutdown": 5, **config})
     server = Server(settings, listener)
     thread = threading.Thread(target=lambda: server.run([listener]), daemon=True)
     thread.start()

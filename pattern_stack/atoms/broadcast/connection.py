@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import uuid4
@@ -33,11 +33,22 @@ Verify = Callable[[str], Awaitable[Identity]]
 
 _BLAMED = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
 _INBOX = 16
+_CHUNK_BYTES = 65_536
+
+EXTENSION = "pattern_stack.frames"
+"""The key of the ASGI extension with which a server offers a lane of its own (fastlane.py)."""
 _HOUR = 3600
 
 
 class Lane(Way, Protocol):
     """The socket, as a connection sees it."""
+
+    @property
+    def taken(self) -> int:
+        """Grows as the peer takes what was written; in which unit, is the lane's affair."""
+
+    def wanted(self) -> None:
+        """Messages are wanted again, after `full` stopped them."""
 
     def abort(self) -> None:
         """Be rid of it now, whatever is unsent."""
@@ -71,7 +82,6 @@ class Connection:
         self._throttle = Throttle(node.limits, time.monotonic)
         self._inbox: deque[Item] = deque()
         self._worker: asyncio.Task[None] | None = None
-        self._room: asyncio.Future[None] | None = None
         self._paced: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.outbox = Outbox(lane, node.limits.outbox_bytes, self._too_slow)
@@ -79,12 +89,17 @@ class Connection:
         self.outbox.dismissed = self.subscriptions.dismiss
         self.outbox.paced = lambda: _wake(self._paced)
         self.closed = False
-        self._written_before = -1
+        self._taken_before: int | None = None
 
     @property
     def user(self) -> Any:
         """What `authenticate` or `verify_token` said; None before, and where the application asks for nothing."""
         return self._identity.user if self._identity else None
+
+    @property
+    def longest_message(self) -> int:
+        """Bytes; a longer one is closed with 1009."""
+        return self._node.limits.message_bytes
 
     @property
     def known(self) -> bool:
@@ -142,10 +157,10 @@ class Connection:
 
         A server's own pings do not end it: their close waits behind what the peer does not take.
         """
-        written = self.outbox.written if self.outbox.paused else -1
-        if written >= 0 and written == self._written_before:
+        taken = self._lane.taken if self.outbox.paused else None
+        if taken is not None and taken == self._taken_before:
             self.abort()
-        self._written_before = written
+        self._taken_before = taken
 
     def lost(self) -> None:
         """The socket is gone: called once, by the lane."""
@@ -163,7 +178,7 @@ class Connection:
         if self._worker:
             self._worker.cancel()
         self.subscriptions.drop()
-        _wake(self._room)
+        self._lane.wanted()
 
     def _too_slow(self) -> None:
         """Called in the midst of a fan-out, which must not be disturbed."""
@@ -174,7 +189,8 @@ class Connection:
     def send(self, *frames: Frame, paced: bool = False) -> None:
         """Behind every event that was published before."""
         self._node.hub.flush()
-        self.outbox.take(Batch(frames), paced=paced)
+        for batch in _chunks(frames) if paced else (Batch(frames),):
+            self.outbox.take(batch, paced=paced)
 
     def refuse(self, refused: Refused) -> None:
         self.send(protocol.error(refused))
@@ -209,14 +225,8 @@ class Connection:
 
     @property
     def full(self) -> bool:
-        """Whether the lane should stop reading until `room`."""
+        """Whether the lane should stop reading until it is told `wanted`."""
         return len(self._inbox) >= _INBOX
-
-    async def room(self) -> None:
-        """Until another message may be received."""
-        if self.full:
-            self._room = self._node.home.loop.create_future()
-            await self._room
 
     async def _written(self) -> None:
         """Until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""
@@ -247,7 +257,7 @@ class Connection:
             await self._written()
             item = self._inbox.popleft()
             if not self.full:
-                _wake(self._room)
+                self._lane.wanted()
             await self._carry_out(item)
         self._worker = None
 
@@ -286,6 +296,19 @@ class Connection:
             )
         if command.id is not None:
             self.send(protocol.authenticated(command.id))
+
+
+def _chunks(frames: Sequence[Frame]) -> Iterator[Batch]:
+    """As much at a time as a transport likes to be given, so that it can pace what is long."""
+    chunk: list[Frame] = []
+    size = 0
+    for frame in frames:
+        if size + len(frame.data) > _CHUNK_BYTES and chunk:
+            yield Batch(chunk)
+            chunk, size = [], 0
+        chunk.append(frame)
+        size += len(frame.data)
+    yield Batch(chunk)
 
 
 def _wake(waiter: "asyncio.Future[None] | None") -> None:

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.types import Receive, Scope, Send
 
-from pattern_stack.atoms.broadcast.connection import Connection, Verify
+from pattern_stack.atoms.broadcast.connection import EXTENSION, Connection, Verify
 from pattern_stack.atoms.broadcast.identity import Identity
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.slowlane import SlowLane
@@ -69,8 +69,12 @@ class Endpoint:
                 refusal = (4401, _reason(error))
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        lane = SlowLane(receive, send)
-        await lane.run(Connection(self._node, lane, identity, self._verify), refusal)
+        fast = websocket.scope.get("extensions", {}).get(EXTENSION)
+        if fast is not None:
+            fast.carry(Connection(self._node, fast, identity, self._verify), refusal)
+        else:
+            lane = SlowLane(receive, send)
+            await lane.run(Connection(self._node, lane, identity, self._verify), refusal)
 
     async def _identify(self, scope: Scope, receive: Receive, send: Send) -> Identity:
         """Resolve the dependency as FastAPI does for a route, and release what it held before this returns."""

@@ -19,6 +19,16 @@ class Frame:
             self._text = self.data.decode()
         return self._text
 
+    @property
+    def wire(self) -> bytes:
+        """As a whole WebSocket frame: text, final, unmasked, as a server sends it (RFC 6455, 5.2)."""
+        size = len(self.data)
+        if size < 126:
+            return b"\x81%c%b" % (size, self.data)
+        if size < 65_536:
+            return b"\x81\x7e%b%b" % (size.to_bytes(2), self.data)
+        return b"\x81\x7f%b%b" % (size.to_bytes(8), self.data)
+
 
 class Batch:
     """Frames that leave together, in this order; shared by all the connections they go to."""
@@ -30,3 +40,8 @@ class Batch:
     def size(self) -> int:
         """Bytes of all the frames' data."""
         return sum(len(frame.data) for frame in self.frames)
+
+    @cached_property
+    def wire(self) -> bytes:
+        """All of them as WebSocket frames: joined once, for all the connections they go to."""
+        return b"".join([frame.wire for frame in self.frames])

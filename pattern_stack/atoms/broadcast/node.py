@@ -170,10 +170,10 @@ class Node:
         for sink in self.hub.sinks(channel):
             sink.dismiss(channel)
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self, seconds: float) -> int:
         """Close every connection with 1012 and a delay of its own, so that they do not all come back at once.
 
-        Those that have not closed after `seconds` are aborted. New ones are turned away with 1012.
+        Those that have not closed after `seconds` are aborted; returns how many. New ones are turned away with 1012.
         """
         self.draining = True
         spread = min(max(len(self.connections) / _RECONNECTS_A_SECOND, 1), 30)
@@ -182,8 +182,10 @@ class Node:
         deadline = asyncio.get_running_loop().time() + seconds
         while self.closing and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - once in a life
             await asyncio.sleep(0.02)
-        for connection in list(self.closing):
+        stuck = list(self.closing)
+        for connection in stuck:
             connection.abort()
+        return len(stuck)
 
     async def stop(self) -> None:
         """End pumps and connections, and wait for what their hooks still do."""
@@ -196,9 +198,8 @@ class Node:
             await asyncio.wait(pending)
 
 
-async def drain_all(seconds: float) -> int:
-    """Drain the nodes of the running loop. Returns how many connections they had."""
+async def drain_all(seconds: float) -> tuple[int, int]:
+    """Drain the nodes of the running loop. Returns how many connections they had, and how many of them were aborted."""
     here = [node for node in nodes if node.home.is_here()]
     count = sum(len(node.connections) for node in here)
-    await asyncio.gather(*(node.drain(seconds) for node in here))
-    return count
+    return count, sum(await asyncio.gather(*(node.drain(seconds) for node in here)))

@@ -37,7 +37,6 @@ class Outbox:
         "paced",
         "paused",
         "shut",
-        "written",
     )
 
     dismissed: Callable[[str], None]
@@ -54,8 +53,6 @@ class Outbox:
         self._paced = 0
         self._turn: int | None = None
         self._closing: tuple[int, str] | None = None
-        self.written = 0
-        """Grows whenever the way has taken something: for who wants to know whether it still does."""
         self.paused = False
         self.shut = False
         """Nothing more is taken: a close is on its way, or the socket is gone."""

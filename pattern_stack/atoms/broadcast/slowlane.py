@@ -22,6 +22,8 @@ class SlowLane:
         self._batch: Batch | None = None
         self._closing: tuple[int, str] | None = None
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self.taken = 0
         self._end = asyncio.timeout(None)
         self._connection: Connection
 
@@ -50,7 +52,8 @@ class SlowLane:
             else:
                 self._connection.receive(text.encode(errors="surrogatepass"))
             if self._connection.full:
-                await self._connection.room()
+                self._room.clear()
+                await self._room.wait()
 
     async def _write_all(self) -> None:
         try:
@@ -76,7 +79,7 @@ class SlowLane:
             if self._closing:
                 return
             await self._send({"type": "websocket.send", "text": frame.text})
-            self._connection.outbox.written += 1
+            self.taken += 1
 
     # -- what a connection asks of its lane
 
@@ -84,6 +87,9 @@ class SlowLane:
         self._connection.outbox.pause()
         self._batch = batch
         self._wake.set()
+
+    def wanted(self) -> None:
+        self._room.set()
 
     def close(self, code: int, reason: str) -> None:
         self._closing = (code, reason)

@@ -37,7 +37,7 @@ class Waiting(Channel):
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(lane: str) -> Iterator[Server]:
     with serving_backend(backend) as server:
         yield server
 
@@ -109,13 +109,18 @@ NOT_UTF8: dict[str, list[Part]] = {
     "cut off": [(TEXT, b"\xe2\x82")],
     "in a fragment": [(TEXT, b"{", MORE), (CONTINUATION, b"\xff", MORE), (CONTINUATION, b"}")],
     "in a close's reason": [(CLOSE, b"\x03\xe8\xff")],
-    "a close behind it": [(TEXT, b"\xff"), (CLOSE, b"\x03\xe8")],
 }
 
 
 @pytest.mark.parametrize("what", NOT_UTF8.values(), ids=NOT_UTF8)
 def test_text_that_is_not_utf8(raw: Raw, what: list[Part]) -> None:
     raw.socket.sendall(encoded(raw, what))
+    assert raw.close_code() == 1007
+
+
+@pytest.mark.fast_lane
+def test_text_that_is_not_utf8_with_a_close_behind_it(raw: Raw) -> None:
+    raw.socket.sendall(encoded(raw, [(TEXT, b"\xff"), (CLOSE, b"\x03\xe8")]))
     assert raw.close_code() == 1007
 
 
@@ -136,6 +141,7 @@ TO_THE_END: dict[int, list[Part]] = {
 }
 
 
+@pytest.mark.fast_lane  # uvicorn by itself closes over what it has not read, and the kernel resets it for that
 @pytest.mark.parametrize("code", TO_THE_END)
 def test_a_client_that_writes_on_learns_why_it_was_closed(raw: Raw, code: int) -> None:
     raw.socket.sendall(encoded(raw, TO_THE_END[code]))

@@ -16,7 +16,7 @@ LIMIT = 65_536
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(lane: str) -> Iterator[Server]:
     with serving_backend(backend) as server:
         yield server
 

@@ -11,7 +11,7 @@ from tests.support.server import Server, serving_backend
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[Server]:
+def guarded(lane: str) -> Iterator[Server]:
     with serving_backend(WebSocketBroadcastBackend(), origins=["https://listed.example"]) as server:
         yield server
 

@@ -18,7 +18,7 @@ LISTS = ("subscribe", "unsubscribe", "refresh", "presence")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(lane: str) -> Iterator[Server]:
     with serving_backend(backend) as server:
         yield server
 

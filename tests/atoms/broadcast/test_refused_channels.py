@@ -47,7 +47,7 @@ class Stateless(Channel):
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(lane: str) -> Iterator[Server]:
     with serving_backend(backend) as server:
         yield server
 
