@@ -12,8 +12,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "world" in metafunc.fixturenames or {"serving", "serving_backend"} & vars(metafunc.module).keys():
-        only_fast = metafunc.definition.get_closest_marker("fast_lane")
-        metafunc.parametrize("lane", ["fast"] if only_fast else server.LANES, indirect=True, scope="module")
+        only = [name for name in server.LANES if metafunc.definition.get_closest_marker(f"{name}_lane")]
+        metafunc.parametrize("lane", only or server.LANES, indirect=True, scope="module")
     times = metafunc.config.getoption("times")
     if times > 1:
         metafunc.fixturenames.append("_time")

@@ -71,6 +71,7 @@ async def test_a_bigger_one_closes(one: Client, piece: int, data: str | bytes) -
     assert backend.get_subscriber_count("orders") == 0
 
 
+@pytest.mark.slow_lane
 @pytest.mark.parametrize("one", ["deflate"], indirect=True)
 async def test_what_inflates_to_20_million_bytes_closes(one: Client) -> None:
     await one.send(ping(20_000_000))
