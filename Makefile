@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: run test soak check format setup clean
+.PHONY: run test soak bench check format setup clean
 
 run: setup ## the test server with its live page, in the fast shape: make run PORT=8123
 	@exec $(BIN)/pattern-stack serve test_server:app --host $(HOST) --port $(PORT)
@@ -23,6 +23,9 @@ check: setup ## lint, format, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: setup ## how fast: about ten minutes; writes benchmarks/results
+	$(BIN)/python benchmarks/run.py --out benchmarks/results
 
 format: setup
 	$(BIN)/ruff check --fix .

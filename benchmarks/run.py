@@ -103,9 +103,8 @@ def _print(name: str, row: dict[str, Result]) -> None:
     first = "p99_ms" if "latency" in name else "rate"
     base = row.get("fastapi", next(iter(row.values())))[first]
     floor = row.get("floor-coalesced" if name.endswith("x 16") else "floor", next(iter(row.values())))[first]
-    print(
-        f"\n{name}\n{'':22}{'deliv/s':>10}{'us CPU':>9}{'p50 ms':>9}{'p99 ms':>9}{'conn/s':>9}{'KiB':>7}{'x loop':>8}{'x floor':>9}"
-    )
+    heads = (("deliv/s", 10), ("us CPU", 9), ("p50 ms", 9), ("p99 ms", 9), ("conn/s", 9), ("KiB", 7), ("x loop", 8))
+    print(f"\n{name}\n{'':22}{''.join(f'{head:>{width}}' for head, width in heads)}{'x floor':>9}")
     for system, one in row.items():
         print(
             f"{system:22}{one['rate']:10.0f}{one['cpu_us']:9.2f}{one['p50_ms']:9.2f}{one['p99_ms']:9.2f}"
