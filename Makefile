@@ -6,7 +6,10 @@ PORT ?= 8000
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: run test soak bench check format setup clean
+.PHONY: help run test soak bench check format setup clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
 
 run: setup ## the test server with its live page, in the fast shape: make run PORT=8123
 	@exec $(BIN)/pattern-stack serve test_server:app --host $(HOST) --port $(PORT)
@@ -37,5 +40,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@.ci/setup $(PYTHON) .venv
 	@touch $@
 
-clean:
+clean: ## forget the environment and everything made
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache artifacts

@@ -4,7 +4,9 @@ import asyncio
 import sys
 import urllib.error
 import urllib.request
-from typing import Annotated
+from importlib.metadata import version
+from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
 
 import orjson
 import typer
@@ -12,19 +14,30 @@ import typer
 from pattern_stack.serve import serve as run_server
 from pattern_stack.tail import Stopped, Tail
 
-main = typer.Typer(no_args_is_help=True, add_completion=False, help="Real-time for FastAPI.")
+main = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Real-time for FastAPI."
+)
 
 Url = Annotated[str, typer.Option(help="Where the server is.", envvar="PATTERN_STACK_URL")]
 _HERE = "http://127.0.0.1:8000"
+
+
+@main.callback(invoke_without_command=True)
+def options(
+    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if show:
+        print(version("pattern-stack"))
+        raise typer.Exit
 
 
 @main.command()
 def serve(
     app: Annotated[str, typer.Argument(help="module:app, yours or test_server:app")] = "",
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65_535)] = 8000,
 ) -> None:
-    """Run an application; without a name, the one of this package."""
+    """Run an application; without a name, the one of this package. Requests are not logged."""
     run_server(app or "pattern_stack.app:create_app", host, port, factory=not app)
 
 
@@ -40,15 +53,16 @@ def publish(
         body = orjson.dumps({"channel": channel, "event": event, "payload": orjson.loads(payload)})
     except orjson.JSONDecodeError as error:
         _fail(f"the payload is not JSON: {error}")
-    if not url.startswith(("http://", "https://")):
-        _fail(f"{url} is not an http URL")
-    request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
-        f"{url.rstrip('/')}/test/broadcast", body, {"Content-Type": "application/json"}
-    )
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{_checked(url)}/test/broadcast", body, headers)  # noqa: S310 - it was checked
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             print(answer.read().decode())
     except urllib.error.HTTPError as error:
+        if error.code == 404:
+            _fail(
+                f"{url} has no /test/broadcast: this speaks to test_server; an application calls broadcast.broadcast()"
+            )
         _fail(f"{error.code} {error.read().decode()}")
     except OSError as error:
         _fail(f"no server at {url}: {getattr(error, 'reason', error)}")
@@ -60,11 +74,12 @@ def tail(
     url: Url = _HERE,
     path: Annotated[str, typer.Option(help="The endpoint's path.")] = "/ws/broadcast",
     token: Annotated[str | None, typer.Option(help="Sent as the first frame.")] = None,
+    header: Annotated[list[str] | None, typer.Option(help="Sent with the handshake: 'Name: value'.")] = None,
 ) -> None:
     """Print the events of channels, one JSON object a line, until Ctrl-C. Breaks are recovered from."""
-    address = f"ws{url.removeprefix('http').rstrip('/')}{path}"
+    address = f"ws{_checked(url).removeprefix('http')}/{path.lstrip('/')}"
     try:
-        asyncio.run(_print_all(Tail(address, channels, token, _note)))
+        asyncio.run(_print_all(Tail(address, channels, _note, token=token, headers=_pairs(header or []))))
     except Stopped as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -76,10 +91,28 @@ async def _print_all(source: Tail) -> None:
         print(orjson.dumps(event).decode(), flush=True)
 
 
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return url.rstrip("/")
+    except ValueError:  # the port
+        pass
+    return _fail(f"{url} is not an http URL, like {_HERE}")
+
+
+def _pairs(headers: list[str]) -> list[tuple[str, str]]:
+    pairs = [header.partition(":") for header in headers]
+    for name, colon, _ in pairs:
+        if not (name.strip() and colon):
+            _fail(f"{name} is not a header, like 'Authorization: Bearer TOKEN'")
+    return [(name.strip(), value.strip()) for name, _, value in pairs]
+
+
 def _note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _fail(text: str) -> None:
+def _fail(text: str) -> NoReturn:
     _note(text)
     raise typer.Exit(1)

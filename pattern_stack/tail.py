@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 _STOP = {1002, 1007, 1008, 1009, 4401, 4403}
 _LONGEST = 30.0
@@ -24,11 +24,20 @@ class Stopped(Exception):
 class Tail:
     """Positions are kept, so that a reconnect recovers what was missed."""
 
-    def __init__(self, url: str, channels: Sequence[str], token: str | None, say: Say) -> None:
+    def __init__(
+        self,
+        url: str,
+        channels: Sequence[str],
+        say: Say,
+        *,
+        token: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self._url = url
         self._channels = list(channels)
-        self._token = token
         self._say = say
+        self._token = token
+        self._headers = headers
         self._positions: dict[str, Message] = {}
         self._failures = 0
 
@@ -36,7 +45,7 @@ class Tail:
         """Every event, in order. Raises Stopped."""
         while True:
             try:
-                async with connect(self._url, max_size=None) as socket:
+                async with connect(self._url, max_size=None, additional_headers=self._headers) as socket:
                     await self._greet(socket)
                     async for data in socket:
                         for event in self._read(orjson.loads(data)):
@@ -45,8 +54,13 @@ class Tail:
             except ConnectionClosed as closed:
                 received = closed.rcvd
                 await self._pause(received.code if received else 1006, received.reason if received else "")
-            except (OSError, InvalidHandshake, TimeoutError) as error:
+            except InvalidStatus as error:
+                if error.response.status_code < 500:
+                    text = f"no broadcast endpoint at {self._url}: HTTP {error.response.status_code}"
+                    raise Stopped(text) from error
                 await self._pause(1006, str(error))
+            except (OSError, InvalidHandshake, TimeoutError) as error:
+                await self._pause(1006, f"cannot reach {self._url}: {error}")
 
     async def _greet(self, socket: ClientConnection) -> None:
         if self._token is not None:
@@ -61,6 +75,7 @@ class Tail:
             self._failures = 0
             if not message["subscribed"]:
                 raise Stopped("none of these channels may be followed")
+            self._say(f"following {', '.join(message['subscribed'])} on {self._url}")
             for channel, position in message["subscribed"].items():
                 self._positions[channel] = {"epoch": position["epoch"], "offset": position["offset"]}
         elif "reset" in message:
@@ -92,5 +107,5 @@ class Tail:
         named = re.fullmatch(r"retry-after=(\d+(?:\.\d+)?)", reason or "")
         delay = float(named[1]) if named else min(2**self._failures, _LONGEST) * random.uniform(0.5, 1)
         self._failures = min(self._failures + 1, 5)
-        self._say(f"disconnected ({code} {reason}), again in {delay:.1f} s")
+        self._say(f"{reason or 'the connection broke'} ({code}), again in {delay:.1f} s")
         await asyncio.sleep(delay)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from urllib.request import urlopen
 
 import pytest
@@ -58,7 +59,11 @@ def test_tail_prints_what_publish_publishes(server: Process) -> None:
         (["publish", "orders", "created", "[]"], "422"),
         (["publish", "orders", "created", "--url", "ftp://x"], "is not an http URL"),
         (["publish", "orders", "created", "--url", "http://127.0.0.1:1"], "no server at http://127.0.0.1:1"),
+        (["publish", "orders", "created", "--url", "http://127.0.0.1:99999"], "is not an http URL"),
         (["tail", "a b"], "invalid_channel"),
+        (["tail", "a", "--path", "nowhere"], "no broadcast endpoint at ws://127.0.0.1"),
+        (["tail", "a", "--url", "localhost:8317"], "is not an http URL"),
+        (["tail", "a", "--header", "Bearer"], "is not a header"),
     ],
 )
 def test_what_went_wrong_is_one_line(server: Process, arguments: list[str], said: str) -> None:
@@ -67,6 +72,15 @@ def test_what_went_wrong_is_one_line(server: Process, arguments: list[str], said
     assert result.returncode == 1
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == version("pattern-stack")
+
+
+def test_publish_to_another_application_says_whom_it_speaks_to() -> None:
+    with running(PATTERN_STACK, "serve", "--port", "0") as alone:
+        assert "has no /test/broadcast" in run("publish", "a", "b", "--url", alone.http).stderr
 
 
 def test_serve_runs_the_application_of_the_package_by_itself() -> None:

@@ -23,6 +23,7 @@ from pattern_stack.errors import BroadcastError, Unauthenticated
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "pattern_stack.identity"
+_ORIGINS_LOGGED = 100
 _EXPECTED = (BroadcastError, HTTPException, WebSocketException, WebSocketRequestValidationError)
 
 
@@ -40,6 +41,7 @@ class Endpoint:
         self._authenticate = authenticate
         self._verify = _verifier(verify_token) if verify_token else None
         self._origins = frozenset(origins)
+        self._refused: set[str] = set()
 
     def router(self, path: str) -> APIRouter:
         router = APIRouter(lifespan=self._lifespan)
@@ -61,7 +63,7 @@ class Endpoint:
         receive, send = websocket._receive, websocket._send
         identity, refusal = None, None
         if not _is_allowed(websocket, self._origins):
-            refusal = (1008, "this origin is not allowed")
+            refusal = (1008, self._foreign(websocket.headers["origin"]))
         elif self._authenticate is not None:
             try:
                 identity = await self._identify(websocket.scope, receive, send)
@@ -75,6 +77,15 @@ class Endpoint:
         else:
             lane = SlowLane(receive, send)
             await lane.run(Connection(self._node, lane, identity, self._verify), refusal)
+
+    def _foreign(self, origin: str) -> str:
+        """The reason to close with. It is logged once an origin, for the page's console is easily overlooked."""
+        if origin not in self._refused and len(self._refused) < _ORIGINS_LOGGED:
+            self._refused.add(origin)
+            logger.warning(
+                "refused the origin %r: get_router(origins=[...]) lets pages of other origins in", origin[:200]
+            )
+        return _fit(f"the origin {origin} is not allowed")
 
     async def _identify(self, scope: Scope, receive: Receive, send: Send) -> Identity:
         """Resolve the dependency as FastAPI does for a route, and release what it held before this returns."""
@@ -124,7 +135,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, WebSocketRequestValidationError):
         return "what authenticates is missing, or has a wrong form"
     text = getattr(error, "detail", None) or getattr(error, "reason", None) or str(error) or "not authenticated"
-    return str(text).encode()[:120].decode(errors="ignore")
+    return _fit(str(text))
+
+
+def _fit(text: str) -> str:
+    return text.encode(errors="replace")[:120].decode(errors="ignore")
 
 
 def _verifier(verify_token: Callable[[str], Any]) -> Verify:
