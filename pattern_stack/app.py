@@ -48,7 +48,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        return _error(error.status_code, _STATUS_CODES.get(error.status_code, "HTTP_ERROR"), str(error.detail))
+        answer = _error(error.status_code, _STATUS_CODES.get(error.status_code, "HTTP_ERROR"), str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -14,13 +14,13 @@ Handler = Callable[[str, dict[str, Any]], Awaitable[None]]
 class Subscription:
     """One handler on one channel. Ending it ends nothing else; ending it twice is harmless."""
 
-    def __init__(self, channel: str, end: Callable[[], None]) -> None:
+    def __init__(self, channel: str, end: Callable[[], Awaitable[None]]) -> None:
         self.channel = channel
         self._end = end
 
     async def unsubscribe(self) -> None:
         """No event reaches the handler any more; a call that is under way runs to its end."""
-        self._end()
+        await self._end()
 
     async def __aenter__(self) -> Self:
         return self

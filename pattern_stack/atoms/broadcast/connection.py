@@ -11,6 +11,7 @@ from uuid import uuid4
 from pattern_stack.atoms.broadcast import protocol
 from pattern_stack.atoms.broadcast.frame import Batch, Frame
 from pattern_stack.atoms.broadcast.identity import Identity
+from pattern_stack.atoms.broadcast.limits import Limits
 from pattern_stack.atoms.broadcast.loop import run_now
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.outbox import Outbox, Way
@@ -77,7 +78,7 @@ class Connection:
         self.id = uuid4().hex
         self._node = node
         self._lane = lane
-        self._identity = identity
+        self.identity = identity
         self._verify = verify
         self._throttle = Throttle(node.limits, time.monotonic)
         self._inbox: deque[Item] = deque()
@@ -89,28 +90,29 @@ class Connection:
         self.outbox.dismissed = self.subscriptions.dismiss
         self.outbox.paced = lambda: _wake(self._paced)
         self.closed = False
+        self._opened = False
         self._taken_before: int | None = None
 
     @property
     def user(self) -> Any:
         """What `authenticate` or `verify_token` said; None before, and where the application asks for nothing."""
-        return self._identity.user if self._identity else None
+        return self.identity.user if self.identity else None
 
     @property
-    def longest_message(self) -> int:
-        """Bytes; a longer one is closed with 1009."""
-        return self._node.limits.message_bytes
+    def limits(self) -> Limits:
+        return self._node.limits
 
     @property
     def known(self) -> bool:
         """Whether it may say anything but who it is."""
-        return self._identity is not None or self._verify is None
+        return self.identity is not None or self._verify is None
 
     # -- its life
 
     def open(self, refusal: tuple[int, str] | None) -> None:
         """Called once, by the lane. `refusal`: the code and reason to close with at once."""
         self._node.add(self)
+        self._opened = True
         if refusal:
             self.close(*refusal)
         elif self._node.draining or self._node.closed:
@@ -132,7 +134,7 @@ class Connection:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        left = self._identity.seconds_left(time.time()) if self._identity else None
+        left = self.identity.seconds_left(time.time()) if self.identity else None
         if left is None:
             return
         if left <= 0:
@@ -158,16 +160,20 @@ class Connection:
         A server's own pings do not end it: their close waits behind what the peer does not take.
         """
         taken = self._lane.taken if self.outbox.paused else None
-        if taken is not None and taken == self._taken_before:
+        if taken is None or self._taken_before is None:
+            self._taken_before = taken
+        elif taken <= self._taken_before:  # less: the server's own pings have joined what waits
             self.abort()
-        self._taken_before = taken
+        else:
+            self._taken_before = taken
 
     def lost(self) -> None:
         """The socket is gone: called once, by the lane."""
+        self.outbox.clear()
         if not self.closed:
             self._leave()
-        self.outbox.clear()
-        self._node.remove(self)
+        if self._opened:
+            self._node.remove(self)
 
     def _leave(self) -> None:
         self.closed = True
@@ -253,13 +259,17 @@ class Connection:
         return not isinstance(item, Refused | Ping | Refresh) and self.subscriptions.waits(item.channels)
 
     async def _work(self) -> None:
-        while self._inbox:
-            await self._written()
-            item = self._inbox.popleft()
-            if not self.full:
-                self._lane.wanted()
-            await self._carry_out(item)
-        self._worker = None
+        try:
+            while self._inbox:
+                await self._written()
+                item = self._inbox.popleft()
+                if not self.full:
+                    self._lane.wanted()
+                await self._carry_out(item)
+        finally:
+            self._worker = None
+            if self._inbox and not self.closed:
+                self.close(1011, "internal error")
 
     async def _carry_out(self, item: Item) -> None:
         if not self.known and not isinstance(item, Auth | Refused):
@@ -286,7 +296,7 @@ class Connection:
         known = self.known
         if self._verify is not None:
             try:
-                self._identity = await self._verify(command.token)
+                self.identity = await self._verify(command.token)
             except Unauthenticated as error:
                 self.refuse(Refused("unauthenticated", str(error), command.id))
                 return

@@ -1,11 +1,12 @@
 """The WebSocket edge: handshake, origin, authenticate. FastAPI stops here."""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
-from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Depends, WebSocket
 from fastapi.exceptions import WebSocketRequestValidationError
@@ -16,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from pattern_stack.atoms.broadcast.connection import EXTENSION, Connection, Verify
 from pattern_stack.atoms.broadcast.identity import Identity
+from pattern_stack.atoms.broadcast.loop import foreign_code
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.slowlane import SlowLane
 from pattern_stack.errors import BroadcastError, Unauthenticated
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _IDENTITY = "pattern_stack.identity"
 _ORIGINS_LOGGED = 100
+_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(:(?P<port>[1-9]\d{0,4}))?")
 _EXPECTED = (BroadcastError, HTTPException, WebSocketException, WebSocketRequestValidationError)
 
 
@@ -40,7 +43,8 @@ class Endpoint:
         self._node = node
         self._authenticate = authenticate
         self._verify = _verifier(verify_token) if verify_token else None
-        self._origins = frozenset(origins)
+        self._origins = frozenset(origin.rstrip("/") for origin in origins)
+        self._routes: WeakKeyDictionary[Any, APIWebSocketRoute] = WeakKeyDictionary()
         self._refused: set[str] = set()
 
     def router(self, path: str) -> APIRouter:
@@ -78,6 +82,16 @@ class Endpoint:
             lane = SlowLane(receive, send)
             await lane.run(Connection(self._node, lane, identity, self._verify), refusal)
 
+    def _route(self, app: Any) -> APIWebSocketRoute:
+        """What resolves the dependency, with the application's overrides. Made once: FastAPI looks at signatures then."""
+        if app not in self._routes:
+
+            async def capture(websocket: WebSocket, who: Any = Depends(self._authenticate)) -> None:  # noqa: B008
+                websocket.scope[_IDENTITY] = who
+
+            self._routes[app] = APIWebSocketRoute("/", capture, dependency_overrides_provider=app)
+        return self._routes[app]
+
     def _foreign(self, origin: str) -> str:
         """The reason to close with. It is logged once an origin, for the page's console is easily overlooked."""
         if origin not in self._refused and len(self._refused) < _ORIGINS_LOGGED:
@@ -90,13 +104,9 @@ class Endpoint:
     async def _identify(self, scope: Scope, receive: Receive, send: Send) -> Identity:
         """Resolve the dependency as FastAPI does for a route, and release what it held before this returns."""
 
-        async def capture(websocket: WebSocket, who: Any = Depends(self._authenticate)) -> None:  # noqa: B008 - FastAPI's way
-            websocket.scope[_IDENTITY] = who
-
-        route = APIWebSocketRoute("/", capture, dependency_overrides_provider=scope.get("app"))
         # without the application's exception handlers: what the dependency raises is for this class to answer
         inner = {**scope, "starlette.exception_handlers": ({}, {})}
-        await route.app(inner, receive, send)
+        await self._route(scope["app"]).app(inner, receive, send)
         return Identity.of(inner[_IDENTITY])
 
 
@@ -118,13 +128,12 @@ def _is_allowed(websocket: WebSocket, origins: frozenset[str]) -> bool:
     return _host(origin) is not None and _host(origin) == _host(f"{scheme}://{websocket.headers.get('host', '')}")
 
 
-def _host(url: str) -> tuple[str, int] | None:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
+def _host(origin: str) -> tuple[str, int] | None:
+    """Host and port of an origin; None for anything else, were it a URL."""
+    found = _ORIGIN.fullmatch(origin)
+    if found is None:
         return None
-    return (parts.hostname, port) if parts.hostname and port else None
+    return found["host"].lower(), int(found["port"] or {"http": 80, "https": 443}[found["scheme"]])
 
 
 def _reason(error: Exception) -> str:
@@ -147,10 +156,11 @@ def _verifier(verify_token: Callable[[str], Any]) -> Verify:
 
     async def verify(token: str) -> Identity:
         try:
-            if iscoroutinefunction(verify_token):
-                return Identity.of(await verify_token(token))
-            value = await run_in_threadpool(verify_token, token)
-            return Identity.of(await value if isawaitable(value) else value)
+            with foreign_code():
+                if iscoroutinefunction(verify_token):
+                    return Identity.of(await verify_token(token))
+                value = await run_in_threadpool(verify_token, token)
+                return Identity.of(await value if isawaitable(value) else value)
         except Exception as error:
             raise Unauthenticated(_reason(error)) from error
 

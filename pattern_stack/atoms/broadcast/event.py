@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, NamedTuple
@@ -137,4 +138,6 @@ def _finite(value: object) -> bool:
         return all(map(_finite, value.values()))
     if isinstance(value, list | tuple):
         return all(map(_finite, value))
+    if is_dataclass(value):
+        return all(_finite(getattr(value, field.name)) for field in fields(value))
     return True

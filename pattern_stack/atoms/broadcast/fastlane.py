@@ -18,6 +18,11 @@ from websockets.protocol import State
 
 from pattern_stack.atoms.broadcast.connection import EXTENSION, Connection
 from pattern_stack.atoms.broadcast.frame import Batch
+from pattern_stack.atoms.broadcast.throttle import Bucket
+
+_SLICE = 2_048
+_FRAGMENTS = 10
+"""Frames of any kind, control frames and fragments too, for each message that a connection may send."""
 
 
 class FastLane(WebSocketsSansIOProtocol):
@@ -32,6 +37,10 @@ class FastLane(WebSocketsSansIOProtocol):
         self.deadline: TimerHandle | None = None
         self.discarding = False
         """What comes is read and thrown away: the socket only waits for its end."""
+        self.bucket: Bucket | None = None
+        self.unread = bytearray()
+        self.slicing = False
+        """The rest of `unread` is read in the turns to come; until then the transport reads nothing."""
         self.written = 0
 
     # -- the extension
@@ -39,12 +48,18 @@ class FastLane(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
+            self.read_paused = True  # until the application asks for what comes: it may be busy with who this is
+            self.transport.pause_reading()
             cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self
 
     def carry(self, connection: Connection, refusal: tuple[int, str] | None) -> None:
         """Called when the handshake was accepted: from here on the socket is this connection's."""
+        if self.disconnected:
+            return
         self.connection = connection
-        self.conn.max_message_size = connection.longest_message
+        self.conn.max_message_size = connection.limits.message_bytes
+        rate, burst = connection.limits.frames_per_second, connection.limits.frames_burst
+        self.bucket = Bucket(_FRAGMENTS * rate, _FRAGMENTS * burst, self.loop.time)
         self.close_timer = self.loop.call_later(
             0, _nothing
         )  # uvicorn closes when the application returns, but for this
@@ -65,12 +80,43 @@ class FastLane(WebSocketsSansIOProtocol):
     # -- what comes in
 
     def data_received(self, data: bytes) -> None:
+        """A little at a time, with a turn of the loop between: a reader is given megabytes at once, and tiny frames in
+        them, or frames that are costly to carry out, would keep everybody else waiting."""
+        self.unread += data
+        if not self.slicing:
+            self._read_some()
+
+    def _read_some(self) -> None:
+        if not self.discarding:
+            some = bytes(self.unread[:_SLICE])
+            del self.unread[:_SLICE]
+            self._parse(some)
         if self.discarding:
-            return
+            self.unread.clear()
+        if self.unread and not self.slicing:
+            self.transport.pause_reading()
+        elif self.slicing and not self.unread and not self.read_paused:
+            self.transport.resume_reading()
+        self.slicing = bool(self.unread)
+        if self.slicing:
+            self.loop.call_soon(self._read_some)
+
+    def _parse(self, data: bytes) -> None:
         self.conn.receive_data(data)
+        if self.bucket and not self.bucket.admit(len(self.conn.events)):
+            self._fail(1008, "too many frames")
+            return
         self.handle_events()
-        if self.conn.parser_exc is not None and not self.discarding:
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self._refuse_handshake()
+        elif self.conn.parser_exc is not None and not self.discarding:
             self.handle_parser_exception()
+
+    def _refuse_handshake(self) -> None:
+        """websockets has a response ready for a head that it does not like; uvicorn does not send it."""
+        self._flush()
+        self.close_sent = self.handshake_complete = self.discarding = True
+        self.transport.close()
 
     def send_receive_event_to_app(self) -> None:
         data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
@@ -91,10 +137,13 @@ class FastLane(WebSocketsSansIOProtocol):
     def wanted(self) -> None:
         if self.read_paused:
             self.read_paused = False
-            self.transport.resume_reading()
+            if not self.slicing:
+                self.transport.resume_reading()
 
     def handle_ping(self) -> None:
-        if not self.discarding:
+        if self.connection and self.connection.outbox.paused:
+            self.conn.data_to_send()  # who takes nothing gets no pongs either; it may ask again
+        elif not self.discarding:
             super().handle_ping()
 
     def handle_close(self, event: Frame) -> None:
@@ -149,10 +198,15 @@ class FastLane(WebSocketsSansIOProtocol):
     def abort(self) -> None:
         self.transport.abort()
 
+    def handle_cont(self, event: Frame) -> None:
+        if event.data or event.fin:  # empty ones would pile up, and never make a message too big
+            super().handle_cont(event)
+
     def _fail(self, code: int, reason: str) -> None:
         """Close for what came, also where the parser has already answered a close that came behind it."""
         self.conn.data_to_send()
-        self.transport.write(Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False))
+        if not self.close_sent:
+            self.transport.write(Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False))
         self._read_on(code, reason)
 
     def handle_parser_exception(self) -> None:
@@ -163,6 +217,10 @@ class FastLane(WebSocketsSansIOProtocol):
 
     def _read_on(self, code: int, reason: str) -> None:
         """Throw away what still comes, so that the close that was sent arrives."""
+        if not self.handshake_complete:
+            self.close_sent = self.discarding = self.disconnected = True
+            self.transport.abort()
+            return
         self.close_sent = self.discarding = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self._lose()
@@ -186,6 +244,7 @@ class FastLane(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self.discarding = True
         if self.deadline:
             self.deadline.cancel()
         self._lose()

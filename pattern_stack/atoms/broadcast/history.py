@@ -130,10 +130,9 @@ class MemoryEngine(Engine):
         return log
 
     def _leave(self, channel: str, log: Log) -> None:
-        bare = not log.offset
-        row = self._idle.setdefault((log.window, bare), OrderedDict())
+        row = self._idle.setdefault((log.window, not log.offset), OrderedDict())
         row[channel] = log
-        if bare and len(row) > self._limits.idle_channels:
+        if len(row) > max(self._limits.idle_channels, 1):
             oldest, _ = row.popitem(last=False)
             del self._logs[oldest]
 

@@ -1,10 +1,13 @@
 """Channels and who is on them: join, leave, fan out. Synchronous, no IO; only the loop that owns it touches it."""
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from pattern_stack.atoms.broadcast.event import Event
 from pattern_stack.atoms.broadcast.frame import Batch
+
+logger = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
@@ -15,6 +18,31 @@ class Sink(Protocol):
     def dismiss(self, channel: str) -> None:
         """The channel has ended."""
 
+    @property
+    def limit(self) -> int:
+        """Bytes of events that may be held for it."""
+
+    def overflow(self) -> None:
+        """More than that are."""
+
+
+class Held:
+    """Events that one sink shall get later."""
+
+    __slots__ = ("events", "size")
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.size = 0
+
+    def add(self, event: Event, sink: Sink) -> None:
+        if self.size > sink.limit:
+            self.events.clear()
+            sink.overflow()
+            return
+        self.events.append(event)
+        self.size += len(event.data)
+
 
 class Room:
     """One channel that somebody is on."""
@@ -23,7 +51,7 @@ class Room:
 
     def __init__(self) -> None:
         self.open: dict[Sink, None] = {}
-        self.held: dict[Sink, list[Event]] = {}
+        self.held: dict[Sink, Held] = {}
         self.subscribers = 0
 
 
@@ -46,8 +74,8 @@ class Hub:
         room = self._rooms.get(event.channel)
         if room is None:
             return
-        for held in room.held.values():
-            held.append(event)
+        for sink, held in room.held.items():
+            held.add(event, sink)
         if not room.open:
             return
         if not self._runs:
@@ -68,13 +96,22 @@ class Hub:
         for room, events in runs:
             batch = Batch(events)
             for sink in room.open:
-                sink.take(batch, self.turn)
+                try:
+                    sink.take(batch, self.turn)
+                except Exception:  # whatever is wrong with one, the others get theirs
+                    logger.exception("%r takes nothing", sink)
+
+    def clear(self) -> None:
+        """Forget who is on what."""
+        self._rooms.clear()
+        self._runs.clear()
+        self.pending_events = self.pending_bytes = 0
 
     def join(self, channel: str, sink: Sink, *, counted: bool = True) -> None:
         """From now on the channel's events are held for this sink, until `release`. `counted`: it is a subscriber."""
         self.flush()
         room = self._rooms.setdefault(channel, Room())
-        room.held[sink] = []
+        room.held[sink] = Held()
         room.subscribers += counted
 
     def hold(self, channel: str, sink: Sink) -> None:
@@ -83,14 +120,15 @@ class Hub:
         room = self._rooms[channel]
         if sink in room.open:
             del room.open[sink]
-            room.held[sink] = []
+            room.held[sink] = Held()
 
     def release(self, channel: str, sink: Sink) -> list[Event]:
         """End the hold. Returns what was held: the caller hands it on before anything else of this channel."""
         self.flush()
         room = self._rooms[channel]
         room.open[sink] = None
-        return room.held.pop(sink, [])
+        held = room.held.pop(sink, None)
+        return held.events if held else []
 
     def leave(self, channel: str, sink: Sink, *, counted: bool = True) -> None:
         self.flush()

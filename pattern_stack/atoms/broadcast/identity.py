@@ -12,6 +12,10 @@ class Identity:
     user: Any
     expires_at: float | datetime | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.expires_at, datetime) and self.expires_at.tzinfo is None:
+            raise ValueError("expires_at has to be an aware datetime")
+
     @classmethod
     def of(cls, value: Any) -> "Identity":
         """A plain value is the user."""

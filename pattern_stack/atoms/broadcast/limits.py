@@ -34,4 +34,5 @@ class Limits:
     handler_events: int = 1_000
     """Events that may wait for one in-process handler or listener."""
     idle_channels: int = 100_000
-    """Channels without an event whose position is kept though nobody is on them; the oldest go first."""
+    """Channels of one window that are kept though nobody is on them, and as many that have no event yet; those left
+    longest go first."""

@@ -1,15 +1,18 @@
 """Crossing threads and loops: everything of a hub happens on one loop, whoever calls from wherever."""
 
 import asyncio
-import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent import futures
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pattern_stack.errors import BroadcastClosed, BroadcastError
 
 T = TypeVar("T")
 Call = Callable[[], Coroutine[Any, Any, T]]
+
+_SLICE = 0.5
 
 
 def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -28,9 +31,11 @@ class Home:
 
     Holders are connections, in-process subscriptions and lifespans. Without a holder nobody is subscribed to anything,
     and a call runs where it is made; the lock keeps such calls, and the first holder, from running into each other.
+    A loop that was closed with holders on it owns nothing any more: `abandoned` is called to forget them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, abandoned: Callable[[], None]) -> None:
+        self._abandoned = abandoned
         self._loop: asyncio.AbstractEventLoop | None = None
         self._holders = 0
         self._lock = threading.RLock()
@@ -45,12 +50,14 @@ class Home:
         """Make the running loop the hub's. BroadcastError where it belongs to another one."""
         running = asyncio.get_running_loop()
         with self._lock:
-            if self._loop is not running:
-                if self._owner() is not None:
-                    raise BroadcastError(
-                        "this hub is in use on another event loop; use it there, or a backend of your own"
-                    )
+            owner = self._owner()
+            if owner is None:
                 self._loop, self._holders = running, 0
+            elif owner is not running:
+                raise BroadcastError(
+                    "this hub is in use on another event loop. Use it there, or a backend of your own; "
+                    "tests put all they do inside one `with TestClient(app) as client`"
+                )
             self._holders += 1
 
     def let_go(self) -> None:
@@ -60,9 +67,9 @@ class Home:
                 self._loop = None
 
     def _owner(self) -> asyncio.AbstractEventLoop | None:
-        """The loop, while it can still run something: one that was closed with holders on it owns nothing."""
         if self._loop is not None and self._loop.is_closed():
             self._loop = None
+            self._abandoned()
         return self._loop
 
     def is_here(self) -> bool:
@@ -70,37 +77,53 @@ class Home:
         return self._loop is not None and self._loop is _running()
 
     async def run(self, call: Call[T], elsewhere: Call[T]) -> T:
-        """`call()` where the caller is on the hub's loop, `elsewhere()` on the hub's loop where the caller is not."""
+        """`call()` where the caller is on the hub's loop, `elsewhere()` on the hub's loop where the caller is not.
+
+        Raises BroadcastClosed where that loop ends before it has answered.
+        """
         if self.is_here():
             return await call()
-        crossing = self._cross(elsewhere, call)
-        if not isinstance(crossing, concurrent.futures.Future):
-            return crossing[0]
+        loop, crossing = self._cross(call, elsewhere)
+        waiting = asyncio.wrap_future(crossing)
         try:
-            return await asyncio.wrap_future(crossing)
+            while not waiting.done():
+                await asyncio.wait((waiting,), timeout=_SLICE)
+                _cancel_if_stopped(loop, crossing)
         except asyncio.CancelledError:
-            if crossing.cancelled() and not _cancelling():
-                raise BroadcastClosed("the loop that the hub belonged to has ended") from None
+            waiting.cancel()
             raise
+        return _result(crossing)
 
     def run_sync(self, call: Call[T], elsewhere: Call[T]) -> T:
         """The same for a plain thread. BroadcastError on the hub's own loop, which it would block for ever."""
         if self.is_here():
             raise BroadcastError("this call waits for the hub's loop and must not be made on it; await the other one")
-        crossing = self._cross(elsewhere, call)
-        if not isinstance(crossing, concurrent.futures.Future):
-            return crossing[0]
-        try:
-            return crossing.result()
-        except concurrent.futures.CancelledError:
-            raise BroadcastClosed("the loop that the hub belonged to has ended") from None
+        loop, crossing = self._cross(call, elsewhere)
+        while not crossing.done():
+            futures.wait((crossing,), timeout=_SLICE)
+            _cancel_if_stopped(loop, crossing)
+        return _result(crossing)
 
-    def _cross(self, elsewhere: Call[T], call: Call[T]) -> "concurrent.futures.Future[T] | tuple[T]":
+    def _cross(self, call: Call[T], elsewhere: Call[T]) -> tuple[asyncio.AbstractEventLoop | None, futures.Future[T]]:
         with self._lock:
             loop = self._owner()
-            if loop is None:
-                return (run_now(call()),)
-            return asyncio.run_coroutine_threadsafe(elsewhere(), loop)
+            if loop is not None:
+                return loop, asyncio.run_coroutine_threadsafe(elsewhere(), loop)
+            done: futures.Future[T] = futures.Future()
+            done.set_result(run_now(call()))
+            return None, done
+
+
+def _cancel_if_stopped(loop: asyncio.AbstractEventLoop | None, crossing: futures.Future[Any]) -> None:
+    """A call that waits on a loop that runs no more would wait for ever."""
+    if not crossing.done() and loop is not None and not loop.is_running():
+        crossing.cancel()
+
+
+def _result(crossing: futures.Future[T]) -> T:
+    if crossing.cancelled():
+        raise BroadcastClosed("the loop that the hub belonged to has ended")
+    return crossing.result()
 
 
 def _running() -> asyncio.AbstractEventLoop | None:
@@ -110,6 +133,14 @@ def _running() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _cancelling() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+@contextmanager
+def foreign_code() -> Iterator[None]:
+    """Around what an application gave us: a CancelledError that it brings along, from something it awaited that was
+    cancelled elsewhere, is its failure and not the end of our task."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError("what it awaited was cancelled") from error

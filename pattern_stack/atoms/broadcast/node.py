@@ -40,7 +40,7 @@ class Node:
         self.channels = channels
         self.limits = limits
         self.everyone = tuple(everyone)
-        self.home = Home()
+        self.home = Home(self._abandon)
         self.hub = Hub(self._schedule_flush)
         self.presence = Presence()
         self.pumps: set[Pump] = set()
@@ -60,7 +60,23 @@ class Node:
         nodes.add(self)
 
     def _schedule_flush(self) -> None:
-        self.home.loop.call_soon(self.hub.flush)
+        self.home.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if self.home.is_here():  # not so, where the hub has moved to another loop meanwhile
+            self.hub.flush()
+
+    def _abandon(self) -> None:
+        """The loop was closed under everybody: nothing of it can be ended any more, only forgotten."""
+        for pump in self.pumps:
+            self.engine.unwant(pump.channel)
+        for connection in self.connections:
+            for channel in connection.subscriptions.channels:
+                self.engine.unwant(channel)
+        for what in (self.pumps, self.connections, self.closing, self._tasks, self._idle):
+            what.clear()
+        self.hub.clear()
+        self._busy, self._checking = 0, None
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         self.check_open()
@@ -136,6 +152,8 @@ class Node:
             waiter = self.home.loop.create_future()
             self._idle.append(waiter)
             await asyncio.wait((waiter,), timeout=1)
+            if waiter in self._idle:
+                self._idle.remove(waiter)
 
     async def tap(self, channel: str, since: Position | None = None) -> Pump:
         """An in-process subscriber: what came after `since`, then every later event. NotFound where that is gone."""
@@ -189,13 +207,17 @@ class Node:
 
     async def stop(self) -> None:
         """End pumps and connections, and wait for what their hooks still do."""
+        self.hub.flush()
         for pump in list(self.pumps):
             pump.end()
         await self.drain(_DRAIN_SECONDS)
-        self.hub.flush()
         pending = [task for task in self._tasks if task is not asyncio.current_task()]
         if pending:
-            await asyncio.wait(pending)
+            _, stuck = await asyncio.wait(pending, timeout=_DRAIN_SECONDS)
+            for task in stuck:
+                logger.error("%r did not end by itself and is cancelled", task.get_coro())
+                task.cancel()
+        self.draining = self.closed
 
 
 async def drain_all(seconds: float) -> tuple[int, int]:

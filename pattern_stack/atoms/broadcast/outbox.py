@@ -26,7 +26,6 @@ class Outbox:
 
     __slots__ = (
         "_closing",
-        "_limit",
         "_paced",
         "_queue",
         "_too_slow",
@@ -34,6 +33,7 @@ class Outbox:
         "_waiting",
         "_way",
         "dismissed",
+        "limit",
         "paced",
         "paused",
         "shut",
@@ -46,7 +46,7 @@ class Outbox:
 
     def __init__(self, way: Way, limit: int, too_slow: Callable[[], None]) -> None:
         self._way = way
-        self._limit = limit
+        self.limit = limit
         self._too_slow = too_slow
         self._queue: deque[tuple[Batch, bool]] = deque()
         self._waiting = 0
@@ -75,8 +75,7 @@ class Outbox:
             self._way.write(batch)
             return
         if not paced and self._overdue(turn):
-            self.shut = True
-            self._too_slow()
+            self.overflow()
             return
         self._queue.append((batch, paced))
         if paced:
@@ -88,10 +87,16 @@ class Outbox:
         if turn is not None and turn == self._turn:
             return False
         self._turn = turn
-        return self._waiting > self._limit
+        return self._waiting > self.limit
 
     def dismiss(self, channel: str) -> None:
         self.dismissed(channel)
+
+    def overflow(self) -> None:
+        """Too slow: told once, and nothing more is taken."""
+        if not self.shut:
+            self.shut = True
+            self._too_slow()
 
     def pause(self) -> None:
         self.paused = True

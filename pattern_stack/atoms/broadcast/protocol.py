@@ -75,8 +75,8 @@ def parse(data: bytes, limits: Limits) -> Command:
     if id is not None and not _is_tag(id):
         raise Refused("invalid_message", f"id must be an integer or a string of at most {_ID_LENGTH} characters")
     try:
-        if _brackets(data) > limits.nesting and _depth(data) > limits.nesting:
-            _invalid(f"nested more than {limits.nesting} deep")
+        if _is_deeper(frame, limits.nesting):
+            _too_deep(limits)
         return _command(frame, id, limits)
     except Refused as refused:
         refused.id = id
@@ -89,16 +89,26 @@ def _load(data: bytes, limits: Limits) -> dict[str, Any]:
     try:
         frame = orjson.loads(data)
     except ValueError:
-        if _brackets(data) > limits.nesting and _depth(data) > limits.nesting:  # the parser gives up at some depth
-            _invalid(f"nested more than {limits.nesting} deep")
+        if _depth(data) > limits.nesting:  # the parser gives up at some depth
+            _too_deep(limits)
         raise Refused("invalid_json", "not JSON") from None
     if not isinstance(frame, dict):
         _invalid("a frame is a JSON object")
     return frame
 
 
-def _brackets(data: bytes) -> int:
-    return data.count(b"[") + data.count(b"{")
+def _too_deep(limits: Limits) -> NoReturn:
+    _invalid(f"nested more than {limits.nesting} deep")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        inner = (child for node in level for child in (node.values() if isinstance(node, dict) else node))
+        level = [child for child in inner if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _depth(data: bytes) -> int:
@@ -123,7 +133,7 @@ def _command(frame: dict[str, Any], id: Id, limits: Limits) -> Command:
     name = names[0]
     value = frame[name]
     if name == "subscribe":
-        return Subscribe(id, _channels(name, value, limits), _positions(frame.get("since")))
+        return Subscribe(id, _channels(name, value, limits), _positions(frame.get("since"), limits))
     if name == "unsubscribe":
         return Unsubscribe(id, _channels(name, value, limits))
     if name == "refresh":
@@ -142,14 +152,18 @@ def _command(frame: dict[str, Any], id: Id, limits: Limits) -> Command:
 def _channels(name: str, value: object, limits: Limits) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(channel, str) for channel in value):
         _invalid(f"{name} must be a list of channel names")
+    if len(value) > 2 * limits.channels:  # how many are too many to hold, depends on what is held
+        raise Refused("too_many_channels", f"a frame may name {2 * limits.channels} channels")
     return tuple(dict.fromkeys(check_channel(channel, limits) for channel in value))
 
 
-def _positions(value: object) -> dict[str, Position]:
+def _positions(value: object, limits: Limits) -> dict[str, Position]:
     if value is None:
         return {}
     if not isinstance(value, dict):
         _invalid("since must be an object of positions")
+    if len(value) > 2 * limits.channels:
+        _invalid(f"since may name {2 * limits.channels} channels")
     return {channel: _position(channel, position) for channel, position in value.items()}
 
 

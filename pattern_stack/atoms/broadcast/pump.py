@@ -9,6 +9,7 @@ from typing import Self
 from pattern_stack.atoms.broadcast.base import Handler
 from pattern_stack.atoms.broadcast.event import Event
 from pattern_stack.atoms.broadcast.frame import Batch
+from pattern_stack.atoms.broadcast.loop import foreign_code
 from pattern_stack.errors import TooSlow
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class Pump:
 
     def __init__(self, channel: str, limit: int) -> None:
         self.channel = channel
+        self.limit = 2**62  # events are held for it for a moment only
         self._limit = limit
         self._events: deque[Event] = deque()
         self._ready = asyncio.Event()
@@ -34,6 +36,8 @@ class Pump:
         self._limit += len(events)
 
     def take(self, batch: Batch, turn: int | None = None) -> None:
+        if self._ended:
+            return
         for event in batch.frames:
             if self._too_slow or len(self._events) >= self._limit:
                 self._too_slow = True
@@ -41,6 +45,9 @@ class Pump:
             assert isinstance(event, Event)
             self._events.append(event)
         self._ready.set()
+
+    def overflow(self) -> None:
+        self._too_slow = True
 
     def dismiss(self, channel: str) -> None:
         self.end()
@@ -77,6 +84,7 @@ class Pump:
 
     async def _call(self, handler: Handler, event: Event) -> None:
         try:
-            await handler(event.event_type, event.payload)
+            with foreign_code():
+                await handler(event.event_type, event.payload)
         except Exception:
             logger.exception("handler %r failed on %r", handler, event)

@@ -96,8 +96,9 @@ class SlowLane:
         self._wake.set()
 
     def expire(self, seconds: float) -> None:
-        if not self._end.expired():
-            self._end.reschedule(asyncio.get_running_loop().time() + seconds)
+        when, before = asyncio.get_running_loop().time() + seconds, self._end.when()
+        if not self._end.expired() and (before is None or when < before):
+            self._end.reschedule(when)
 
     def abort(self) -> None:
         self.expire(0)

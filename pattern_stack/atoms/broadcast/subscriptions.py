@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pattern_stack.atoms.broadcast import protocol
 from pattern_stack.atoms.broadcast.channels import Spec
 from pattern_stack.atoms.broadcast.event import Event, Position, encode
+from pattern_stack.atoms.broadcast.loop import foreign_code
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.protocol import Id, Refused
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
@@ -40,6 +41,7 @@ class Membership:
         self.position: Position | None = None
         """While its events are held: the position that they follow."""
         self.joined = False
+        """The hook has succeeded, and there is a left to call for it."""
         self.present = False
         self.flight: asyncio.Task[None] | None = None
         self.again = False
@@ -64,6 +66,10 @@ class Subscriptions:
         self._node = node
         self._held: dict[str, Membership] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def channels(self) -> Iterable[str]:
+        return self._held
 
     def waits(self, channels: Iterable[str]) -> bool:
         """Whether a hook has to be called for any of these."""
@@ -121,7 +127,7 @@ class Subscriptions:
         await self._node.engine.want(channel)
         try:
             await self._call(member, "joined")
-            member.joined = spec is not None
+            member.joined = spec is not None and spec.overrides("left")
             if spec and spec.presence:
                 await self._announce(member)
             if self._connection.closed:
@@ -349,7 +355,8 @@ class Subscriptions:
         if member.spec is None or not member.spec.overrides(hook):
             return None
         call: Callable[..., Awaitable[Any]] = getattr(member.spec.channel, hook)
-        return await call(self._connection, **member.params)
+        with foreign_code():
+            return await call(self._connection, **member.params)
 
 
 def _refusal(error: Exception, channel: str, id: Id) -> Refused:

@@ -6,28 +6,38 @@ from collections.abc import Callable
 from pattern_stack.atoms.broadcast.limits import Limits
 
 
-class Throttle:
-    """A token bucket for frames, and a window of a minute for the bad ones."""
+class Bucket:
+    """So many at once after a silence, and so many a second on average."""
 
-    __slots__ = ("_bad", "_clock", "_filled", "_limits", "_tokens")
+    __slots__ = ("_burst", "_clock", "_filled", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
+        self._rate = rate
+        self._burst = self._tokens = burst
+        self._clock = clock
+        self._filled = clock()
+
+    def admit(self, count: int = 1) -> bool:
+        """Whether so many more may come now."""
+        now = self._clock()
+        self._tokens = min(self._tokens + (now - self._filled) * self._rate, self._burst)
+        self._filled = now
+        if self._tokens < count:
+            return False
+        self._tokens -= count
+        return True
+
+
+class Throttle:
+    """A bucket for messages, and a window of a minute for the bad ones."""
+
+    __slots__ = ("_bad", "_clock", "_limits", "admit")
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
-        self._tokens = float(limits.frames_burst)
-        self._filled = clock()
+        self.admit = Bucket(limits.frames_per_second, limits.frames_burst, clock).admit
         self._bad: deque[float] | None = None
-
-    def admit(self) -> bool:
-        """Whether one more frame may come now."""
-        now = self._clock()
-        gained = (now - self._filled) * self._limits.frames_per_second
-        self._tokens = min(self._tokens + gained, self._limits.frames_burst)
-        self._filled = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
     def blame(self) -> bool:
         """Count a bad frame. True where it is one too many within a minute."""

@@ -94,7 +94,7 @@ async def test_the_first_pattern_that_matches_holds(backend: WebSocketBroadcastB
         lambda one, backend: one.send({"unsubscribe": ["room:7"]}),
         lambda one, backend: one.socket.close(),
         lambda one, backend: asyncio.sleep(0, one.cut()),
-        lambda one, backend: backend.disconnect(None),
+        lambda one, backend: backend.disconnect("ann"),
         lambda one, backend: backend.end("room:7"),
         lambda one, backend: one.send("x" * 70_000),
     ],
@@ -102,7 +102,7 @@ async def test_the_first_pattern_that_matches_holds(backend: WebSocketBroadcastB
 )
 async def test_left_runs_once_however_it_leaves(backend: WebSocketBroadcastBackend, leave: Leave) -> None:
     rooms = Watched(backend)
-    with serving_backend(backend) as server:
+    with serving_backend(backend, authenticate=lambda: "ann") as server:
         async with client(server.url) as one:
             await one.subscribe("room:7")
             await leave(one, backend)

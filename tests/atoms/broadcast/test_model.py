@@ -19,6 +19,8 @@ CHANNELS = st.sampled_from(["a", "b"])
 
 
 class Sink:
+    limit = 2**62
+
     def __init__(self) -> None:
         self.got: list[Event] = []
 
@@ -26,6 +28,8 @@ class Sink:
         self.got += [event for event in batch.frames if isinstance(event, Event)]
 
     def dismiss(self, channel: str) -> None: ...
+
+    def overflow(self) -> None: ...
 
 
 @dataclass

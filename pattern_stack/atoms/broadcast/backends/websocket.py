@@ -98,6 +98,7 @@ class WebSocketBroadcastBackend(BroadcastBackend):
         check_channel(channel, self._limits)
 
         async def read() -> Position:
+            self._node.check_open()
             return self._node.engine.position(channel)
 
         return await self._node.home.run(read, read)
@@ -106,6 +107,7 @@ class WebSocketBroadcastBackend(BroadcastBackend):
         """After the channel's last event everyone is taken off it; sockets are told by {"unsubscribed": [channel]}."""
 
         async def end() -> None:
+            self._node.check_open()
             self._node.end(channel)
 
         await self._node.home.run(end, end)
@@ -117,7 +119,11 @@ class WebSocketBroadcastBackend(BroadcastBackend):
         check_channel(channel, self._limits)
         pump = await self._node.tap(channel)
         self._node.spawn(pump.drive(handler)).add_done_callback(lambda _: self._node.untap(pump))
-        return Subscription(channel, pump.stop)
+
+        async def end() -> None:
+            pump.stop()
+
+        return Subscription(channel, lambda: self._node.home.run(end, end))
 
     async def listen(self, channel: str, since: Position | None = None) -> AsyncGenerator[Event]:
         """The channel's events, after `since` or from the first step on, until the channel ends or the backend closes.
@@ -148,6 +154,7 @@ class WebSocketBroadcastBackend(BroadcastBackend):
         return self._count(lambda: len(self._node.connections))
 
     def _count(self, count: Callable[[], T]) -> T:
+        self._node.check_open()
         if self._node.home.is_here():
             return count()
 
@@ -171,7 +178,8 @@ class WebSocketBroadcastBackend(BroadcastBackend):
         """Close every connection of this user with 4403. Returns how many there were."""
 
         async def disconnect() -> int:
-            theirs = [connection for connection in self._node.connections if connection.user == user]
+            self._node.check_open()
+            theirs = [one for one in self._node.connections if one.identity and one.identity.user == user]
             for connection in theirs:
                 connection.close(4403, "no longer allowed")
             return len(theirs)
