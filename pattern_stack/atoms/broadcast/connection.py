@@ -3,18 +3,19 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from pattern_stack.atoms.broadcast import protocol
-from pattern_stack.atoms.broadcast.frame import Batch, Frame
+from pattern_stack.atoms.broadcast.frame import Batch, Frame, chunks
 from pattern_stack.atoms.broadcast.identity import Identity
+from pattern_stack.atoms.broadcast.lane import Lane
 from pattern_stack.atoms.broadcast.limits import Limits
 from pattern_stack.atoms.broadcast.loop import run_now
 from pattern_stack.atoms.broadcast.node import Node
-from pattern_stack.atoms.broadcast.outbox import Outbox, Way
+from pattern_stack.atoms.broadcast.outbox import Outbox
 from pattern_stack.atoms.broadcast.protocol import (
     Auth,
     Command,
@@ -34,28 +35,8 @@ Verify = Callable[[str], Awaitable[Identity]]
 
 _BLAMED = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
 _INBOX = 16
-_CHUNK_BYTES = 65_536
 
-EXTENSION = "pattern_stack.frames"
-"""The key of the ASGI extension with which a server offers a lane of its own (fastlane.py)."""
 _HOUR = 3600
-
-
-class Lane(Way, Protocol):
-    """The socket, as a connection sees it."""
-
-    @property
-    def taken(self) -> int:
-        """Grows as the peer takes what was written; in which unit, is the lane's affair."""
-
-    def wanted(self) -> None:
-        """Messages are wanted again, after `full` stopped them."""
-
-    def abort(self) -> None:
-        """Be rid of it now, whatever is unsent."""
-
-    def expire(self, seconds: float) -> None:
-        """Abort it where it has not ended by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +165,7 @@ class Connection:
         if self._worker:
             self._worker.cancel()
         self.subscriptions.drop()
-        self._lane.wanted()
+        self._lane.resume_reading()
 
     def _too_slow(self) -> None:
         """Called in the midst of a fan-out, which must not be disturbed."""
@@ -195,7 +176,7 @@ class Connection:
     def send(self, *frames: Frame, paced: bool = False) -> None:
         """Behind every event that was published before."""
         self._node.hub.flush()
-        for batch in _chunks(frames) if paced else (Batch(frames),):
+        for batch in chunks(frames) if paced else (Batch(frames),):
             self.outbox.take(batch, paced=paced)
 
     def refuse(self, refused: Refused) -> None:
@@ -231,7 +212,7 @@ class Connection:
 
     @property
     def full(self) -> bool:
-        """Whether the lane should stop reading until it is told `wanted`."""
+        """Whether the lane should stop reading until `resume_reading`."""
         return len(self._inbox) >= _INBOX
 
     async def _written(self) -> None:
@@ -264,7 +245,7 @@ class Connection:
                 await self._written()
                 item = self._inbox.popleft()
                 if not self.full:
-                    self._lane.wanted()
+                    self._lane.resume_reading()
                 await self._carry_out(item)
         finally:
             self._worker = None
@@ -288,7 +269,7 @@ class Connection:
             case Refresh():
                 self.subscriptions.refresh(item)
             case Presence():
-                await self.subscriptions.who(item)
+                await self.subscriptions.presence(item)
             case _Enrol():
                 await self.subscriptions.enrol(item.channels)
 
@@ -306,19 +287,6 @@ class Connection:
             )
         if command.id is not None:
             self.send(protocol.authenticated(command.id))
-
-
-def _chunks(frames: Sequence[Frame]) -> Iterator[Batch]:
-    """As much at a time as a transport likes to be given, so that it can pace what is long."""
-    chunk: list[Frame] = []
-    size = 0
-    for frame in frames:
-        if size + len(frame.data) > _CHUNK_BYTES and chunk:
-            yield Batch(chunk)
-            chunk, size = [], 0
-        chunk.append(frame)
-        size += len(frame.data)
-    yield Batch(chunk)
 
 
 def _wake(waiter: "asyncio.Future[None] | None") -> None:

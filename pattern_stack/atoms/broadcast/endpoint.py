@@ -15,8 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.types import Receive, Scope, Send
 
-from pattern_stack.atoms.broadcast.connection import EXTENSION, Connection, Verify
+from pattern_stack.atoms.broadcast.connection import Connection, Verify
 from pattern_stack.atoms.broadcast.identity import Identity
+from pattern_stack.atoms.broadcast.lane import EXTENSION
 from pattern_stack.atoms.broadcast.loop import foreign_code
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.slowlane import SlowLane
@@ -54,7 +55,7 @@ class Endpoint:
 
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
-        self._node.home.hold()
+        self._node.home.claim()
         self._node.draining = False
         try:
             yield

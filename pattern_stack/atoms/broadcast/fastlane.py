@@ -16,8 +16,9 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 
-from pattern_stack.atoms.broadcast.connection import EXTENSION, Connection
+from pattern_stack.atoms.broadcast.connection import Connection
 from pattern_stack.atoms.broadcast.frame import Batch
+from pattern_stack.atoms.broadcast.lane import EXTENSION
 from pattern_stack.atoms.broadcast.throttle import Bucket
 
 _SLICE = 2_048
@@ -41,7 +42,6 @@ class FastLane(WebSocketsSansIOProtocol):
         self.unread = bytearray()
         self.slicing = False
         """The rest of `unread` is read in the turns to come; until then the transport reads nothing."""
-        self.written = 0
 
     # -- the extension
 
@@ -66,7 +66,7 @@ class FastLane(WebSocketsSansIOProtocol):
         connection.open(refusal)
         while not self.queue.empty():
             self._deliver_queued(self.queue.get_nowait())
-        self.wanted()
+        self.resume_reading()
 
     def _deliver_queued(self, message: Any) -> None:
         """What came between the accept and the handing over."""
@@ -134,7 +134,7 @@ class FastLane(WebSocketsSansIOProtocol):
                 self.read_paused = True
                 self.transport.pause_reading()
 
-    def wanted(self) -> None:
+    def resume_reading(self) -> None:
         if self.read_paused:
             self.read_paused = False
             if not self.slicing:
@@ -161,13 +161,11 @@ class FastLane(WebSocketsSansIOProtocol):
     # -- what goes out
 
     def write(self, batch: Batch) -> None:
-        wire = batch.wire
-        self.written += len(wire)
-        self.transport.write(wire)
+        self.transport.write(batch.wire)
 
     @property
     def taken(self) -> int:
-        return self.written - self.transport.get_write_buffer_size()
+        return -self.transport.get_write_buffer_size()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -189,7 +187,7 @@ class FastLane(WebSocketsSansIOProtocol):
             self.conn.send_close(code, reason)
             self._flush()
         self.close_sent = True
-        self.wanted()
+        self.resume_reading()
 
     def expire(self, seconds: float) -> None:
         if self.deadline is None:
@@ -224,7 +222,7 @@ class FastLane(WebSocketsSansIOProtocol):
         self.close_sent = self.discarding = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self._lose()
-        self.wanted()
+        self.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.expire(self.close_timeout)

@@ -1,7 +1,9 @@
 """Ready messages: what an outbox takes and a lane writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+
+_CHUNK_BYTES = 65_536
 
 
 class Frame:
@@ -45,3 +47,16 @@ class Batch:
     def wire(self) -> bytes:
         """All of them as WebSocket frames: joined once, for all the connections they go to."""
         return b"".join([frame.wire for frame in self.frames])
+
+
+def chunks(frames: Sequence[Frame]) -> Iterator[Batch]:
+    """As much at a time as a transport likes to be given, so that it can pace what is long."""
+    chunk: list[Frame] = []
+    size = 0
+    for frame in frames:
+        if size + len(frame.data) > _CHUNK_BYTES and chunk:
+            yield Batch(chunk)
+            chunk, size = [], 0
+        chunk.append(frame)
+        size += len(frame.data)
+    yield Batch(chunk)

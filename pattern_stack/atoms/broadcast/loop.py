@@ -46,7 +46,7 @@ class Home:
             raise BroadcastError("the hub belongs to no loop now")
         return self._loop
 
-    def hold(self) -> None:
+    def claim(self) -> None:
         """Make the running loop the hub's. BroadcastError where it belongs to another one."""
         running = asyncio.get_running_loop()
         with self._lock:

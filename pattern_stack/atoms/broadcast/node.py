@@ -90,7 +90,7 @@ class Node:
         return await self.publish(drafts)
 
     def add(self, connection: "Connection") -> None:
-        self.home.hold()
+        self.home.claim()
         self.connections.add(connection)
         if self._checking is None:
             self._checking = self.home.loop.call_later(self.limits.stalled_seconds, self._check)
@@ -116,7 +116,7 @@ class Node:
         """A task of this node. What it raises is logged with its traceback."""
         task = self.home.loop.create_task(coroutine)
         self._tasks.add(task)
-        self.home.hold()
+        self.home.claim()
         task.add_done_callback(self._spawned_ended)
         return task
 
@@ -158,7 +158,7 @@ class Node:
     async def tap(self, channel: str, since: Position | None = None) -> Pump:
         """An in-process subscriber: what came after `since`, then every later event. NotFound where that is gone."""
         self.check_open()
-        self.home.hold()
+        self.home.claim()
         pump = Pump(channel, self.limits.handler_events)
         try:
             await self.engine.want(channel)

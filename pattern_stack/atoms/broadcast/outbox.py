@@ -26,12 +26,14 @@ class Outbox:
 
     __slots__ = (
         "_closing",
+        "_free",
         "_paced",
         "_queue",
         "_too_slow",
         "_turn",
         "_waiting",
         "_way",
+        "_write",
         "dismissed",
         "limit",
         "paced",
@@ -46,6 +48,7 @@ class Outbox:
 
     def __init__(self, way: Way, limit: int, too_slow: Callable[[], None]) -> None:
         self._way = way
+        self._write = way.write
         self.limit = limit
         self._too_slow = too_slow
         self._queue: deque[tuple[Batch, bool]] = deque()
@@ -56,6 +59,8 @@ class Outbox:
         self.paused = False
         self.shut = False
         """Nothing more is taken: a close is on its way, or the socket is gone."""
+        self._free = True
+        """Neither: one look for each delivery of each event, instead of three."""
 
     @property
     def waiting(self) -> int:
@@ -69,10 +74,10 @@ class Outbox:
 
     def take(self, batch: Batch, turn: int | None = None, paced: bool = False) -> None:
         """Write it, or keep it until the way is free. Batches with the same turn count as one write."""
-        if self.shut:
+        if self._free:
+            self._write(batch)
             return
-        if not self.paused and not self._queue:
-            self._way.write(batch)
+        if self.shut:
             return
         if not paced and self._overdue(turn):
             self.overflow()
@@ -95,11 +100,12 @@ class Outbox:
     def overflow(self) -> None:
         """Too slow: told once, and nothing more is taken."""
         if not self.shut:
-            self.shut = True
+            self._shut()
             self._too_slow()
 
     def pause(self) -> None:
         self.paused = True
+        self._free = False
 
     def resume(self) -> None:
         """The way is free again: what waits is written, in order, until it is paused anew."""
@@ -112,12 +118,13 @@ class Outbox:
                     self.paced()
             else:
                 self._waiting -= batch.size
-            self._way.write(batch)
+            self._write(batch)
+        self._free = not (self.paused or self.shut)
         self._finish()
 
     def close(self, code: int, reason: str, drop: bool = False) -> None:
         """Take nothing more; close behind what waits, or, with `drop`, instead of it."""
-        self.shut = True
+        self._shut()
         if drop:
             self.clear()
             self._way.close(code, reason)
@@ -127,9 +134,13 @@ class Outbox:
 
     def clear(self) -> None:
         """Forget what waits."""
-        self.shut = True
+        self._shut()
         self._queue.clear()
         self._waiting = self._paced = 0
+
+    def _shut(self) -> None:
+        self.shut = True
+        self._free = False
 
     def _finish(self) -> None:
         if self._closing and not self._queue and not self.paused:

@@ -88,7 +88,7 @@ class SlowLane:
         self._batch = batch
         self._wake.set()
 
-    def wanted(self) -> None:
+    def resume_reading(self) -> None:
         self._room.set()
 
     def close(self, code: int, reason: str) -> None:

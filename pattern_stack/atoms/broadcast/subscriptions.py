@@ -2,60 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pattern_stack.atoms.broadcast import protocol
-from pattern_stack.atoms.broadcast.channels import Spec
 from pattern_stack.atoms.broadcast.event import Event, Position, encode
-from pattern_stack.atoms.broadcast.loop import foreign_code
+from pattern_stack.atoms.broadcast.membership import HOOKS, Entry, Membership, refusal
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.protocol import Id, Refused
-from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
+from pattern_stack.errors import BroadcastError, BroadcastUnavailable, NotFound
 
 if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection import Connection
 
 logger = logging.getLogger(__name__)
-
-_CODES: dict[type[BroadcastError], str] = {
-    Forbidden: "forbidden",
-    NotFound: "not_found",
-    Unauthenticated: "unauthenticated",
-    BroadcastUnavailable: "unavailable",
-}
-_HOOKS = ("authorize", "joined", "snapshot", "left")
-
-
-class Membership:
-    """One channel of one connection."""
-
-    __slots__ = ("again", "asked", "channel", "ending", "flight", "joined", "params", "position", "present", "spec")
-
-    def __init__(self, channel: str, spec: Spec | None, params: dict[str, str], asked: bool) -> None:
-        self.channel = channel
-        self.spec = spec
-        self.params = params
-        self.asked = asked
-        """False while only the server wished it."""
-        self.position: Position | None = None
-        """While its events are held: the position that they follow."""
-        self.joined = False
-        """The hook has succeeded, and there is a left to call for it."""
-        self.present = False
-        self.flight: asyncio.Task[None] | None = None
-        self.again = False
-        self.ending = False
-
-
-class Entry(NamedTuple):
-    """What a subscriber is told of a channel it is on."""
-
-    member: Membership
-    position: Position | None = None
-    """Where the next event follows; None: where it is when it is told."""
-    recovered: bool | None = None
-    events: Sequence[Event] = ()
 
 
 class Subscriptions:
@@ -74,7 +34,7 @@ class Subscriptions:
     def waits(self, channels: Iterable[str]) -> bool:
         """Whether a hook has to be called for any of these."""
         found = (self._node.channels.match(channel) for channel in channels)
-        return any(match and (match[0].presence or any(map(match[0].overrides, _HOOKS))) for match in found)
+        return any(match and (match[0].presence or any(map(match[0].overrides, HOOKS))) for match in found)
 
     # -- in
 
@@ -87,11 +47,11 @@ class Subscriptions:
             return
         entries = await self._enter(command.channels, command.since, command.id)
         if command.id is not None:
-            told = {entry.member.channel: (self._told(entry), entry.recovered) for entry in entries}
+            told = {entry.member.channel: (self._next_after(entry), entry.recovered) for entry in entries}
             self._connection.send(protocol.subscribed(told, command.id))
         self._release(entries)
 
-    def _told(self, entry: Entry) -> Position:
+    def _next_after(self, entry: Entry) -> Position:
         return entry.position or entry.member.position or self._node.engine.position(entry.member.channel)
 
     async def enrol(self, channels: Sequence[str]) -> None:
@@ -116,17 +76,17 @@ class Subscriptions:
                 return await self._join(channel, since, asked)
             return await self._repeat(member, since, asked)
         except Exception as error:
-            return _refusal(error, channel, id)
+            return refusal(error, channel, id)
 
     async def _join(self, channel: str, since: Position | None, asked: bool) -> Entry:
         spec, params = self._node.channels.match(channel) or (None, {})
         member = Membership(channel, spec, params, asked)
         if channel in self._leaving:
             await asyncio.wait([self._leaving[channel]])
-        await self._call(member, "authorize")
+        await member.call("authorize", self._connection)
         await self._node.engine.want(channel)
         try:
-            await self._call(member, "joined")
+            await member.call("joined", self._connection)
             member.joined = spec is not None and spec.overrides("left")
             if spec and spec.presence:
                 await self._announce(member)
@@ -149,13 +109,13 @@ class Subscriptions:
         first, member.asked = asked and not member.asked, member.asked or asked
         if since is None or not first:
             return Entry(member)
-        if member.flight:
-            await asyncio.wait([member.flight])
+        if member.refreshing:
+            await asyncio.wait([member.refreshing])
         self._hold(member)
         try:
             return await self._catch_up(member, since)
         except BaseException:
-            self._let_out(member, ())
+            self._release_held(member, ())
             raise
 
     async def _catch_up(self, member: Membership, since: Position | None) -> Entry:
@@ -169,12 +129,12 @@ class Subscriptions:
         return Entry(member, told, None if since is None else False, snapshot)
 
     def _release(self, entries: Sequence[Entry]) -> None:
-        lost = {entry.member.channel: self._told(entry) for entry in entries if entry.recovered is False}
+        lost = {entry.member.channel: self._next_after(entry) for entry in entries if entry.recovered is False}
         if lost:
             self._connection.send(protocol.reset(lost))
         for entry in entries:
-            if entry.member.position is not None and entry.member.flight is None:  # not so where it was on already
-                self._let_out(entry.member, entry.events)
+            if entry.member.position is not None and entry.member.refreshing is None:  # not so where it was on already
+                self._release_held(entry.member, entry.events)
 
     # -- positions and snapshots
 
@@ -182,7 +142,7 @@ class Subscriptions:
         self._node.hub.hold(member.channel, self._connection.outbox)
         member.position = self._node.engine.position(member.channel)
 
-    def _let_out(self, member: Membership, first: Sequence[Event]) -> None:
+    def _release_held(self, member: Membership, first: Sequence[Event]) -> None:
         """Send what comes first, then what was held; from here on events go straight to the outbox."""
         if self._held.get(member.channel) is not member or member.position is None:
             return
@@ -201,7 +161,7 @@ class Subscriptions:
 
         State from before the member's position is followed by the events that it lacks; state from after it moves it.
         """
-        state = await self._call(member, "snapshot")
+        state = await member.call("snapshot", self._connection)
         here, between = member.position, list[Event]()
         assert here is not None
         if state is None:
@@ -230,39 +190,39 @@ class Subscriptions:
         if command.id is not None:
             self._connection.send(protocol.refreshed([member.channel for member in members], command.id))
         for member in members:
-            if member.flight:
+            if member.refreshing:
                 member.again = True
             else:
-                member.flight = self._node.spawn(self._fly(member, command.id))
+                member.refreshing = self._node.spawn(self._refresh(member, command.id))
 
-    async def _fly(self, member: Membership, id: Id) -> None:
+    async def _refresh(self, member: Membership, id: Id) -> None:
         try:
             member.again = True
             while member.again and self._held.get(member.channel) is member:
                 member.again = False
                 self._hold(member)
-                await self._fetch(member, id)
+                await self._refresh_once(member, id)
         finally:
-            member.flight = None
+            member.refreshing = None
 
-    async def _fetch(self, member: Membership, id: Id) -> None:
+    async def _refresh_once(self, member: Membership, id: Id) -> None:
         try:
             _, events = await self._snapshot(member)
         except Exception as error:
-            self._connection.refuse(_refusal(error, member.channel, id))
+            self._connection.refuse(refusal(error, member.channel, id))
             events = []
-        self._let_out(member, events)
+        self._release_held(member, events)
 
     # -- who is there, and who may be
 
-    async def who(self, command: protocol.Presence) -> None:
+    async def presence(self, command: protocol.Presence) -> None:
         present: dict[str, list[dict[str, Any]]] = {}
         for channel in command.channels:
             try:
                 await self._may_ask(channel)
                 present[channel] = self._node.presence.members(channel)
             except Exception as error:
-                self._connection.refuse(_refusal(error, channel, command.id))
+                self._connection.refuse(refusal(error, channel, command.id))
         if command.id is not None:
             self._connection.send(protocol.presence(present, command.id))
 
@@ -271,16 +231,16 @@ class Subscriptions:
         if spec is None or not spec.presence:
             raise NotFound(f"{channel} keeps no presence")
         if channel not in self._held:
-            await self._call(Membership(channel, spec, params, asked=True), "authorize")
+            await Membership(channel, spec, params, asked=True).call("authorize", self._connection)
 
     async def reauthorize(self, id: Id) -> None:
         """After a renewal: what is no longer allowed is unsubscribed, with an error that names it."""
         for member in list(self._held.values()):
             try:
-                await self._call(member, "authorize")
+                await member.call("authorize", self._connection)
             except Exception as error:
                 self._part(self._forget(member.channel))
-                self._connection.refuse(_refusal(error, member.channel, id))
+                self._connection.refuse(refusal(error, member.channel, id))
 
     async def _announce(self, member: Membership) -> None:
         joined = self._node.presence.join(member.channel, self._connection.id, self._connection.user)
@@ -315,8 +275,8 @@ class Subscriptions:
             return []
         self._node.hub.leave(channel, self._connection.outbox)
         self._node.engine.unwant(channel)
-        if member.flight:
-            member.flight.cancel()
+        if member.refreshing:
+            member.refreshing.cancel()
         return [member]
 
     def _part(self, members: Sequence[Membership]) -> "asyncio.Task[None] | None":
@@ -341,7 +301,7 @@ class Subscriptions:
 
     async def _say_left(self, member: Membership) -> None:
         try:
-            await self._call(member, "left")
+            await member.call("left", self._connection)
         except Exception:
             logger.exception("left failed on %s", member.channel)
 
@@ -350,18 +310,3 @@ class Subscriptions:
             await self._node.publish([encode(channel, event_type, payload, limits=self._node.limits)])
         except BroadcastError as error:
             logger.warning("%s of %s was not published: %s", event_type, channel, error)
-
-    async def _call(self, member: Membership, hook: str) -> Any:
-        if member.spec is None or not member.spec.overrides(hook):
-            return None
-        call: Callable[..., Awaitable[Any]] = getattr(member.spec.channel, hook)
-        with foreign_code():
-            return await call(self._connection, **member.params)
-
-
-def _refusal(error: Exception, channel: str, id: Id) -> Refused:
-    for kind, code in _CODES.items():
-        if isinstance(error, kind):
-            return Refused(code, str(error) or code.replace("_", " "), id, channel)
-    logger.error("a hook of %s failed", channel, exc_info=error)
-    return Refused("internal", "the server failed to do this", id, channel)

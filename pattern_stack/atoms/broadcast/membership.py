@@ -1,0 +1,72 @@
+"""One connection on one channel: the application's hooks for it, and what it is told."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pattern_stack.atoms.broadcast.channels import Spec
+from pattern_stack.atoms.broadcast.event import Event, Position
+from pattern_stack.atoms.broadcast.loop import foreign_code
+from pattern_stack.atoms.broadcast.protocol import Id, Refused
+from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
+
+if TYPE_CHECKING:
+    from pattern_stack.atoms.broadcast.connection import Connection
+
+logger = logging.getLogger(__name__)
+
+_CODES: dict[type[BroadcastError], str] = {
+    Forbidden: "forbidden",
+    NotFound: "not_found",
+    Unauthenticated: "unauthenticated",
+    BroadcastUnavailable: "unavailable",
+}
+HOOKS = ("authorize", "joined", "snapshot", "left")
+
+
+class Membership:
+    """One channel of one connection."""
+
+    __slots__ = ("again", "asked", "channel", "ending", "joined", "params", "position", "present", "refreshing", "spec")
+
+    def __init__(self, channel: str, spec: Spec | None, params: dict[str, str], asked: bool) -> None:
+        self.channel = channel
+        self.spec = spec
+        self.params = params
+        self.asked = asked
+        """False while only the server wished it."""
+        self.position: Position | None = None
+        """While its events are held: the position that they follow."""
+        self.joined = False
+        """The hook has succeeded, and there is a left to call for it."""
+        self.present = False
+        self.refreshing: asyncio.Task[None] | None = None
+        self.again = False
+        self.ending = False
+
+    async def call(self, hook: str, connection: "Connection") -> Any:
+        """What the application's hook returns; None where it has none."""
+        if self.spec is None or not self.spec.overrides(hook):
+            return None
+        with foreign_code():
+            return await getattr(self.spec.channel, hook)(connection, **self.params)
+
+
+class Entry(NamedTuple):
+    """What a subscriber is told of a channel it is on."""
+
+    member: Membership
+    position: Position | None = None
+    """Where the next event follows; None: where it is when it is told."""
+    recovered: bool | None = None
+    events: Sequence[Event] = ()
+
+
+def refusal(error: Exception, channel: str, id: Id) -> Refused:
+    """How the client is told; what no hook is expected to raise is logged, and the client is told nothing of it."""
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            return Refused(code, str(error) or code.replace("_", " "), id, channel)
+    logger.error("a hook of %s failed", channel, exc_info=error)
+    return Refused("internal", "the server failed to do this", id, channel)
