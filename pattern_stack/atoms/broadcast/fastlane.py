@@ -31,9 +31,8 @@ class FastLane(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.conn.available_extensions = (
-            None  # deflate costs each connection 30 KiB, and each of its events a deflation
-        )
+        # no deflate: it costs each connection 30 KiB, and each of its events a deflation
+        self.conn.available_extensions = None
         self.connection: Connection | None = None
         self.deadline: TimerHandle | None = None
         self.discarding = False
@@ -60,9 +59,8 @@ class FastLane(WebSocketsSansIOProtocol):
         self.conn.max_message_size = connection.limits.message_bytes
         rate, burst = connection.limits.frames_per_second, connection.limits.frames_burst
         self.bucket = Bucket(_FRAGMENTS * rate, _FRAGMENTS * burst, self.loop.time)
-        self.close_timer = self.loop.call_later(
-            0, _nothing
-        )  # uvicorn closes when the application returns, but for this
+        # uvicorn closes when the application returns, unless such a timer is set
+        self.close_timer = self.loop.call_later(0, _nothing)
         connection.open(refusal)
         while not self.queue.empty():
             self._deliver_queued(self.queue.get_nowait())
