@@ -1,5 +1,7 @@
 """The whole application: everything mounted."""
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -61,7 +63,7 @@ def _answer_errors(app: FastAPI) -> None:
         app.add_exception_handler(kind, _broadcast_error(status, code))
 
 
-def _broadcast_error(status: int, code: str):  # type: ignore[no-untyped-def]
+def _broadcast_error(status: int, code: str) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         return _error(status, code, str(error))
 
