@@ -106,9 +106,12 @@ class Home:
 
     def _cross(self, call: Call[T], elsewhere: Call[T]) -> tuple[asyncio.AbstractEventLoop | None, futures.Future[T]]:
         with self._lock:
-            loop = self._owner()
-            if loop is not None:
-                return loop, asyncio.run_coroutine_threadsafe(elsewhere(), loop)
+            while (loop := self._owner()) is not None:
+                coroutine = elsewhere()
+                try:
+                    return loop, asyncio.run_coroutine_threadsafe(coroutine, loop)
+                except RuntimeError:  # it was closed between the look and the call: look again
+                    coroutine.close()
             done: futures.Future[T] = futures.Future()
             done.set_result(run_now(call()))
             return None, done
