@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -46,9 +46,9 @@ class Process:
 
     def end(self) -> None:
         """Whatever is left of it and its children."""
-        if self.popen.poll() is None:
-            os.killpg(self.popen.pid, signal.SIGKILL)
-            self.popen.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)  # the group is there as long as one of them is
+        self.popen.wait()
         self._log.close()
 
     def _wait_for_port(self) -> int:
