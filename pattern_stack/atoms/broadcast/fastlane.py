@@ -59,9 +59,9 @@ class FastLane(WebSocketsSansIOProtocol):
         self.conn.max_message_size = connection.limits.message_bytes
         rate, burst = connection.limits.frames_per_second, connection.limits.frames_burst
         self.bucket = Bucket(_FRAGMENTS * rate, _FRAGMENTS * burst, self.loop.time)
-        # uvicorn closes when the application returns, unless such a timer is set
-        self.close_timer = self.loop.call_later(0, _nothing)
         connection.open(refusal)
+        # uvicorn closes when the application returns or raises, unless such a timer is set
+        self.close_timer = self.loop.call_later(0, _nothing)
         while not self.queue.empty():
             self._deliver_queued(self.queue.get_nowait())
         self.resume_reading()

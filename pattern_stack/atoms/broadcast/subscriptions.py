@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pattern_stack.atoms.broadcast import protocol
@@ -45,7 +45,7 @@ class Subscriptions:
             text = f"a connection may be on {self._node.limits.channels} channels"
             self._connection.refuse(Refused("too_many_channels", text, command.id))
             return
-        entries = await self._enter(command.channels, command.since, command.id)
+        entries = await self._enter(command.channels, command.since, command.id, asked=True)
         if command.id is not None:
             told = {entry.member.channel: (self._next_after(entry), entry.recovered) for entry in entries}
             self._connection.send(protocol.subscribed(told, command.id))
@@ -56,15 +56,16 @@ class Subscriptions:
 
     async def enrol(self, channels: Sequence[str]) -> None:
         """Put it on these channels without its asking; one that refuses it is left out."""
-        self._release(await self._enter(channels, None, None))
+        self._release(await self._enter(channels, {}, None, asked=False))
 
-    async def _enter(self, channels: Sequence[str], since: Any, id: Id) -> list[Entry]:
-        """Enter each; those that refuse are told of in error frames. `since` None: the server wishes it, not the client."""
-        quiet = since is None
-        entering = [self._try(channel, (since or {}).get(channel), not quiet, id) for channel in channels]
+    async def _enter(
+        self, channels: Sequence[str], since: Mapping[str, Position], id: Id, *, asked: bool
+    ) -> list[Entry]:
+        """Enter each. Where the client has asked, those that refuse are told of in error frames."""
+        entering = [self._try(channel, since.get(channel), asked, id) for channel in channels]
         outcomes = await asyncio.gather(*entering) if self.waits(channels) else [await one for one in entering]
         for outcome in outcomes:
-            if isinstance(outcome, Refused) and not quiet:
+            if isinstance(outcome, Refused) and asked:
                 self._connection.refuse(outcome)
         # a channel that was held already may have ended while another one's hook ran
         return [one for one in outcomes if isinstance(one, Entry) and self._held.get(one.member.channel) is one.member]

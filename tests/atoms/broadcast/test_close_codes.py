@@ -26,13 +26,13 @@ Part = tuple[int, bytes] | tuple[int, bytes, bool]
 
 @backend.channel("watched")
 class Watched(Channel):
-    async def left(self, connection: Connection) -> None:  # type: ignore[override]
+    async def left(self, connection: Connection) -> None:
         gone.set()
 
 
 @backend.channel("waiting")
 class Waiting(Channel):
-    async def authorize(self, connection: Connection) -> None:  # type: ignore[override]
+    async def authorize(self, connection: Connection) -> None:
         await asyncio.Event().wait()
 
 

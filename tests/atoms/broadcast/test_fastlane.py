@@ -8,11 +8,12 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
 from tests.support.client import client
 from tests.support.raw import Raw
-from tests.support.server import serving_backend
+from tests.support.server import serving, serving_backend
 
 pytestmark = pytest.mark.fast_lane
 
@@ -69,6 +70,19 @@ async def test_nothing_follows_a_close(backend: WebSocketBroadcastBackend) -> No
 
         for _ in range(20):
             assert await asyncio.to_thread(leave) == b""
+
+
+async def test_a_connection_that_cannot_be_opened_is_closed(backend: WebSocketBroadcastBackend) -> None:
+    async def handler(event_type: str, payload: dict[str, Any]) -> None: ...
+
+    app = FastAPI()
+    app.include_router(backend.get_router())
+    with serving(app, lifespan="off") as server:
+        subscription = await backend.subscribe("a", handler)  # the hub is this loop's now
+        async with subscription, client(server.url) as one:
+            assert (await one.closed())[0] == 1006
+        async with client(server.url) as one:
+            await one.subscribe("a")
 
 
 HEADS = {

@@ -30,19 +30,19 @@ by_code = pytest.mark.parametrize("code", ERRORS)
 
 @backend.channel("authorize:{code}", presence=True)
 class Closed(Channel):
-    async def authorize(self, connection: Connection, code: str) -> None:  # type: ignore[override]
+    async def authorize(self, connection: Connection, code: str) -> None:
         raise ERRORS[code]
 
 
 @backend.channel("joined:{code}")
 class Unenterable(Channel):
-    async def joined(self, connection: Connection, code: str) -> None:  # type: ignore[override]
+    async def joined(self, connection: Connection, code: str) -> None:
         raise ERRORS[code]
 
 
 @backend.channel("snapshot:{code}")
 class Stateless(Channel):
-    async def snapshot(self, connection: Connection, code: str) -> None:  # type: ignore[override]
+    async def snapshot(self, connection: Connection, code: str) -> None:
         raise ERRORS[code]
 
 
