@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException, WebSocketException
 from starlette.types import Receive, Scope, Send
 
 from pattern_stack.atoms.broadcast.connection import Connection, Verify
+from pattern_stack.atoms.broadcast.deflate import ACCEPTED, is_offered
 from pattern_stack.atoms.broadcast.identity import Identity
 from pattern_stack.atoms.broadcast.lane import EXTENSION
 from pattern_stack.atoms.broadcast.loop import foreign_code
@@ -26,6 +27,7 @@ from pattern_stack.errors import BroadcastError, Unauthenticated
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "pattern_stack.identity"
+_EXTENSIONS = "sec-websocket-extensions"
 _ORIGINS_LOGGED = 100
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(:(?P<port>[1-9]\d{0,4}))?")
 _EXPECTED = (BroadcastError, HTTPException, WebSocketException, WebSocketRequestValidationError)
@@ -40,8 +42,10 @@ class Endpoint:
         authenticate: Callable[..., Any] | None,
         verify_token: Callable[[str], Any] | None,
         origins: Sequence[str],
+        compress: bool,
     ) -> None:
         self._node = node
+        self._compress = compress
         self._authenticate = authenticate
         self._verify = _verifier(verify_token) if verify_token else None
         self._origins = frozenset(origin.rstrip("/") for origin in origins)
@@ -75,11 +79,14 @@ class Endpoint:
             except Exception as error:
                 refusal = (4401, _reason(error))
         await receive()  # websocket.connect
-        await send({"type": "websocket.accept"})
         fast = websocket.scope.get("extensions", {}).get(EXTENSION)
         if fast is not None:
-            fast.carry(Connection(self._node, fast, identity, self._verify), refusal)
+            deflating = self._compress and is_offered(", ".join(websocket.headers.getlist(_EXTENSIONS)))
+            headers = [(_EXTENSIONS.encode(), ACCEPTED)] if deflating else []
+            await send({"type": "websocket.accept", "headers": headers})
+            fast.carry(lambda lane: Connection(self._node, lane, identity, self._verify), refusal, deflating)
         else:
+            await send({"type": "websocket.accept"})
             lane = SlowLane(receive, send)
             await lane.run(Connection(self._node, lane, identity, self._verify), refusal)
 

@@ -3,17 +3,23 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from pattern_stack.atoms.broadcast.deflate import deflate
+
 _CHUNK_BYTES = 65_536
+_FINAL = 0x80
+_TEXT = 0x81
+_COMPRESSED = 0x40
 
 
 class Frame:
-    """One text message. It is encoded once, however many connections it goes to."""
+    """One text message. It is encoded once, and deflated once, however many connections it goes to."""
 
-    __slots__ = ("_text", "data")
+    __slots__ = ("_deflated", "_text", "data")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self._text: str | None = None
+        self._deflated: bytes | None = None
 
     @property
     def text(self) -> str:
@@ -23,13 +29,31 @@ class Frame:
 
     @property
     def wire(self) -> bytes:
-        """As a whole WebSocket frame: text, final, unmasked, as a server sends it (RFC 6455, 5.2)."""
-        size = len(self.data)
-        if size < 126:
-            return b"\x81%c%b" % (size, self.data)
-        if size < 65_536:
-            return b"\x81\x7e%b%b" % (size.to_bytes(2), self.data)
-        return b"\x81\x7f%b%b" % (size.to_bytes(8), self.data)
+        """As a whole WebSocket frame, as a server sends it."""
+        return _framed(_TEXT, self.data)
+
+    @property
+    def deflated(self) -> bytes:
+        """The same, compressed where that makes it shorter."""
+        if self._deflated is None:
+            shorter = deflate(self.data)
+            self._deflated = self.wire if shorter is None else _framed(_TEXT | _COMPRESSED, shorter)
+        return self._deflated
+
+
+def _framed(first: int, data: bytes) -> bytes:
+    """Final and unmasked (RFC 6455, 5.2)."""
+    size = len(data)
+    if size < 126:
+        return b"%c%c%b" % (first, size, data)
+    if size < 65_536:
+        return b"%c\x7e%b%b" % (first, size.to_bytes(2), data)
+    return b"%c\x7f%b%b" % (first, size.to_bytes(8), data)
+
+
+def control(opcode: int, data: bytes) -> bytes:
+    """A whole close, ping or pong frame; its data has at most 125 bytes."""
+    return _framed(_FINAL | opcode, data)
 
 
 class Batch:
@@ -47,6 +71,11 @@ class Batch:
     def wire(self) -> bytes:
         """All of them as WebSocket frames: joined once, for all the connections they go to."""
         return b"".join([frame.wire for frame in self.frames])
+
+    @cached_property
+    def deflated(self) -> bytes:
+        """The same for the connections that asked for compression."""
+        return b"".join([frame.deflated for frame in self.frames])
 
 
 def chunks(frames: Sequence[Frame]) -> Iterator[Batch]:

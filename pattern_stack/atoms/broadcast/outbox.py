@@ -10,6 +10,10 @@ from pattern_stack.atoms.broadcast.frame import Batch
 class Way(Protocol):
     """What an outbox writes to: one lane's socket."""
 
+    @property
+    def direct(self) -> Callable[[bytes], None] | None:
+        """What `write` does with a batch's `wire`, where that is all it does."""
+
     def write(self, batch: Batch) -> None:
         """Send it. A way that cannot take more for now calls `Outbox.pause` first, and `resume` later."""
 
@@ -34,6 +38,7 @@ class Outbox:
         "_waiting",
         "_way",
         "_write",
+        "direct",
         "dismissed",
         "limit",
         "paced",
@@ -51,7 +56,7 @@ class Outbox:
         self._write = way.write
         self.limit = limit
         self._too_slow = too_slow
-        self._queue: deque[tuple[Batch, bool]] = deque()
+        self._queue: deque[tuple[Batch, bool]] | None = None  # few connections ever have to wait
         self._waiting = 0
         self._paced = 0
         self._turn: int | None = None
@@ -60,7 +65,9 @@ class Outbox:
         self.shut = False
         """Nothing more is taken: a close is on its way, or the socket is gone."""
         self._free = True
-        """Neither: one look for each delivery of each event, instead of three."""
+        """Neither."""
+        self.direct = way.direct
+        """Where the way is free, and has one: takes a batch's `wire`, in one call instead of three."""
 
     @property
     def waiting(self) -> int:
@@ -82,6 +89,8 @@ class Outbox:
         if not paced and self._overdue(turn):
             self.overflow()
             return
+        if self._queue is None:
+            self._queue = deque()
         self._queue.append((batch, paced))
         if paced:
             self._paced += 1
@@ -105,7 +114,7 @@ class Outbox:
 
     def pause(self) -> None:
         self.paused = True
-        self._free = False
+        self._free, self.direct = False, None
 
     def resume(self) -> None:
         """The way is free again: what waits is written, in order, until it is paused anew."""
@@ -119,7 +128,8 @@ class Outbox:
             else:
                 self._waiting -= batch.size
             self._write(batch)
-        self._free = not (self.paused or self.shut)
+        if not (self.paused or self.shut):
+            self._free, self.direct = True, self._way.direct
         self._finish()
 
     def close(self, code: int, reason: str, drop: bool = False) -> None:
@@ -135,12 +145,12 @@ class Outbox:
     def clear(self) -> None:
         """Forget what waits."""
         self._shut()
-        self._queue.clear()
+        self._queue = None
         self._waiting = self._paced = 0
 
     def _shut(self) -> None:
         self.shut = True
-        self._free = False
+        self._free, self.direct = False, None
 
     def _finish(self) -> None:
         if self._closing and not self._queue and not self.paused:

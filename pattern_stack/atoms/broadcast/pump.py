@@ -21,6 +21,8 @@ class Pump:
     It ends after what it holds when it is ended, and with TooSlow after what it holds when `limit` events were waiting.
     """
 
+    direct = None
+
     def __init__(self, channel: str, limit: int) -> None:
         self.channel = channel
         self.limit = 2**62  # events are held for it for a moment only

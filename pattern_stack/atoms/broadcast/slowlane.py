@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 class SlowLane:
     """Writes what the outbox gives it, frame by frame; while a send waits for the server, the outbox is paused."""
 
+    direct = None
+
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send

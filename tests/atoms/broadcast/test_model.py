@@ -20,6 +20,7 @@ CHANNELS = st.sampled_from(["a", "b"])
 
 class Sink:
     limit = 2**62
+    direct = None
 
     def __init__(self) -> None:
         self.got: list[Event] = []

@@ -10,6 +10,7 @@ class Way:
     def __init__(self) -> None:
         self.outbox: Outbox
         self.written: list[int] = []
+        self.direct = self.written.append
         self.closed: tuple[int, str] | None = None
 
     def write(self, batch: Batch) -> None:
@@ -112,3 +113,17 @@ def test_close_in_place_of_what_waits() -> None:
     it.outbox.resume()
     assert it.way.written == [1]
     assert it.way.closed == (4408, "too slow")
+
+
+def test_the_direct_way_is_open_only_while_nothing_waits() -> None:
+    it = Fixture()
+    assert it.outbox.direct == it.way.direct
+    it.take(1)
+    assert it.outbox.direct is None
+    it.take(2)
+    it.outbox.resume()
+    assert it.outbox.direct is None, "writing what waited has paused it anew"
+    it.outbox.resume()
+    assert it.outbox.direct == it.way.direct
+    it.outbox.close(1000, "")
+    assert it.outbox.direct is None

@@ -42,6 +42,7 @@ class WebSocketBroadcastBackend(BroadcastBackend):
         authenticate: Callable[..., Any] | None = None,
         verify_token: Callable[[str], Any] | None = None,
         origins: Sequence[str] = (),
+        compress: bool = False,
     ) -> APIRouter:
         """The WebSocket endpoint, to be included in an application.
 
@@ -49,8 +50,10 @@ class WebSocketBroadcastBackend(BroadcastBackend):
         refuses with 4401. It is released before the connection streams. `verify_token(token)`, a function or coroutine
         function, does the same for `{"auth": token}`; without `authenticate` that must be the first frame, within
         `Limits.auth_seconds`. `origins`: those allowed beside the host itself, like `https://app.example`; `*` is any.
+        `compress`: in the fast lane, clients that offer permessage-deflate, as browsers do, get each message compressed
+        (once for all of them). Less to send for more work: see docs/deployment.md.
         """
-        return Endpoint(self._node, authenticate, verify_token, origins).router(path)
+        return Endpoint(self._node, authenticate, verify_token, origins, compress).router(path)
 
     def channel(self, pattern: str, *, history: History | None = None, presence: bool = False) -> Callable[[C], C]:
         """Decorates a Channel: its hooks, window and presence hold for the channels that match, like `room:{room_id}`.
