@@ -9,14 +9,10 @@ from websockets.frames import Close, Opcode
 
 from pattern_stack.atoms.broadcast.frame import Batch, control
 from pattern_stack.atoms.broadcast.inbound import Inbound
-from pattern_stack.atoms.broadcast.lane import Lane
 from pattern_stack.atoms.broadcast.throttle import Bucket
 
 if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection import Connection
-
-Opening = Callable[[Lane], "Connection"]
-"""Makes the connection that a lane is to carry."""
 
 _SLICE = 2_048
 _FRAGMENTS = 10

@@ -55,24 +55,47 @@ class Connection:
     A frame that has to wait for a hook is carried out in a task; the ones behind it wait in a short inbox.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_id",
+        "_inbox",
+        "_lane",
+        "_node",
+        "_opened",
+        "_paced",
+        "_taken_before",
+        "_throttle",
+        "_timer",
+        "_verify",
+        "_worker",
+        "closed",
+        "identity",
+        "outbox",
+        "subscriptions",
+    )
+
     def __init__(self, node: Node, lane: Lane, identity: Identity | None, verify: Verify | None) -> None:
-        self.id = uuid4().hex
+        self._id = ""
         self._node = node
         self._lane = lane
         self.identity = identity
         self._verify = verify
         self._throttle = Throttle(node.limits, time.monotonic)
-        self._inbox: deque[Item] = deque()
+        self._inbox: deque[Item] | None = None  # most frames are carried out at once
         self._worker: asyncio.Task[None] | None = None
         self._paced: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.outbox = Outbox(lane, node.limits.outbox_bytes, self._too_slow)
+        self.outbox = Outbox(lane, node.limits.outbox_bytes, self)
         self.subscriptions = Subscriptions(self, node)
-        self.outbox.dismissed = self.subscriptions.dismiss
-        self.outbox.paced = lambda: _wake(self._paced)
         self.closed = False
         self._opened = False
         self._taken_before: int | None = None
+
+    @property
+    def id(self) -> str:
+        """Its own, and random."""
+        self._id = self._id or uuid4().hex
+        return self._id
 
     @property
     def user(self) -> Any:
@@ -159,7 +182,7 @@ class Connection:
     def _leave(self) -> None:
         self.closed = True
         self._node.connections.discard(self)
-        self._inbox.clear()
+        self._inbox = None
         if self._timer:
             self._timer.cancel()
         if self._worker:
@@ -167,9 +190,18 @@ class Connection:
         self.subscriptions.drop()
         self._lane.resume_reading()
 
-    def _too_slow(self) -> None:
+    # -- what its outbox tells
+
+    def too_slow(self) -> None:
         """Called in the midst of a fan-out, which must not be disturbed."""
         self._node.home.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
+
+    def paced(self) -> None:
+        if self._paced and not self._paced.done():
+            self._paced.set_result(None)
+
+    def dismissed(self, channel: str) -> None:
+        self.subscriptions.dismiss(channel)
 
     # -- what it sends
 
@@ -213,7 +245,7 @@ class Connection:
     @property
     def full(self) -> bool:
         """Whether the lane should stop reading until `resume_reading`."""
-        return len(self._inbox) >= _INBOX
+        return self._inbox is not None and len(self._inbox) >= _INBOX
 
     async def _written(self) -> None:
         """Until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""
@@ -225,6 +257,8 @@ class Connection:
         if self._worker is None and not self._waits(item):
             run_now(self._carry_out(item))
             return
+        if self._inbox is None:
+            self._inbox = deque()
         self._inbox.append(item)
         if self._worker is None:
             self._node.busy(+1)
@@ -249,6 +283,7 @@ class Connection:
                 await self._carry_out(item)
         finally:
             self._worker = None
+            self._inbox = self._inbox or None
             if self._inbox and not self.closed:
                 self.close(1011, "internal error")
 
@@ -287,8 +322,3 @@ class Connection:
             )
         if command.id is not None:
             self.send(protocol.authenticated(command.id))
-
-
-def _wake(waiter: "asyncio.Future[None] | None") -> None:
-    if waiter and not waiter.done():
-        waiter.set_result(None)

@@ -6,6 +6,7 @@ _TAIL = b"\x00\x00\xff\xff"
 _SMALL = 128
 """Bytes below which a message goes as it is: deflating it gains nothing."""
 
+EXTENSIONS = b"sec-websocket-extensions"
 ACCEPTED = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 """The answer to an offer that is taken up."""
 

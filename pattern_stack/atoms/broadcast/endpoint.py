@@ -15,10 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.types import Receive, Scope, Send
 
+from pattern_stack.atoms.broadcast.bare import is_bare
 from pattern_stack.atoms.broadcast.connection import Connection, Verify
-from pattern_stack.atoms.broadcast.deflate import ACCEPTED, is_offered
+from pattern_stack.atoms.broadcast.deflate import ACCEPTED, EXTENSIONS, is_offered
 from pattern_stack.atoms.broadcast.identity import Identity
-from pattern_stack.atoms.broadcast.lane import EXTENSION
+from pattern_stack.atoms.broadcast.lane import EXTENSION, Admission, Admit
 from pattern_stack.atoms.broadcast.loop import foreign_code
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.slowlane import SlowLane
@@ -27,7 +28,7 @@ from pattern_stack.errors import BroadcastError, Unauthenticated
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "pattern_stack.identity"
-_EXTENSIONS = "sec-websocket-extensions"
+_ROUTED = ("app", "router", "endpoint", "route")
 _ORIGINS_LOGGED = 100
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(:(?P<port>[1-9]\d{0,4}))?")
 _EXPECTED = (BroadcastError, HTTPException, WebSocketException, WebSocketRequestValidationError)
@@ -70,25 +71,37 @@ class Endpoint:
     async def _serve(self, websocket: WebSocket) -> None:
         await _release_dependencies(websocket.scope)
         receive, send = websocket._receive, websocket._send
-        identity, refusal = None, None
-        if not _is_allowed(websocket, self._origins):
-            refusal = (1008, self._foreign(websocket.headers["origin"]))
-        elif self._authenticate is not None:
-            try:
-                identity = await self._identify(websocket.scope, receive, send)
-            except Exception as error:
-                refusal = (4401, _reason(error))
+        scope = websocket.scope
+        fast = scope.get("extensions", {}).get(EXTENSION)
+        admission = await self._admit(scope, receive, send)
         await receive()  # websocket.connect
-        fast = websocket.scope.get("extensions", {}).get(EXTENSION)
         if fast is not None:
-            deflating = self._compress and is_offered(", ".join(websocket.headers.getlist(_EXTENSIONS)))
-            headers = [(_EXTENSIONS.encode(), ACCEPTED)] if deflating else []
+            headers = [(EXTENSIONS, ACCEPTED)] if admission.deflating else []
             await send({"type": "websocket.accept", "headers": headers})
-            fast.carry(lambda lane: Connection(self._node, lane, identity, self._verify), refusal, deflating)
+            fast.carry(admission, self._again(scope))
         else:
             await send({"type": "websocket.accept"})
             lane = SlowLane(receive, send)
-            await lane.run(Connection(self._node, lane, identity, self._verify), refusal)
+            await lane.run(admission.opening(lane), admission.refusal)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> Admission:
+        identity, refusal = None, None
+        origin = _header(scope, b"origin")
+        if origin is not None and not self._is_allowed(origin, scope):
+            refusal = (1008, self._foreign(origin))
+        elif self._authenticate is not None:
+            try:
+                identity = await self._identify(scope, receive, send)
+            except Exception as error:
+                refusal = (4401, _reason(error))
+        deflating = self._compress and is_offered(_header(scope, EXTENSIONS) or "")
+        return Admission(lambda lane: Connection(self._node, lane, identity, self._verify), refusal, deflating)
+
+    def _again(self, scope: Scope) -> Admit | None:
+        if not is_bare(scope):
+            return None
+        routed = {key: scope[key] for key in _ROUTED if key in scope}
+        return Admit({**routed, "path_params": {}}, self._admit, self._authenticate is None)
 
     def _route(self, app: Any) -> APIWebSocketRoute:
         """What resolves the dependency, with the application's overrides. Made once: FastAPI looks at signatures then."""
@@ -99,6 +112,14 @@ class Endpoint:
 
             self._routes[app] = APIWebSocketRoute("/", capture, dependency_overrides_provider=app)
         return self._routes[app]
+
+    def _is_allowed(self, origin: str, scope: Scope) -> bool:
+        """A browser names the page's origin: it must be the host itself, or be on the list. Others have nobody's cookies."""
+        if origin in self._origins or "*" in self._origins:
+            return True
+        # a Host without a port means 443 behind a proxy that ends TLS, though this server sees plain ws
+        scheme = "https" if scope["scheme"] == "wss" or origin.startswith("https:") else "http"
+        return _host(origin) is not None and _host(origin) == _host(f"{scheme}://{_header(scope, b'host') or ''}")
 
     def _foreign(self, origin: str) -> str:
         """The reason to close with. It is logged once an origin, for the page's console is easily overlooked."""
@@ -126,14 +147,9 @@ async def _release_dependencies(scope: Scope) -> None:
             await stack.aclose()
 
 
-def _is_allowed(websocket: WebSocket, origins: frozenset[str]) -> bool:
-    """No Origin: no browser, and so nobody's cookies. Otherwise it must be the host itself, or be on the list."""
-    origin = websocket.headers.get("origin")
-    if origin is None or origin in origins or "*" in origins:
-        return True
-    # a Host without a port means 443 behind a proxy that ends TLS, though this server sees plain ws
-    scheme = "https" if websocket.url.scheme == "wss" or origin.startswith("https:") else "http"
-    return _host(origin) is not None and _host(origin) == _host(f"{scheme}://{websocket.headers.get('host', '')}")
+def _header(scope: Scope, name: bytes) -> str | None:
+    values = [value for key, value in scope["headers"] if key == name]
+    return b", ".join(values).decode("latin-1") if values else None
 
 
 def _host(origin: str) -> tuple[str, int] | None:

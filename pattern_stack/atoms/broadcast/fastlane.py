@@ -2,33 +2,135 @@
 
 `uvicorn --ws pattern_stack.atoms.broadcast.fastlane:FastLane`; `pattern-stack serve` uses it. It offers itself in the
 connection's scope as the ASGI extension `pattern_stack.frames`. An endpoint that takes it hands its connection over and
-returns: the socket is a Carrier's from there on. Other WebSockets of the application work as ever.
+returns: the socket is a Carrier's from there on. Where the application has no say in the handshakes of that path, the
+next ones go straight to the endpoint. Other WebSockets of the application work as ever.
 """
 
-from asyncio import TimerHandle
+import asyncio
+import logging
 from typing import Any, cast
+from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from pattern_stack.atoms.broadcast.carrier import Carrier, Opening
+from pattern_stack.atoms.broadcast import handshake
+from pattern_stack.atoms.broadcast.carrier import Carrier
 from pattern_stack.atoms.broadcast.connection import Connection
-from pattern_stack.atoms.broadcast.lane import EXTENSION
+from pattern_stack.atoms.broadcast.deflate import ACCEPTED, EXTENSIONS
+from pattern_stack.atoms.broadcast.handshake import Handshake
+from pattern_stack.atoms.broadcast.lane import EXTENSION, Admission, Admit
+from pattern_stack.atoms.broadcast.loop import run_now
+
+logger = logging.getLogger("uvicorn.error.fastlane")
+logger.setLevel(logging.WARNING)  # a line for each client is ten thousand lines after a redeploy
+
+_known: "WeakKeyDictionary[Any, dict[bytes, Admit]]" = WeakKeyDictionary()
+"""By application, as uvicorn has it, and path: endpoints that a handshake may go to at once."""
 
 
 class FastLane(WebSocketsSansIOProtocol):
     """One socket until it was handed over; for good where it is not."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        # no deflate: it costs each connection 30 KiB, and each of its events a deflation
-        self.conn.available_extensions = None
-        self.asked = False
+    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
+        # no super().__init__ yet: most sockets of an application with clients never need what it makes
+        self.config = config
+        self.app = config.loaded_app
+        self.loop = _loop or asyncio.get_event_loop()
+        self.app_state = app_state
+        self.connections = server_state.connections
+        self.tasks = server_state.tasks
+        self._state = server_state
+        self._whole = False
+        """uvicorn's own part is there."""
+        self._early = b""
         self.carried = False
+        self.disconnected = False
+        self.asked = False
         self.discarding = False
         """What comes is read and thrown away: the socket only waits for its end."""
 
-    # -- the extension
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.connections.add(self)
+
+    def _begin(self, head: bytes) -> None:
+        """The head is here, whole: uvicorn's HTTP protocol has put it together."""
+        asked = handshake.read(head)
+        admit = _known.get(self.app, {}).get(asked.target.partition(b"?")[0]) if asked else None
+        if asked and admit:
+            self.transport.pause_reading()
+            # in a turn of its own: uvicorn makes this the transport's protocol when this one is over
+            self.loop.call_soon(self._go_past, asked, admit)
+        else:
+            self._go_through()
+            self._read(head)
+
+    # -- past the application
+
+    def _go_past(self, asked: Handshake, admit: Admit) -> None:
+        coroutine = self._admit(asked, admit)
+        if admit.prompt:
+            run_now(coroutine)
+        else:
+            task = self.loop.create_task(coroutine)
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _admit(self, asked: Handshake, admit: Admit) -> None:
+        try:
+            admission = await admit.ask(self._scope(asked, admit), self._connect, self._send_nothing)
+            if not self.disconnected:
+                extensions = [(EXTENSIONS, ACCEPTED)] if admission.deflating else []
+                self.transport.write(handshake.answer(asked.key, self._state.default_headers + extensions))
+                self._hand_over(admission)
+        except Exception:
+            logger.exception("a connection could not be opened")
+            self.transport.close()
+
+    def _scope(self, asked: Handshake, admit: Admit) -> dict[str, Any]:
+        path, _, query = asked.target.partition(b"?")
+        scheme = "wss" if is_ssl(self.transport) else "ws"
+        if admit.prompt:
+            return {"type": "websocket", "scheme": scheme, "headers": asked.headers}
+        root = self.config.root_path
+        return {
+            **admit.scope,
+            "type": "websocket",
+            "asgi": {"version": self.config.asgi_version, "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": scheme,
+            "server": get_local_addr(self.transport),
+            "client": get_remote_addr(self.transport),
+            "root_path": root,
+            "path": root + unquote(path.decode("ascii")),
+            "raw_path": root.encode("ascii") + path,
+            "query_string": query,
+            "headers": asked.headers,
+            "subprotocols": [],
+            "state": self.app_state.copy(),
+            "extensions": {},
+        }
+
+    async def _connect(self) -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def _send_nothing(self, message: Any) -> None:
+        raise RuntimeError("a dependency that authenticates does not accept or close the socket: it returns or raises")
+
+    # -- through the application
+
+    def _go_through(self) -> None:
+        transport = self.transport
+        super().__init__(self.config, self._state, self.app_state, self.loop)
+        super().connection_made(transport)
+        self._whole = True
+        self.logger = logger
+        # no deflate: it costs each connection 30 KiB, and each of its events a deflation
+        self.conn.available_extensions = None
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -54,25 +156,40 @@ class FastLane(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
 
-    def carry(self, opening: Opening, refusal: tuple[int, str] | None, deflating: bool = False) -> None:
-        """Called when the handshake was accepted: from here on the socket is that connection's."""
+    def carry(self, admission: Admission, again: Admit | None) -> None:
+        """Called when the handshake was accepted: from here on the socket is that connection's.
+
+        `again`: what the next handshakes for this path may be asked, where the application has no say in them.
+        """
         if self.disconnected:
             return
-        self.carried = True
         self.stop_keepalive()
-        self.connections.discard(self)
-        carrier = Carrier(self.transport, self.loop, self.connections, self.config, deflating)
-        connection = opening(carrier)
-        carrier.carry(connection, refusal)
+        connection = self._hand_over(admission)
         self.close_timer = _NEVER  # uvicorn closes when the application returns, unless one is set
         while not self.queue.empty():
             _deliver(self.queue.get_nowait(), connection)
         if self.frames or self.conn.reader.buffer:
             connection.close(1012, "retry-after=0.1")
+        if again and cast(dict[str, Any], self.scope)["app"] is _without_proxy_headers(self.app):
+            _known.setdefault(self.app, {})[self.scope["raw_path"]] = again
 
-    # -- closes that arrive
+    def _hand_over(self, admission: Admission) -> Connection:
+        self.carried = True
+        self.connections.discard(self)
+        carrier = Carrier(self.transport, self.loop, self.connections, self.config, admission.deflating)
+        connection = admission.opening(carrier)
+        carrier.carry(connection, admission.refusal)
+        return connection
+
+    # -- what comes, until then
 
     def data_received(self, data: bytes) -> None:
+        if self._whole:
+            self._read(data)
+        else:
+            self._begin(data)
+
+    def _read(self, data: bytes) -> None:
         if self.discarding:
             return
         self.conn.receive_data(data)
@@ -100,8 +217,31 @@ class FastLane(WebSocketsSansIOProtocol):
             self.transport.write_eof()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
 
+    # -- its end, without uvicorn's own part
 
-class _Never(TimerHandle):
+    def shutdown(self) -> None:
+        if self._whole:
+            super().shutdown()
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._whole:
+            super().connection_lost(exc)
+        else:
+            self.disconnected = True
+            self.connections.discard(self)
+
+    def pause_writing(self) -> None:
+        if self._whole:
+            super().pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._whole:
+            super().resume_writing()
+
+
+class _Never(asyncio.TimerHandle):
     """A timer that neither rings nor needs to be cancelled."""
 
     def __init__(self) -> None: ...
@@ -110,6 +250,11 @@ class _Never(TimerHandle):
 
 
 _NEVER = _Never()
+
+
+def _without_proxy_headers(app: Any) -> Any:
+    """What uvicorn has put around an application only looks for X-Forwarded headers, which go the whole way."""
+    return app.app if type(app) is ProxyHeadersMiddleware else app
 
 
 def _deliver(message: Any, connection: Connection) -> None:

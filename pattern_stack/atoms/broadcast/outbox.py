@@ -21,6 +21,19 @@ class Way(Protocol):
         """Send a close frame behind what was written; what can still be taken back of that may be left out."""
 
 
+class Owner(Protocol):
+    """What an outbox tells of itself."""
+
+    def too_slow(self) -> None:
+        """More waits than may wait: told once, and nothing more is taken."""
+
+    def paced(self) -> None:
+        """The last snapshot or replay that waited has been written."""
+
+    def dismissed(self, channel: str) -> None:
+        """A channel has ended that this outbox is on."""
+
+
 class Outbox:
     """Keeps order, and the bound: whoever lets more than `limit` bytes of live events wait is too slow.
 
@@ -31,31 +44,22 @@ class Outbox:
     __slots__ = (
         "_closing",
         "_free",
+        "_owner",
         "_paced",
         "_queue",
-        "_too_slow",
         "_turn",
         "_waiting",
         "_way",
-        "_write",
         "direct",
-        "dismissed",
         "limit",
-        "paced",
         "paused",
         "shut",
     )
 
-    dismissed: Callable[[str], None]
-    """Called where a channel has ended that this outbox is on."""
-    paced: Callable[[], None]
-    """Called when the last snapshot or replay that waited has been written."""
-
-    def __init__(self, way: Way, limit: int, too_slow: Callable[[], None]) -> None:
+    def __init__(self, way: Way, limit: int, owner: Owner) -> None:
         self._way = way
-        self._write = way.write
         self.limit = limit
-        self._too_slow = too_slow
+        self._owner = owner
         self._queue: deque[tuple[Batch, bool]] | None = None  # few connections ever have to wait
         self._waiting = 0
         self._paced = 0
@@ -82,7 +86,7 @@ class Outbox:
     def take(self, batch: Batch, turn: int | None = None, paced: bool = False) -> None:
         """Write it, or keep it until the way is free. Batches with the same turn count as one write."""
         if self._free:
-            self._write(batch)
+            self._way.write(batch)
             return
         if self.shut:
             return
@@ -104,13 +108,12 @@ class Outbox:
         return self._waiting > self.limit
 
     def dismiss(self, channel: str) -> None:
-        self.dismissed(channel)
+        self._owner.dismissed(channel)
 
     def overflow(self) -> None:
-        """Too slow: told once, and nothing more is taken."""
         if not self.shut:
             self._shut()
-            self._too_slow()
+            self._owner.too_slow()
 
     def pause(self) -> None:
         self.paused = True
@@ -124,10 +127,11 @@ class Outbox:
             if paced:
                 self._paced -= 1
                 if not self._paced:
-                    self.paced()
+                    self._owner.paced()
             else:
                 self._waiting -= batch.size
-            self._write(batch)
+            self._way.write(batch)
+        self._queue = self._queue or None
         if not (self.paused or self.shut):
             self._free, self.direct = True, self._way.direct
         self._finish()

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 class Subscriptions:
     """Owned by a connection. Its frames come one at a time; refreshes, ends and the loss of the socket come at any time."""
 
+    __slots__ = ("_connection", "_held", "_leaving", "_node")
+
     def __init__(self, connection: "Connection", node: Node) -> None:
         self._connection = connection
         self._node = node

@@ -31,13 +31,17 @@ class Bucket:
 class Throttle:
     """A bucket for messages, and a window of a minute for the bad ones."""
 
-    __slots__ = ("_bad", "_clock", "_limits", "admit")
+    __slots__ = ("_bad", "_bucket", "_clock", "_limits")
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
-        self.admit = Bucket(limits.frames_per_second, limits.frames_burst, clock).admit
+        self._bucket = Bucket(limits.frames_per_second, limits.frames_burst, clock)
         self._bad: deque[float] | None = None
+
+    def admit(self) -> bool:
+        """Whether one more message may come now."""
+        return self._bucket.admit()
 
     def blame(self) -> bool:
         """Count a bad frame. True where it is one too many within a minute."""

@@ -24,16 +24,17 @@ class Way:
 class Fixture:
     def __init__(self) -> None:
         self.way = Way()
-        self.too_slow = 0
+        self.slow = 0
         self.pace_ended = 0
-        self.outbox = self.way.outbox = Outbox(self.way, LIMIT, self._count_slow)
-        self.outbox.paced = self._count_paced
+        self.outbox = self.way.outbox = Outbox(self.way, LIMIT, self)
 
-    def _count_slow(self) -> None:
-        self.too_slow += 1
+    def too_slow(self) -> None:
+        self.slow += 1
 
-    def _count_paced(self) -> None:
+    def paced(self) -> None:
         self.pace_ended += 1
+
+    def dismissed(self, channel: str) -> None: ...
 
     def take(self, size: int, turn: int | None = None, paced: bool = False) -> None:
         self.outbox.take(Batch([Frame(b"x" * size)]), turn, paced)
@@ -53,11 +54,11 @@ def test_too_slow_is_who_had_more_than_the_limit_waiting_before_the_last_write()
     it = Fixture()
     for size in (1, LIMIT, 50):  # written at once; waiting; 100 wait, which is the limit
         it.take(size)
-    assert not it.too_slow
+    assert not it.slow
     it.take(1)
-    assert it.too_slow == 1
+    assert it.slow == 1
     it.take(1)
-    assert it.too_slow == 1, "it is told once"
+    assert it.slow == 1, "it is told once"
     assert it.outbox.waiting == LIMIT + 50
 
 
@@ -65,7 +66,7 @@ def test_a_single_event_always_goes() -> None:
     it = Fixture()
     it.take(1)
     it.take(50 * LIMIT)
-    assert not it.too_slow
+    assert not it.slow
 
 
 def test_what_is_published_within_a_turn_is_one_write() -> None:
@@ -73,9 +74,9 @@ def test_what_is_published_within_a_turn_is_one_write() -> None:
     it.take(1, turn=1)
     for _ in range(10):
         it.take(LIMIT, turn=1)
-    assert not it.too_slow
+    assert not it.slow
     it.take(1, turn=2)
-    assert it.too_slow
+    assert it.slow
 
 
 def test_snapshots_and_replays_do_not_count() -> None:
@@ -85,7 +86,7 @@ def test_snapshots_and_replays_do_not_count() -> None:
         it.take(10 * LIMIT, paced=True)
     assert it.outbox.pacing
     it.take(1)
-    assert not it.too_slow
+    assert not it.slow
     for _ in range(5):
         it.outbox.resume()
     assert not it.outbox.pacing

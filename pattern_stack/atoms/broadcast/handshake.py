@@ -1,0 +1,63 @@
+"""A WebSocket's opening handshake from its bytes, where it is of the ordinary kind. No IO."""
+
+import re
+from typing import NamedTuple
+
+from websockets.utils import accept_key
+
+_MOST_BYTES = 8_192
+_MOST_HEADERS = 64
+_KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+
+class Handshake(NamedTuple):
+    target: bytes
+    """Path and query as they were sent."""
+    key: str
+    headers: list[tuple[bytes, bytes]]
+    """Names in lower case."""
+
+
+def read(head: bytes) -> Handshake | None:
+    """What the head asks for; None where it is anything but plainly right, or says that a proxy has changed it."""
+    if len(head) > _MOST_BYTES:
+        return None
+    request, *lines = head[:-4].split(b"\r\n")
+    parts = request.split(b" ")
+    if len(parts) != 3 or parts[0] != b"GET" or parts[2] != b"HTTP/1.1" or len(lines) > _MOST_HEADERS:
+        return None
+    headers = []
+    for line in lines:
+        name, _, value = line.partition(b":")
+        name, value = name.lower(), value.strip(b" \t")
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or name.startswith(b"x-forwarded"):
+            return None
+        headers.append((name, value))
+    key = _key(headers)
+    return Handshake(parts[1], key, headers) if key else None
+
+
+def _key(headers: list[tuple[bytes, bytes]]) -> str | None:
+    """The client's key where everything asks for a WebSocket, once."""
+    seen: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in (b"host", b"upgrade", b"connection", b"sec-websocket-version", b"sec-websocket-key"):
+            if name in seen:
+                return None
+            seen[name] = value
+    tokens = [token.strip().lower() for token in seen.get(b"connection", b"").split(b",")]
+    asks = len(seen) == 5 and b"upgrade" in tokens and seen[b"upgrade"].lower() == b"websocket"
+    if asks and seen[b"sec-websocket-version"] == b"13" and _KEY.fullmatch(seen[b"sec-websocket-key"]):
+        return seen[b"sec-websocket-key"].decode()
+    return None
+
+
+def answer(key: str, headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The response that opens it, with these headers beside its own."""
+    more = b"".join([b"%b: %b\r\n" % header for header in headers])
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: %b\r\n%b\r\n" % (accept_key(key).encode(), more)
+    )
