@@ -5,11 +5,12 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
 STAMP := .venv/.ready
+PEERS := .cache/bench/peers
 
-.PHONY: help run test soak bench check format setup clean
+.PHONY: help run test soak bench bench-peers check format setup clean
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 run: setup ## the test server with its live page, in the fast shape: make run PORT=8123
 	@exec $(BIN)/pattern-stack serve test_server:app --host $(HOST) --port $(PORT)
@@ -27,8 +28,15 @@ check: setup ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## how fast: about ten minutes; writes benchmarks/results
-	$(BIN)/python benchmarks/run.py --out benchmarks/results
+bench: setup ## how fast, 20 minutes; writes benchmarks/results. Some alone, and no results: ONLY="floor pattern_stack"
+	$(BIN)/python -m benchmarks.run $(ONLY) $(if $(ONLY),,--out benchmarks/results)
+
+bench-peers: setup ## what make bench compares with, in a place of its own
+	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/peers.txt
+	@command -v npm > /dev/null || { echo "npm is missing: apt-get install nodejs npm"; exit 1; }
+	cp benchmarks/package.json .cache/bench/
+	npm install --prefix .cache/bench --no-package-lock --silent
 
 format: setup
 	$(BIN)/ruff check --fix .
