@@ -1,76 +1,52 @@
-/* The clients of one run: connects them, asks for events, counts what arrives. Prints one JSON object.
+/* The clients of one run: connects them, has events published, counts what arrives. Prints a JSON object a line: first what
+   connecting took, then each phase.
 
-   loadgen PORT PATH CLIENTS HELLO ACKS CONTROL MODE BURST SECONDS PID
+   loadgen PORT PID CLIENTS CHANNELS PATH HELLO ACKS CONTROL PUBLISH BODY PHASE...
 
-   HELLO is sent by each client (- for none) and answered by ACKS frames. On CONTROL, a WebSocket of its own, a frame
-   "K" makes the server publish K events to all. MODE: rate (the next burst is asked for when the last has arrived: two
-   under way would be joined by a server that can) or latency (20 single events a second). PID is the server's, for its CPU time and memory. */
-#include "wire.h"
+   Client i is on channel i % CHANNELS, whose number stands for %d in the texts. It opens a WebSocket to PATH, sends HELLO
+   (- for none) and is ready after ACKS frames. On CONTROL, a WebSocket of its own, a frame "K C" makes the server publish
+   K events on each of C channels; with - the same is asked for by POSTs of BODY to PUBLISH, pipelined on one connection.
+   PID is the server's, for its CPU time and memory.
+
+   PHASE is KIND:N:SECONDS, where KIND is
+     rate     N events on each channel; again when the last has arrived: two under way would be joined by a server that can
+     latency  N times a second an event
+     http     N connections publish, channel after channel, each the next when the last was answered
+   Every client must get every event of its channel and nothing else: exit code 2 where a server refused or ended
+   something, 3 where events were lost, doubled or late by more than 30 s. */
+#include "poster.h"
+#include "process.h"
+
+#define POSTERS 65
+#define SOON 30 /* seconds */
 
 typedef struct {
-  int fd, state, acks; /* state: 0 connecting, 1 handshake, 2 acknowledged */
+  int fd, state, acks, channel; /* state: 0 connecting, 1 handshake, 2 open */
   uint64_t got;
   Counter counter;
 } Client;
 
+static int port, pid, count, channels, acks_wanted, ready, poll_fd, control_fd = -1;
+static const char *path, *hello, *control, *publish_path, *publish_body;
 static Client *clients;
-static int count, ready, poll_fd, port, acks_wanted;
-static uint64_t delivered;
-static char hello[65536];
-static size_t hello_size;
-static const char *path;
+static Poster posters[POSTERS]; /* the first is the control's */
+static uint64_t delivered, target, *published /* a channel */, unanswered, next_channel;
+static double posting_until;
 static double *sent_at, *latencies;
 static uint64_t latency_count, latency_room;
 
-static long server_ticks(int pid) {
-  char name[64], text[2048];
-  snprintf(name, sizeof name, "/proc/%d/stat", pid);
-  FILE *f = fopen(name, "r");
-  if (!f) return 0;
-  size_t n = fread(text, 1, sizeof text - 1, f);
-  fclose(f);
-  text[n] = 0;
-  long user = 0, sys = 0;
-  sscanf(strrchr(text, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &sys);
-  return user + sys;
+static void watch(int fd, int id, int events) {
+  struct epoll_event e = {.events = events | EPOLLIN | EPOLLRDHUP | EPOLLET, .data.u32 = id};
+  epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &e);
 }
 
-static long server_kib(int pid) {
-  char name[64];
-  long pages = 0;
-  snprintf(name, sizeof name, "/proc/%d/statm", pid);
-  FILE *f = fopen(name, "r");
-  if (!f) return 0;
-  if (fscanf(f, "%*d %ld", &pages) != 1) pages = 0;
-  fclose(f);
-  return pages * sysconf(_SC_PAGESIZE) / 1024;
-}
-
-static int dial(void) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (fd < 0) die("socket");
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  if (connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS) die("connect");
-  return fd;
-}
-
-static void ask_upgrade(int fd, const char *where) {
-  char text[1024];
-  int n = snprintf(text, sizeof text,
-                   "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                   where, port);
-  if (write(fd, text, n) != n) die("write");
-}
-
-static void start(int i) {
-  struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = i};
-  clients[i].fd = dial();
-  epoll_ctl(poll_fd, EPOLL_CTL_ADD, clients[i].fd, &e);
+static void lost(const char *what, uint64_t got, uint64_t of) {
+  fprintf(stderr, "%s: %llu of %llu arrived\n", what, (unsigned long long)got, (unsigned long long)of);
+  exit(3);
 }
 
 static void arrived(Client *c, int frames) {
+  if (c->got + frames > published[c->channel]) lost("not asked for", c->got + frames, published[c->channel]);
   if (sent_at) {
     double t = now();
     for (int k = 0; k < frames && latency_count < latency_room; k++) latencies[latency_count++] = t - sent_at[c->got + k];
@@ -78,59 +54,141 @@ static void arrived(Client *c, int frames) {
   c->got += frames, delivered += frames;
 }
 
-static void input(Client *c) {
-  static uint8_t buffer[1 << 18];
+static void opened(Client *c) {
+  c->state = 2;
+  if (strcmp(hello, "-")) send_frame(c->fd, filled(hello, c->channel));
+  if (!acks_wanted) ready++;
+}
+
+static void input(Client *c, int ended) {
+  static uint8_t buffer[(1 << 18) + 1];
+  const ssize_t room = sizeof buffer - 1;
   for (;;) {
-    ssize_t n = read(c->fd, buffer, sizeof buffer);
+    ssize_t n = read(c->fd, buffer, room), all = n;
     if (n < 0 && errno == EAGAIN) return;
-    if (n <= 0) {
-      fprintf(stderr, "the server ended a connection\n");
-      exit(2);
-    }
+    if (n <= 0) fail("the server ended a connection", "");
     uint8_t *p = buffer;
     if (c->state == 1) {
       uint8_t *end = memmem(buffer, n, "\r\n\r\n", 4);
-      if (!end || memcmp(buffer, "HTTP/1.1 101", 12)) {
-        fprintf(stderr, "no upgrade: %.*s\n", (int)n, buffer);
-        exit(2);
-      }
-      n -= end + 4 - p, p = end + 4, c->state = 2;
-      if (hello_size && write(c->fd, hello, hello_size) != (ssize_t)hello_size) die("write");
-      if (!acks_wanted) ready++;
+      if (!end || memcmp(buffer, "HTTP/1.1 101", 12)) fail("no upgrade: ", (buffer[n] = 0, (char *)buffer));
+      n -= end + 4 - p, p = end + 4;
+      opened(c);
     }
     int frames = count_frames(&c->counter, p, n);
-    while (frames && c->acks < acks_wanted) {
-      frames--;
+    for (; frames && c->acks < acks_wanted; frames--)
       if (++c->acks == acks_wanted) ready++;
-    }
     if (frames) arrived(c, frames);
+    if (all < room && !ended) return; /* a short read took everything: epoll(7) */
   }
+}
+
+static void post_next(Poster *p) {
+  int channel = next_channel++ % channels;
+  published[channel]++, unanswered++, target += (count - channel + channels - 1) / channels;
+  post(p, port, publish_path, publish_body, channel);
 }
 
 static void turn(int timeout) {
   struct epoll_event events[512];
   int n = epoll_wait(poll_fd, events, 512, timeout);
   for (int i = 0; i < n; i++) {
-    Client *c = &clients[events[i].data.u32];
-    if (c->state == 0 && events[i].events & EPOLLOUT) c->state = 1, ask_upgrade(c->fd, path);
-    if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) input(c);
+    int id = events[i].data.u32, seen = events[i].events;
+    if (id >= count) {
+      Poster *p = &posters[id - count];
+      for (int k = answers(p); k > 0; k--, unanswered--)
+        if (now() < posting_until) post_next(p);
+      continue;
+    }
+    Client *c = &clients[id];
+    if (c->state == 0 && seen & EPOLLOUT) c->state = 1, ask_upgrade(c->fd, port, filled(path, c->channel));
+    if (seen & (EPOLLIN | EPOLLHUP | EPOLLERR)) input(c, seen & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
   }
 }
 
-static int control(const char *where) {
-  char text[4096];
-  int fd = dial();
-  fcntl(fd, F_SETFL, 0);
-  ask_upgrade(fd, where);
-  if (read(fd, text, sizeof text) < 12 || memcmp(text, "HTTP/1.1 101", 12)) die("control");
-  return fd;
+static void open_poster(int i) {
+  posters[i].fd = dial(port, 0), posters[i].have = 0;
+  fcntl(posters[i].fd, F_SETFL, O_NONBLOCK);
+  watch(posters[i].fd, count + i, 0);
 }
 
-static void publish(int fd, int events) {
-  char text[16], frame[64];
-  snprintf(text, sizeof text, "%d", events);
-  size_t n = client_frame(frame, text);
-  if (write(fd, frame, n) != (ssize_t)n) die("publish");
+static void open_control(void) {
+  char text[4096];
+  if (!strcmp(control, "-")) return open_poster(0);
+  control_fd = dial(port, 0);
+  ask_upgrade(control_fd, port, control);
+  if (read(control_fd, text, sizeof text) < 12 || memcmp(text, "HTTP/1.1 101", 12)) fail("no control", "");
+}
+
+/* Asks for `events` on every channel. */
+static void publish(int events) {
+  if (control_fd < 0) {
+    for (int k = events * channels; k; k--) post_next(&posters[0]);
+    return;
+  }
+  char text[32];
+  snprintf(text, sizeof text, "%d %d", events, channels);
+  for (int c = 0; c < channels; c++) published[c] += events;
+  target += (uint64_t)events * count;
+  send_frame(control_fd, text);
+}
+
+static void wait_for_all(void) {
+  double deadline = now() + SOON;
+  while (delivered < target || unanswered) {
+    if (now() > deadline) lost("lost or late", delivered, target);
+    turn(100);
+  }
+}
+
+static void connect_all(void) {
+  long kib = kib_of(pid);
+  double begin = now(), cpu = cpu_of(pid);
+  for (int started = 0; ready < count;) {
+    for (; started < count && started < ready + 64; started++) {
+      Client *c = &clients[started];
+      c->fd = dial(port, SOCK_NONBLOCK), c->channel = started % channels;
+      watch(c->fd, started, EPOLLOUT);
+    }
+    turn(1000);
+    if (now() - begin > 120) lost("connecting takes too long", ready, count);
+  }
+  double took = now() - begin;
+  printf("{\"connects\": %.0f, \"connect_cpu_us\": %.1f, \"kib\": %.2f}\n", count / took,
+         (cpu_of(pid) - cpu) / count * 1e6, (double)(kib_of(pid) - kib) / count);
+}
+
+static void rate(int events, double seconds) {
+  for (double end = now() + seconds; now() < end; turn(100))
+    if (delivered == target && !unanswered) publish(events);
+}
+
+static void latency(int a_second, double seconds) {
+  int events = a_second * seconds + 1;
+  sent_at = calloc(events, sizeof *sent_at);
+  latency_room = (uint64_t)events * count, latencies = malloc(latency_room * sizeof *latencies);
+  double begin = now();
+  for (int k = 0; k < events; k++) {
+    double left;
+    while ((left = begin + (double)k / a_second - now()) > 0) turn(left > 0.002);
+    sent_at[k] = now(), publish(1);
+  }
+}
+
+static void http(int connections, double seconds) {
+  posting_until = now() + seconds;
+  for (int i = 1; i <= connections && i < POSTERS; i++) open_poster(i), post_next(&posters[i]);
+  while (now() < posting_until) turn(100);
+}
+
+static void close_posters(void) {
+  for (int i = 1; i < POSTERS; i++)
+    if (posters[i].fd) close(posters[i].fd), posters[i].fd = 0;
+}
+
+static void forget(void) {
+  for (int i = 0; i < count; i++) clients[i].got = 0;
+  memset(published, 0, channels * sizeof *published);
+  delivered = target = next_channel = latency_count = 0;
 }
 
 static int ascending(const void *a, const void *b) {
@@ -138,68 +196,47 @@ static int ascending(const void *a, const void *b) {
   return d < 0 ? -1 : d > 0;
 }
 
-static void wait_for(uint64_t target, double deadline) {
-  while (delivered < target) {
-    if (now() > deadline) {
-      fprintf(stderr, "lost: %llu of %llu arrived\n", (unsigned long long)delivered, (unsigned long long)target);
-      exit(3);
-    }
-    turn(100);
-  }
+static double percentile(double share) { return latency_count ? latencies[(uint64_t)(latency_count * share)] * 1e3 : 0; }
+
+/* Until everything asked for has arrived. */
+static void run(const char *kind, int n, double seconds) {
+  forget();
+  (!strcmp(kind, "rate") ? rate : !strcmp(kind, "latency") ? latency : http)(n, seconds);
+  wait_for_all();
+  close_posters();
+}
+
+static void phase(const char *text) {
+  char kind[16];
+  int n;
+  double seconds;
+  if (sscanf(text, "%15[a-z]:%d:%lf", kind, &n, &seconds) != 3) fail("no phase: ", text);
+  if (strcmp(kind, "latency")) run(kind, n, seconds / 4); /* warm: some compile as they run */
+  double begin = now(), cpu = cpu_of(pid), own = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+  run(kind, n, seconds);
+  double took = now() - begin;
+  cpu = cpu_of(pid) - cpu, own = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - own;
+  qsort(latencies, latency_count, sizeof *latencies, ascending);
+  printf("{\"deliveries\": %llu, \"seconds\": %.4f, \"rate\": %.0f, \"cpu_us\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
+         "\"server\": %.3f, \"generator\": %.3f}\n",
+         (unsigned long long)delivered, took, delivered / took, cpu / delivered * 1e6, percentile(0.5), percentile(0.99),
+         cpu / took, own / took);
+  fflush(stdout);
+  free(sent_at), free(latencies), sent_at = latencies = NULL;
 }
 
 int main(int argc, char **argv) {
-  if (argc != 11) return fprintf(stderr, "see the head of loadgen.c\n"), 1;
-  port = atoi(argv[1]), path = argv[2], count = atoi(argv[3]), acks_wanted = atoi(argv[5]);
-  int latency = !strcmp(argv[7], "latency"), burst = atoi(argv[8]), pid = atoi(argv[10]);
-  double seconds = atof(argv[9]);
-  if (strcmp(argv[4], "-")) hello_size = client_frame(hello, argv[4]);
+  if (argc < 11) return fprintf(stderr, "see the head of loadgen.c\n"), 1;
+  port = atoi(argv[1]), pid = atoi(argv[2]), count = atoi(argv[3]), channels = atoi(argv[4]);
+  path = argv[5], hello = argv[6], acks_wanted = atoi(argv[7]);
+  control = argv[8], publish_path = argv[9], publish_body = argv[10];
   many_files();
-  clients = calloc(count, sizeof *clients);
+  clients = calloc(count, sizeof *clients), published = calloc(channels, sizeof *published);
   poll_fd = epoll_create1(0);
-
-  int fd = control(argv[6]);
-  long kib = server_kib(pid), ticks = server_ticks(pid);
-  double begin = now();
-  for (int started = 0; ready < count;) {
-    while (started < count && started < ready + 64) start(started++);
-    turn(1000);
-    if (now() - begin > 120) return fprintf(stderr, "only %d connected\n", ready), 3;
-  }
-  double connecting = now() - begin, connect_cpu = (double)(server_ticks(pid) - ticks) / sysconf(_SC_CLK_TCK);
-  kib = server_kib(pid) - kib;
-
-  publish(fd, 1); /* warm */
-  wait_for(count, now() + 30);
-  for (int i = 0; i < count; i++) clients[i].got = 0;
-  delivered = 0, ticks = server_ticks(pid);
-  uint64_t asked = 0;
-  if (latency) {
-    int events = 20 * seconds;
-    sent_at = calloc(events + 1, sizeof *sent_at);
-    latency_room = (uint64_t)events * count, latencies = malloc(latency_room * sizeof *latencies);
-    begin = now();
-    for (int k = 0; k < events; k++) {
-      while (now() < begin + k * 0.05) {
-        double left = begin + k * 0.05 - now();
-        turn(left > 0.002 ? 1 : 0);
-      }
-      sent_at[k] = now(), publish(fd, 1), asked++;
-    }
-  } else {
-    begin = now();
-    while (now() - begin < seconds) {
-      if (delivered == asked * count * burst) publish(fd, burst), asked++;
-      turn(100);
-    }
-  }
-  wait_for(asked * (latency ? 1 : burst) * count, now() + 30);
-  double took = now() - begin, cpu = (double)(server_ticks(pid) - ticks) / sysconf(_SC_CLK_TCK);
-  if (latency) qsort(latencies, latency_count, sizeof *latencies, ascending);
-  printf("{\"deliveries\": %llu, \"seconds\": %.4f, \"rate\": %.0f, \"cpu_us\": %.3f, \"connects\": %.0f, "
-         "\"connect_cpu_us\": %.1f, \"kib\": %.2f, \"p50_ms\": %.3f, \"p99_ms\": %.3f}\n",
-         (unsigned long long)delivered, took, delivered / took, cpu / delivered * 1e6, count / connecting,
-         connect_cpu / count * 1e6, (double)kib / count, latency ? latencies[latency_count / 2] * 1e3 : 0,
-         latency ? latencies[(uint64_t)(latency_count * 0.99)] * 1e3 : 0);
+  open_control();
+  connect_all();
+  fflush(stdout);
+  run("rate", 1, 1e-9); /* everybody is subscribed, or it is known now */
+  for (int i = 11; i < argc; i++) phase(argv[i]);
   return 0;
 }

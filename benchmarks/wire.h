@@ -1,4 +1,4 @@
-/* What the load generator and the floor share: a clock, and just enough WebSocket. */
+/* What the load generator and the floor share: a clock, sockets, and just enough WebSocket. */
 #ifndef WIRE_H
 #define WIRE_H
 #include <arpa/inet.h>
@@ -26,11 +26,41 @@ static inline void die(const char *what) {
   exit(1);
 }
 
+static inline void fail(const char *what, const char *detail) {
+  fprintf(stderr, "%s%.200s\n", what, detail);
+  exit(2);
+}
+
 static inline void many_files(void) {
   struct rlimit r;
   getrlimit(RLIMIT_NOFILE, &r);
   r.rlim_cur = r.rlim_max;
   setrlimit(RLIMIT_NOFILE, &r);
+}
+
+/* A socket to a server of this machine; with SOCK_NONBLOCK it may still be connecting. */
+static inline int dial(int port, int flags) {
+  int fd = socket(AF_INET, SOCK_STREAM | flags, 0), one = 1;
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  if (fd < 0) die("socket");
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS) die("connect");
+  return fd;
+}
+
+/* The text with a channel's number where it says %d; in one of a few buffers, good until the next calls. */
+static inline const char *filled(const char *text, int channel) {
+  static char buffers[4][4096];
+  static int turn;
+  char *out = buffers[turn++ & 3], *to = out;
+  for (; *text && to < out + 4000; text++)
+    if (text[0] == '%' && text[1] == 'd') {
+      to += sprintf(to, "%d", channel), text++;
+    } else {
+      *to++ = *text;
+    }
+  *to = 0;
+  return out;
 }
 
 /* A client's text frame of up to 65,535 bytes, masked with zeros; returns its length. */
@@ -45,6 +75,21 @@ static inline size_t client_frame(char *out, const char *text) {
   memset(out + h, 0, 4);
   memcpy(out + h + 4, text, n);
   return h + 4 + n;
+}
+
+static inline void send_frame(int fd, const char *text) {
+  static char frame[8192];
+  size_t n = client_frame(frame, text);
+  if (write(fd, frame, n) != (ssize_t)n) die("write");
+}
+
+static inline void ask_upgrade(int fd, int port, const char *path) {
+  char text[8192];
+  int n = snprintf(text, sizeof text,
+                   "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                   path, port);
+  if (write(fd, text, n) != n) die("write");
 }
 
 /* Counts the text frames in a stream of them, however it is cut. */

@@ -1,4 +1,4 @@
-"""The benchmark runs: a second of it, so that it cannot rot. What it prints is not judged."""
+"""The benchmark runs: seconds of it, so that it cannot rot. What it prints is not judged, but what it hides would be."""
 
 import json
 import shutil
@@ -8,17 +8,80 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.measure import build, measure
+from benchmarks.plan import Crowd, Phase
+from benchmarks.report import summary, text
+from benchmarks.systems import System
+
 ROOT = Path(__file__).parents[1]
+RATE = Phase("2 x 1", "rate", "rate:1:0.1")
+
+pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="the load generator is compiled: install gcc")
 
 
-@pytest.mark.skipif(not shutil.which("cc"), reason="the load generator is compiled: install gcc")
-def test_a_small_run_of_two_systems(tmp_path: Path) -> None:
-    systems = ["floor", "pattern_stack"]
-    options = ["--clients", "20", "--rounds", "1", "--seconds", "0.2", "--out", str(tmp_path)]
-    command = [sys.executable, "benchmarks/run.py", *systems, *options]
+def run(*options: str) -> str:
+    command = [sys.executable, "-m", "benchmarks.run", *options, "--rounds", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    results = json.loads((tmp_path / "results.json").read_text())["results"]
-    assert results.keys() == {"20 x 1", "20 x 16", "20 latency"}
-    assert all(row[system]["deliveries"] > 0 for row in results.values() for system in systems)
+    return done.stdout
+
+
+def test_a_small_run_of_two_systems(tmp_path: Path) -> None:
+    systems = ["floor", "pattern_stack"]
+    run(*systems, "--clients", "20", "--seconds", "0.1", "--build", str(tmp_path), "--out", str(tmp_path))
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert {"cc", "fastapi", "Python"} <= results["versions"].keys()
+    first = {
+        "20 x 1": "rate",
+        "20 x 16": "rate",
+        "20 latency": "p99_ms",
+        "20 connections": "connects",
+        "20 channels, from the inside": "rate",
+        "20 channels, over HTTP": "rate",
+    }
+    assert results["results"].keys() == first.keys()
+    for title, figure in first.items():
+        for system in systems:
+            row = results["results"][title][system]
+            assert row["failures"] == []
+            assert row["medians"][figure] > 0
     assert (tmp_path / "chart.svg").read_text().startswith("<svg")
+
+
+def test_a_peer_that_is_missing_is_left_out_with_how_to_install_it(tmp_path: Path) -> None:
+    printed = run("litestar", "floor", "--clients", "2", "--seconds", "0.02", "--build", str(tmp_path))
+    assert "litestar is left out; to have it: make bench-peers\n" in printed
+    assert "\nlitestar" not in printed.partition("2 x 1")[2]
+
+
+SERVER = """
+from websockets.sync.server import serve
+
+clients = set()
+
+def handler(websocket):
+    if websocket.request.path == "/control":
+        for frame in websocket:
+            {control}
+    clients.add(websocket)
+    websocket.send("subscribed")
+    list(websocket)
+
+with serve(handler, "127.0.0.1", 0) as server:
+    print("running on http://127.0.0.1:%d" % server.socket.getsockname()[1], flush=True)
+    server.serve_forever()
+"""
+
+
+@pytest.mark.parametrize(
+    ("control", "trouble"),
+    [
+        ("__import__('os')._exit(7)", "crashed in 1 of 1 rounds (exit code 7)"),
+        ("[client.send('x') for client in clients for _ in 'ab']", "failed in 1 of 1 rounds (not asked for: "),
+    ],
+)
+def test_a_crash_and_an_event_too_many_are_told_and_end_nothing(tmp_path: Path, control: str, trouble: str) -> None:
+    build(tmp_path)
+    system = System("a server", [sys.executable, "-c", SERVER.format(control=control)], dict, acks=1)
+    told = measure(tmp_path / "loadgen", system, Crowd(2, 1, (RATE,)))
+    assert trouble in text(RATE, {"server": summary(RATE, [told])})

@@ -1,63 +1,116 @@
-"""What is measured: how each system is started, and how its clients say hello."""
+"""What is measured: how each system is started, and how its clients and publishers speak to it."""
 
-import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import packages
+from benchmarks.packages import Versions
+
 HERE = Path(__file__).parent
-UVICORN = [
-    sys.executable,
-    "-m",
-    "uvicorn",
-    "--port",
-    "0",
-    "--log-level",
-    "info",
-    "--no-access-log",
-    "--app-dir",
-    str(HERE),
-]
+
+# uvloop and httptools are what uvicorn[standard] brings; no client is pinged while it is measured
+UVICORN = ["--port=0", "--loop=uvloop", "--http=httptools", "--no-access-log", "--ws-ping-interval=300", "--app-dir"]
+SERVER = ("fastapi", "httptools", "uvicorn", "uvloop", "websockets")
 
 
 @dataclass(frozen=True)
 class System:
-    """`missing` names what to install where it cannot run here."""
+    """In `path`, `hello`, `publish` and `body`, %d stands for a channel's number."""
 
     title: str
     command: list[str]
-    path: str = "/events"
-    hello: str = "-"
-    acks: int = 0
-    missing: Callable[[], str | None] = field(default=lambda: None)
-
-
-def _package(name: str) -> Callable[[], str | None]:
-    return lambda: None if find_spec(name) else f"pip install {name}"
-
-
-def _node_ws() -> str | None:
-    if shutil.which("node") and (HERE.parents[1] / "node_modules" / "ws").exists():
-        return None
-    return "Node.js, and npm install ws"
+    versions: Versions
+    path: str = "/events/%d"
+    hello: str = "-"  # the client's first frame, if there is one
+    acks: int = 0  # frames until it is subscribed
+    control: str = "/control"  # -: there is no publishing from the inside
+    publish: str = "/publish"
+    body: str = '{"channel":"%d","event":"tick","payload":{"entity_id":"1"}}'
+    connects_only: bool = False
+    forks: bool = False  # its only child does the work
 
 
 def systems(build: Path) -> dict[str, System]:
-    """`build`: where floor.c was compiled to."""
-    subscribe = '{"subscribe":["bench"],"id":1}'
-    ours = "pattern_stack_app:app"
-    fast = ["--ws", "pattern_stack.atoms.broadcast.fastlane:FastLane"]
+    """`build`: where the floor is compiled to, and the peers are installed."""
+    return {**_floors(build), **_ours(), **_python_peers(build), **_node_peers(build), "nchan": _nchan(build)}
+
+
+def _floors(build: Path) -> dict[str, System]:
+    floor = str(build / "floor")
     return {
-        "floor": System("floor in C, one send a delivery", [str(build / "floor")]),
-        "floor-coalesced": System("floor in C, coalesced", [str(build / "floor"), "coalesce"]),
-        "pattern_stack": System(
-            "pattern_stack, fast lane", [*UVICORN, *fast, ours], "/ws/broadcast", subscribe, 1, _package("uvloop")
-        ),
-        "pattern_stack-slow": System(
-            "pattern_stack on plain uvicorn", [*UVICORN, ours], "/ws/broadcast", subscribe, 1, _package("uvloop")
-        ),
-        "fastapi": System("FastAPI's ConnectionManager loop", [*UVICORN, "fastapi_loop:app"]),
-        "node-ws": System("node ws", ["node", str(HERE / "node_ws.mjs")], missing=_node_ws),
+        "floor": System("floor in C, one send a delivery", [floor], packages.compiler),
+        "floor-coalesced": System("floor in C, coalesced", [floor, "coalesce"], packages.compiler),
     }
+
+
+def _uvicorn(home: Path, app: str, *options: str) -> list[str]:
+    return [str(home / "bin" / "python"), "-m", "uvicorn", *UVICORN, str(HERE), *options, f"{app}:app"]
+
+
+def _ours() -> dict[str, System]:
+    """What runs on the packages of the project, the loop among them."""
+    home = Path(sys.prefix)
+    versions = packages.python(home, "make setup", *SERVER, "orjson")
+    slow = _uvicorn(home, "pattern_stack_app")
+    fast = _uvicorn(home, "pattern_stack_app", "--ws", "pattern_stack.atoms.broadcast.fastlane:FastLane")
+    loop = _uvicorn(home, "fastapi_loop")
+    hello, token = '{"subscribe":["%d"],"id":1}', "?token=secret-of-ann"
+    return {
+        "pattern_stack": System("pattern_stack, fast lane", fast, versions, "/ws/broadcast", hello, 1),
+        "pattern_stack-authenticate": System(
+            "the same, authenticate", fast, versions, f"/ws/authenticated{token}", hello, 1, connects_only=True
+        ),
+        "pattern_stack-slow": System("pattern_stack on plain uvicorn", slow, versions, "/ws/broadcast", hello, 1),
+        "fastapi": System("FastAPI's ConnectionManager loop", loop, versions),
+        "fastapi-authenticate": System(
+            "the same, Depends", loop, versions, f"/authenticated/%d{token}", connects_only=True
+        ),
+    }
+
+
+def _python_peers(build: Path) -> dict[str, System]:
+    home = build / "peers"
+
+    def versions(*names: str) -> Versions:
+        return packages.python(home, packages.PEERS, *names, *SERVER)
+
+    socketify = [str(home / "bin" / "python"), str(HERE / "socketify_app.py")]
+    return {
+        "python-socketio": _socketio(
+            "python-socketio", _uvicorn(home, "python_socketio"), versions("python-socketio", "python-engineio")
+        ),
+        "broadcaster": System("encode broadcaster", _uvicorn(home, "broadcaster_app"), versions("broadcaster")),
+        "litestar": System("litestar channels", _uvicorn(home, "litestar_app"), versions("litestar")),
+        "socketify": System("socketify (uWebSockets)", socketify, versions("socketify")),
+    }
+
+
+def _node_peers(build: Path) -> dict[str, System]:
+    modules = build / "node_modules"
+
+    def command(program: str) -> list[str]:
+        return ["env", f"NODE_PATH={modules}", "node", str(HERE / program)]
+
+    return {
+        "node-ws": System("node ws", command("node_ws.cjs"), packages.node(modules, "ws")),
+        "socket.io": _socketio("socket.io", command("socket_io.cjs"), packages.node(modules, "socket.io", "ws")),
+    }
+
+
+def _socketio(title: str, command: list[str], versions: Versions) -> System:
+    """Engine.IO's frames: the server's 0{...} opens, 40 connects with a token for a channel and is answered by 40{...}."""
+    return System(title, command, versions, "/socket.io/?EIO=4&transport=websocket", '40{"channel":"%d"}', 2)
+
+
+def _nchan(build: Path) -> System:
+    launcher = [str(HERE / "nchan.py"), packages.nginx(), str(packages.NCHAN_MODULE), str(build / "nchan")]
+    return System(
+        "nchan (nginx)",
+        [sys.executable, *launcher],
+        packages.nchan,
+        control="-",
+        publish="/publish/%d",
+        body='{"channel":"%d","event":"tick","payload":{"entity_id":"1"},"timestamp":"2026-11-21T07:00:00.123456Z","offset":1000000}',
+        forks=True,
+    )

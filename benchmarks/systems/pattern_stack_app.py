@@ -1,23 +1,34 @@
 """pattern_stack in a FastAPI application, as a user would write it."""
 
+from typing import Any
+
+from events import PAYLOAD, asked
 from fastapi import FastAPI, WebSocket
-from starlette.websockets import WebSocketDisconnect
+from pydantic import BaseModel
+from users import current_user
 
 from pattern_stack import WebSocketBroadcastBackend
 
 app = FastAPI()
 broadcast = WebSocketBroadcastBackend()
 app.include_router(broadcast.get_router())
+app.include_router(broadcast.get_router("/ws/authenticated", authenticate=current_user))
 
-PAYLOAD = {"entity_id": "1"}  # an event of 117 bytes or a few more, as its offset grows
+
+class Publish(BaseModel):
+    channel: str
+    event: str
+    payload: dict[str, Any]
+
+
+@app.post("/publish", status_code=204)
+async def publish(body: Publish) -> None:
+    await broadcast.broadcast(body.channel, body.event, body.payload)
 
 
 @app.websocket("/control")
 async def control(websocket: WebSocket) -> None:
     await websocket.accept()
-    try:
-        while True:
-            for _ in range(int(await websocket.receive_text())):
-                await broadcast.broadcast("bench", "tick", PAYLOAD)
-    except WebSocketDisconnect:
-        pass
+    async for frame in websocket.iter_text():
+        for channel in asked(frame):
+            await broadcast.broadcast(channel, "tick", PAYLOAD)

@@ -1,0 +1,146 @@
+"""One run: a system as a process of its own on one core, the clients on the other."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TypeVar
+
+import psutil
+
+from benchmarks.plan import Crowd, Phase
+from benchmarks.systems import System
+
+HERE = Path(__file__).parent
+PATIENCE = 20  # seconds for a start or a stop
+LONGEST = 300  # seconds for a run
+
+Figures = dict[str, float]
+T = TypeVar("T")
+
+
+@dataclass
+class Run:
+    """What each phase measured, until something went wrong."""
+
+    figures: dict[str, Figures] = field(default_factory=dict)
+    failure: str | None = None
+
+
+def build(where: Path) -> None:
+    """Compile the load generator and the floor."""
+    where.mkdir(parents=True, exist_ok=True)
+    for name in ("loadgen", "floor"):
+        source = [str(HERE / f"{name}.c"), "-o", str(where / name)]
+        subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", *source], check=True)
+
+
+def measure(loadgen: Path, system: System, crowd: Crowd) -> Run:
+    """What goes wrong, a crash of the system or a lost event, is told in the result."""
+    run = Run()
+    try:
+        with _running(system) as (process, port):
+            pid = _within(lambda: _worker(system, process)) or process.pid
+            command = [*_pinned(1), str(loadgen), *_arguments(system, crowd, port, pid)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
+            run.figures = _figures(crowd.phases_of(system), done.stdout)
+            if done.returncode:
+                run.failure = _death(process) or f"failed: {''.join(done.stderr.splitlines()[:1])}"
+    except subprocess.TimeoutExpired:
+        run.failure = f"failed: no end within {LONGEST} s"
+    except RuntimeError as error:
+        run.failure = f"failed: {error}"
+    return run
+
+
+def _arguments(system: System, crowd: Crowd, port: int, pid: int) -> list[str]:
+    where = [port, pid, crowd.clients, crowd.channels]
+    speech = [system.path, system.hello, system.acks, system.control, system.publish, system.body]
+    return [str(one) for one in (*where, *speech, *(phase.argument for phase in crowd.phases_of(system))) if one != ""]
+
+
+def _figures(phases: list[Phase], printed: str) -> dict[str, Figures]:
+    """The load generator prints what connecting took, and then the phases, as far as it came."""
+    connecting, *rest = [json.loads(line) for line in printed.splitlines()] or [None]
+    figures = dict(zip([phase.title for phase in phases if phase.argument], rest, strict=False))
+    if connecting:
+        figures |= {phase.title: connecting for phase in phases if not phase.argument}
+    return figures
+
+
+@contextmanager
+def _running(system: System) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """The process, and the port it listens on."""
+    with tempfile.TemporaryFile("w+b") as log:
+        process = subprocess.Popen(
+            [*_pinned(0), *system.command],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=HERE.parent,
+            start_new_session=True,
+        )
+        try:
+            yield process, _port(process, log)
+        finally:
+            _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _port(process: "subprocess.Popen[bytes]", log: IO[bytes]) -> int:
+    def told() -> str | None:
+        found = re.search(rb"running on http://127\.0\.0\.1:(\d+)", _said(log))
+        return found[1].decode() if found else "0" if process.poll() is not None else None
+
+    port = int(_within(told) or 0)
+    if not port:
+        last = _said(log).decode(errors="replace").strip().rpartition("\n")[2]
+        raise RuntimeError(f"it did not start: {last}")
+    return port
+
+
+def _said(log: IO[bytes]) -> bytes:
+    return os.pread(log.fileno(), 100_000, 0)
+
+
+def _worker(system: System, process: "subprocess.Popen[bytes]") -> int | None:
+    """The process that serves: a child, where the system forks."""
+    if not system.forks:
+        return process.pid
+    return next((child.pid for child in psutil.Process(process.pid).children()), None)
+
+
+def _within(look: Callable[[], T | None]) -> T | None:
+    """What `look` finds, as soon as it finds something."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := look()) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+def _death(process: "subprocess.Popen[bytes]") -> str | None:
+    """How the process ended, where it did."""
+    try:
+        code = process.wait(1)
+    except subprocess.TimeoutExpired:
+        return None
+    return f"crashed: {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
+
+
+def _pinned(core: int) -> list[str]:
+    """Where there are two cores, a process stays on its own."""
+    return ["taskset", "-c", str(core)] if (os.cpu_count() or 1) > 1 else []
