@@ -78,7 +78,7 @@ def main() -> None:
     allow_many_files()
     tables = bench(chosen, plan(asked.clients, asked.seconds), asked.rounds, asked.build / "loadgen")
     about = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(), "versions": versions}
-    print("", *(f"{key}: {value}" for key, value in about.items()), sep="\n")
+    print(f"\n{about['machine']}; {about['date']}; {', '.join(map(' '.join, versions.items()))}")
     if asked.out:
         write(asked.out, about, tables, known)
 
