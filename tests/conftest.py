@@ -12,8 +12,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "world" in metafunc.fixturenames or {"serving", "serving_backend"} & vars(metafunc.module).keys():
-        only = [name for name in server.LANES if metafunc.definition.get_closest_marker(f"{name}_lane")]
-        metafunc.parametrize("lane", only or server.LANES, indirect=True, scope="module")
+        lanes = [name for name in server.LANES if name != "past" or hasattr(metafunc.module, "past")]
+        if metafunc.definition.get_closest_marker("slow_lane"):
+            lanes = ["slow"]
+        elif metafunc.definition.get_closest_marker("fast_lane"):
+            lanes.remove("slow")
+        metafunc.parametrize("lane", lanes, indirect=True, scope="module")
     times = metafunc.config.getoption("times")
     if times > 1:
         metafunc.fixturenames.append("_time")
@@ -22,7 +26,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def lane(request: pytest.FixtureRequest) -> str:
-    """Tests that serve run in both lanes. A fixture that serves for a whole module asks for it."""
+    """Tests that serve run in both lanes; in modules that say `past = True`, past the application too. A fixture that
+    serves for a whole module asks for it."""
     server.lane = getattr(request, "param", "fast")
     return server.lane
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -11,12 +12,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import endpoint
 from pattern_stack.atoms.broadcast.fastlane import FastLane
+from tests.support.raw import Raw
 
 T = TypeVar("T")
 
-LANES: dict[str, Any] = {"slow": "websockets-sansio", "fast": FastLane}
-"""How uvicorn carries WebSockets: by itself, or in the fast lane."""
+LANES: dict[str, Any] = {"slow": "websockets-sansio", "fast": FastLane, "past": FastLane}
+"""How uvicorn carries WebSockets: by itself, or in the fast lane; `past`: with handshakes that go past the application,
+for a first one has come through it before the test."""
 
 lane = "fast"
 """The one in use: see the fixture of that name."""
@@ -72,11 +76,22 @@ def serving(app: Any, **config: Any) -> Iterator[Server]:
     thread.start()
     try:
         assert server.ready.wait(30), "uvicorn did not start"
+        if lane == "past":
+            _come_through(server)
         yield server
     finally:
         server.should_exit = True
         thread.join(30)
         assert not thread.is_alive(), "uvicorn did not stop"
+
+
+def _come_through(server: Server) -> None:
+    """As a page that is refused, so that nobody is asked who it is; nor is the refusal logged."""
+    endpoint.logger.disabled = True
+    Raw(server.port, headers="Origin: http://foreign.example\r\n").reset()
+    while server.call(lambda: len(server.server_state.connections)):
+        time.sleep(0.001)
+    endpoint.logger.disabled = False
 
 
 @contextmanager

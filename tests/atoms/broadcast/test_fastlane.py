@@ -15,6 +15,8 @@ from tests.support.client import client
 from tests.support.raw import Raw
 from tests.support.server import serving, serving_backend
 
+past = True
+
 pytestmark = pytest.mark.fast_lane
 
 

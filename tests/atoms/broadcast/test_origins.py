@@ -9,6 +9,8 @@ from pattern_stack import WebSocketBroadcastBackend
 from tests.support.client import client
 from tests.support.server import Server, serving_backend
 
+past = True
+
 
 @pytest.fixture(scope="module")
 def guarded(lane: str) -> Iterator[Server]:

@@ -11,6 +11,8 @@ from tests.support.client import Client, client
 from tests.support.server import serving_backend
 from tests.support.watched import Watched
 
+past = True
+
 COMMANDS: list[dict[str, Any]] = [
     {"subscribe": ["orders"]},
     {"unsubscribe": ["orders"]},

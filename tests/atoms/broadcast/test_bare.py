@@ -1,0 +1,157 @@
+"""Which handshakes go past an application, and that they never do where it has a say in them."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+from fastapi import Depends, FastAPI
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Host
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.fastlane import FastLane
+from tests.support.client import Client, client
+from tests.support.server import serving
+
+pytestmark = pytest.mark.fast_lane
+
+
+class Seeing:
+    """Middleware of the application's own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+class SeeingHttp(BaseHTTPMiddleware): ...
+
+
+class SeeingAll(BaseHTTPMiddleware):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+
+
+class Subclass(FastAPI):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+
+
+def included(app: FastAPI, **options: Any) -> FastAPI:
+    app.include_router(WebSocketBroadcastBackend().get_router(), **options)
+    return app
+
+
+def wearing(middleware: Any, **options: Any) -> FastAPI:
+    app = included(FastAPI())
+    app.add_middleware(middleware, **options)
+    return app
+
+
+def instrumented() -> FastAPI:
+    app = included(FastAPI())
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: Seeing(build())  # type: ignore[method-assign]
+    return app
+
+
+def behind_a_host() -> FastAPI:
+    app = FastAPI()
+    app.router.routes.append(Host("other.example", included(FastAPI())))
+    return included(app)
+
+
+def with_a_parameter() -> FastAPI:
+    app = FastAPI()
+    app.include_router(WebSocketBroadcastBackend().get_router("/{where}/broadcast"))
+    return app
+
+
+def nothing() -> None: ...
+
+
+BARE: dict[str, Callable[[], Any]] = {
+    "a plain application": lambda: included(FastAPI()),
+    "CORS": lambda: wearing(CORSMiddleware, allow_origins=["*"]),
+    "gzip": lambda: wearing(GZipMiddleware),
+    "middleware for HTTP": lambda: wearing(SeeingHttp, dispatch=lambda request, call: call(request)),
+}
+NOT_BARE: dict[str, Callable[[], Any]] = {
+    "a dependency of the router": lambda: included(FastAPI(), dependencies=[Depends(nothing)]),
+    "a dependency of the application": lambda: included(FastAPI(dependencies=[Depends(nothing)])),
+    "middleware": lambda: wearing(Seeing),
+    "middleware for HTTP that sees all": lambda: wearing(SeeingAll, dispatch=lambda request, call: call(request)),
+    "trusted hosts": lambda: wearing(TrustedHostMiddleware, allowed_hosts=["*"]),
+    "a subclass": lambda: included(Subclass()),
+    "instrumentation": instrumented,
+    "hosts": behind_a_host,
+    "a wrapper": lambda: Seeing(included(FastAPI())),
+    "a path with a parameter": with_a_parameter,
+}
+
+
+@pytest.fixture
+def through(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One for each handshake that came through the application."""
+    seen: list[None] = []
+    go_through = FastLane._go_through
+
+    def count(lane: FastLane) -> None:
+        seen.append(None)
+        go_through(lane)
+
+    monkeypatch.setattr(FastLane, "_go_through", count)
+    return seen
+
+
+async def greet(opened: AbstractAsyncContextManager[Client]) -> None:
+    async with opened as one:
+        assert "pong" in await one.ask({"ping": 1})
+
+
+@pytest.mark.parametrize("make", BARE.values(), ids=BARE)
+async def test_past_an_application_that_has_no_say(make: Callable[[], Any], through: list[None]) -> None:
+    with serving(make()) as server:
+        for _ in range(3):
+            await greet(client(server.url))
+    assert len(through) == 1
+
+
+@pytest.mark.parametrize("make", NOT_BARE.values(), ids=NOT_BARE)
+async def test_through_an_application_that_has_one(make: Callable[[], Any], through: list[None]) -> None:
+    with serving(make()) as server:
+        for _ in range(3):
+            await greet(client(server.url))
+    assert len(through) == 3
+
+
+async def test_what_a_proxy_says_goes_through(through: list[None]) -> None:
+    with serving(included(FastAPI())) as server:
+        for _ in range(3):
+            await greet(client(server.url, additional_headers={"X-Forwarded-For": "10.0.0.1"}))
+    assert len(through) == 3
+
+
+async def test_a_query_belongs_to_no_path(through: list[None]) -> None:
+    with serving(included(FastAPI())) as server:
+        for number in range(3):
+            await greet(client(f"{server.url}?token={number}"))
+    assert len(through) == 1
+
+
+async def test_an_application_behind_another_is_gone_through(through: list[None]) -> None:
+    outer, backend = FastAPI(), WebSocketBroadcastBackend()
+    inner = FastAPI()
+    inner.include_router(backend.get_router())
+    outer.mount("/inner", inner)
+    with serving(outer) as server:
+        for _ in range(3):
+            await greet(client(f"ws://127.0.0.1:{server.port}/inner/ws/broadcast"))
+    assert len(through) == 3
