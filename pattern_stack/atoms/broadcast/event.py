@@ -30,41 +30,58 @@ class Draft(NamedTuple):
     """An event that is encoded, but has no place in its channel yet."""
 
     channel: str
-    event_type: str
     body: bytes
-    timestamp: str
-    origin: str | None
 
-    def at(self, position: Position) -> "Event":
-        return Event(self, position)
+    def at(self, epoch: str, offset: int) -> "Event":
+        return Event(self.channel, self.body, epoch, offset)
 
 
 class Event(Frame):
-    """A published event. Immutable: the payload was frozen into bytes when it was published."""
+    """A published event. Immutable: the payload was frozen into bytes when it was published, and is read from them."""
 
-    __slots__ = ("channel", "event_type", "origin", "position", "timestamp")
+    __slots__ = ("channel", "epoch", "offset")
 
-    def __init__(self, draft: Draft, position: Position) -> None:
-        super().__init__(b'%b,"offset":%d}' % (draft.body[:-1], position.offset))
-        self.channel = draft.channel
-        self.event_type = draft.event_type
-        self.timestamp = draft.timestamp
-        self.origin = draft.origin
-        self.position = position
-
-    @property
-    def epoch(self) -> str:
-        return self.position.epoch
+    def __init__(self, channel: str, body: bytes, epoch: str, offset: int) -> None:
+        self.data = b'%b,"offset":%d}' % (body[:-1], offset)
+        self._text = self._deflated = None
+        self.channel = channel
+        self.epoch = epoch
+        self.offset = offset
 
     @property
-    def offset(self) -> int:
-        return self.position.offset
+    def position(self) -> Position:
+        return Position(self.epoch, self.offset)
+
+    @property
+    def event_type(self) -> str:
+        event_type: str = self._message["event"]
+        return event_type
 
     @property
     def payload(self) -> dict[str, Any]:
         """A fresh copy each time: who changes it changes nothing for anybody else."""
-        payload: dict[str, Any] = orjson.loads(self.data)["payload"]
+        payload: dict[str, Any] = self._message["payload"]
         return payload
+
+    @property
+    def timestamp(self) -> str:
+        timestamp: str = self._message["timestamp"]
+        return timestamp
+
+    @property
+    def origin(self) -> str | None:
+        return self._message.get("origin")
+
+    @property
+    def told(self) -> tuple[str, dict[str, Any]]:
+        """Its type and a fresh payload: what a handler is called with, for one look at the bytes."""
+        message = self._message
+        return message["event"], message["payload"]
+
+    @property
+    def _message(self) -> dict[str, Any]:
+        message: dict[str, Any] = orjson.loads(self.data)
+        return message
 
     def __repr__(self) -> str:
         return f"Event({self.channel!r}, {self.event_type!r}, {self.epoch}:{self.offset})"
@@ -109,14 +126,18 @@ def encode(
         raise InvalidEvent(f"a payload is a JSON object, not {type(payload).__name__}")
     if origin is not None and not isinstance(origin, str):
         raise InvalidEvent(f"an origin is a string, not {type(origin).__name__}")
-    when = timestamp()
-    message: dict[str, Any] = {"channel": channel, "event": event_type, "payload": dict(payload), "timestamp": when}
+    message: dict[str, Any] = {
+        "channel": channel,
+        "event": event_type,
+        "payload": dict(payload),
+        "timestamp": timestamp(),
+    }
     if origin is not None:
         message["origin"] = origin
     body = _dump(message, channel, event_type)
     if bounded and len(body) > limits.event_bytes:
         raise InvalidEvent(f"{channel} {event_type}: {len(body)} bytes, more than {limits.event_bytes}")
-    return Draft(channel, event_type, body, when, origin)
+    return Draft(channel, body)
 
 
 def _dump(message: dict[str, Any], channel: str, event_type: str) -> bytes:

@@ -1,7 +1,6 @@
 """Ready messages: what an outbox takes and a lane writes."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 
 from pattern_stack.atoms.broadcast.deflate import deflate
 
@@ -59,23 +58,34 @@ def control(opcode: int, data: bytes) -> bytes:
 class Batch:
     """Frames that leave together, in this order; shared by all the connections they go to."""
 
+    __slots__ = ("_deflated", "_size", "_wire", "frames")
+
     def __init__(self, frames: Sequence[Frame]) -> None:
         self.frames = frames
+        self._size: int | None = None
+        self._wire: bytes | None = None
+        self._deflated: bytes | None = None
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Bytes of all the frames' data."""
-        return sum(len(frame.data) for frame in self.frames)
+        if self._size is None:
+            self._size = sum([len(frame.data) for frame in self.frames])
+        return self._size
 
-    @cached_property
+    @property
     def wire(self) -> bytes:
         """All of them as WebSocket frames: joined once, for all the connections they go to."""
-        return b"".join([frame.wire for frame in self.frames])
+        if self._wire is None:
+            self._wire = b"".join([frame.wire for frame in self.frames])
+        return self._wire
 
-    @cached_property
+    @property
     def deflated(self) -> bytes:
         """The same for the connections that asked for compression."""
-        return b"".join([frame.deflated for frame in self.frames])
+        if self._deflated is None:
+            self._deflated = b"".join([frame.deflated for frame in self.frames])
+        return self._deflated
 
 
 def chunks(frames: Sequence[Frame]) -> Iterator[Batch]:

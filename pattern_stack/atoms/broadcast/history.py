@@ -11,6 +11,8 @@ from pattern_stack.atoms.broadcast.engine import Engine
 from pattern_stack.atoms.broadcast.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.limits import Limits
 
+_NONE: deque[float] = deque(maxlen=0)
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -24,7 +26,7 @@ class History:
 class Log:
     """One channel: its position, and the newest events as far as its window reaches."""
 
-    __slots__ = ("_events", "_size", "epoch", "offset", "touched", "wanted", "window")
+    __slots__ = ("_events", "_size", "_times", "epoch", "offset", "touched", "wanted", "window")
 
     def __init__(self, epoch: str, window: History, now: float) -> None:
         self.epoch = epoch
@@ -32,7 +34,9 @@ class Log:
         self.offset = 0
         self.wanted = 0
         self.touched = now
-        self._events: deque[tuple[float, Event]] | None = None  # most channels that are asked for never carry an event
+        # most channels that are asked for never carry an event
+        self._events: deque[Event] | None = None
+        self._times: deque[float] = _NONE
         self._size = 0
 
     @property
@@ -41,21 +45,21 @@ class Log:
 
     def append(self, draft: Draft, now: float) -> Event:
         self.offset += 1
-        event = draft.at(self.position)
+        event = draft.at(self.epoch, self.offset)
         if self._events is None:
-            self._events = deque()
-        self._events.append((now, event))
+            self._events, self._times = deque(), deque()
+        self._events.append(event)
+        self._times.append(now)
         self._size += len(event.data)
         self.touched = now
         self.trim(now)
         return event
 
     def trim(self, now: float) -> None:
-        events, window = self._events, self.window
-        while events and (
-            len(events) > window.events or self._size > window.bytes or events[0][0] < now - window.seconds
-        ):
-            self._size -= len(events.popleft()[1].data)
+        events, times, window = self._events, self._times, self.window
+        while events and (len(events) > window.events or self._size > window.bytes or times[0] < now - window.seconds):
+            times.popleft()
+            self._size -= len(events.popleft().data)
 
     def since(self, since: Position, until: Position) -> list[Event] | None:
         if since.epoch != self.epoch or not since.offset <= until.offset <= self.offset:
@@ -64,7 +68,7 @@ class Log:
         start = len(kept) - (self.offset - since.offset)
         if start < 0:
             return None
-        return [event for _, event in islice(kept, start, start + until.offset - since.offset)]
+        return list(islice(kept, start, start + until.offset - since.offset))
 
 
 class MemoryEngine(Engine):

@@ -87,6 +87,6 @@ class Pump:
     async def _call(self, handler: Handler, event: Event) -> None:
         try:
             with foreign_code():
-                await handler(event.event_type, event.payload)
+                await handler(*event.told)
         except Exception:
             logger.exception("handler %r failed on %r", handler, event)

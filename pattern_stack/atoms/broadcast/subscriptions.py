@@ -175,7 +175,7 @@ class Subscriptions:
             between = await self._between(member.channel, there, here)
             member.position = max(here, there)
         draft = encode(member.channel, "snapshot", state, limits=self._node.limits, bounded=False)
-        return there, [draft.at(there), *between]
+        return there, [draft.at(*there), *between]
 
     async def _between(self, channel: str, there: Position, here: Position) -> list[Event]:
         newest = self._node.engine.position(channel)

@@ -6,13 +6,13 @@ from uuid import UUID
 import orjson
 import pytest
 
-from pattern_stack import InvalidChannel, InvalidEvent, Limits, Position
+from pattern_stack import InvalidChannel, InvalidEvent, Limits
 from pattern_stack.atoms.broadcast.event import encode
 
 
 def test_payload_is_frozen_when_it_is_published() -> None:
     payload: dict[str, Any] = {"items": [1]}
-    event = encode("orders", "created", payload, limits=Limits()).at(Position("e", 7))
+    event = encode("orders", "created", payload, limits=Limits()).at("e", 7)
     payload["items"].append(2)
     event.payload["items"].append(3)
     assert event.payload == {"items": [1]}
@@ -23,7 +23,7 @@ def test_payload_is_frozen_when_it_is_published() -> None:
 
 def test_dates_and_uuids_are_encoded() -> None:
     when, id = datetime(2026, 11, 21, tzinfo=UTC), UUID(int=1)
-    event = encode("orders", "created", {"when": when, "id": id}, limits=Limits()).at(Position("e", 1))
+    event = encode("orders", "created", {"when": when, "id": id}, limits=Limits()).at("e", 1)
     assert event.payload == {"when": when.isoformat(), "id": str(id)}
 
 

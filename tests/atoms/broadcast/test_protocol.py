@@ -39,7 +39,7 @@ def event(event_type: str, payload: object, offset: int, origin: str | None = No
     message = {"channel": "orders", "event": event_type, "payload": payload, "timestamp": WHEN}
     if origin:
         message["origin"] = origin
-    return Draft("orders", event_type, json.dumps(message).encode(), WHEN, origin).at(Position("k3f9", offset))
+    return Draft("orders", json.dumps(message).encode()).at("k3f9", offset)
 
 
 old, new = Position("k3f9", 41), Position("x81c", 7)
