@@ -6,7 +6,7 @@
    Client i is on channel i % CHANNELS, whose number stands for %d in the texts. It opens a WebSocket to PATH, sends HELLO
    (- for none) and is ready after ACKS frames. On CONTROL, a WebSocket of its own, a frame "K C" makes the server publish
    K events on each of C channels; with - the same is asked for by POSTs of BODY to PUBLISH, pipelined on one connection.
-   PID is the server's, for its CPU time and memory.
+   PID is the server's, for its CPU time and memory. With DEFLATE in the environment the clients offer permessage-deflate.
 
    PHASE is KIND:N:SECONDS, where KIND is
      rate     N events on each channel; again when the last has arrived: two under way would be joined by a server that can
@@ -19,6 +19,7 @@
 
 #define POSTERS 65
 #define SOON 30 /* seconds */
+#define OFFER "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 
 typedef struct {
   int fd, state, acks, channel; /* state: 0 connecting, 1 handshake, 2 open */
@@ -27,10 +28,11 @@ typedef struct {
 } Client;
 
 static int port, pid, count, channels, acks_wanted, ready, poll_fd, control_fd = -1;
+static int deflate;
 static const char *path, *hello, *control, *publish_path, *publish_body;
 static Client *clients;
 static Poster posters[POSTERS]; /* the first is the control's */
-static uint64_t delivered, target, *published /* a channel */, unanswered, next_channel;
+static uint64_t delivered, received /* bytes */, target, *published /* a channel */, unanswered, next_channel;
 static double posting_until;
 static double *sent_at, *latencies;
 static uint64_t latency_count, latency_room;
@@ -68,6 +70,7 @@ static void input(Client *c, int ended) {
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) fail("the server ended a connection", "");
     uint8_t *p = buffer;
+    received += n;
     if (c->state == 1) {
       uint8_t *end = memmem(buffer, n, "\r\n\r\n", 4);
       if (!end || memcmp(buffer, "HTTP/1.1 101", 12)) fail("no upgrade: ", (buffer[n] = 0, (char *)buffer));
@@ -100,7 +103,7 @@ static void turn(int timeout) {
       continue;
     }
     Client *c = &clients[id];
-    if (c->state == 0 && seen & EPOLLOUT) c->state = 1, ask_upgrade(c->fd, port, filled(path, c->channel));
+    if (c->state == 0 && seen & EPOLLOUT) c->state = 1, ask_upgrade(c->fd, port, filled(path, c->channel), deflate ? OFFER : "");
     if (seen & (EPOLLIN | EPOLLHUP | EPOLLERR)) input(c, seen & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
   }
 }
@@ -115,7 +118,7 @@ static void open_control(void) {
   char text[4096];
   if (!strcmp(control, "-")) return open_poster(0);
   control_fd = dial(port, 0);
-  ask_upgrade(control_fd, port, control);
+  ask_upgrade(control_fd, port, control, "");
   if (read(control_fd, text, sizeof text) < 12 || memcmp(text, "HTTP/1.1 101", 12)) fail("no control", "");
 }
 
@@ -213,14 +216,15 @@ static void phase(const char *text) {
   if (sscanf(text, "%15[a-z]:%d:%lf", kind, &n, &seconds) != 3) fail("no phase: ", text);
   if (strcmp(kind, "latency")) run(kind, n, seconds / 4); /* warm: some compile as they run */
   double begin = now(), cpu = cpu_of(pid), own = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+  received = 0;
   run(kind, n, seconds);
   double took = now() - begin;
   cpu = cpu_of(pid) - cpu, own = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - own;
   qsort(latencies, latency_count, sizeof *latencies, ascending);
   printf("{\"deliveries\": %llu, \"seconds\": %.4f, \"rate\": %.0f, \"cpu_us\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
-         "\"server\": %.3f, \"generator\": %.3f}\n",
+         "\"server\": %.3f, \"generator\": %.3f, \"bytes\": %.1f}\n",
          (unsigned long long)delivered, took, delivered / took, cpu / delivered * 1e6, percentile(0.5), percentile(0.99),
-         cpu / took, own / took);
+         cpu / took, own / took, (double)received / delivered);
   fflush(stdout);
   free(sent_at), free(latencies), sent_at = latencies = NULL;
 }
@@ -230,6 +234,7 @@ int main(int argc, char **argv) {
   port = atoi(argv[1]), pid = atoi(argv[2]), count = atoi(argv[3]), channels = atoi(argv[4]);
   path = argv[5], hello = argv[6], acks_wanted = atoi(argv[7]);
   control = argv[8], publish_path = argv[9], publish_body = argv[10];
+  deflate = getenv("DEFLATE") != NULL;
   many_files();
   clients = calloc(count, sizeof *clients), published = calloc(channels, sizeof *published);
   poll_fd = epoll_create1(0);

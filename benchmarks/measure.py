@@ -49,7 +49,9 @@ def measure(loadgen: Path, system: System, crowd: Crowd) -> Run:
         with _running(system) as (process, port):
             pid = _within(lambda: _worker(system, process)) or process.pid
             command = [*_pinned(1), str(loadgen), *_arguments(system, crowd, port, pid)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=LONGEST, check=False, env=_environment(system)
+            )
             run.figures = _figures(crowd.phases_of(system), done.stdout)
             if done.returncode:
                 run.failure = _death(process) or f"failed: {''.join(done.stderr.splitlines()[:1])}"
@@ -64,6 +66,10 @@ def _arguments(system: System, crowd: Crowd, port: int, pid: int) -> list[str]:
     where = [port, pid, crowd.clients, crowd.channels]
     speech = [system.path, system.hello, system.acks, system.control, system.publish, system.body]
     return [str(one) for one in (*where, *speech, *(phase.argument for phase in crowd.phases_of(system))) if one != ""]
+
+
+def _environment(system: System) -> dict[str, str]:
+    return {**os.environ, "DEFLATE": "1"} if system.deflate else dict(os.environ)
 
 
 def _figures(phases: list[Phase], printed: str) -> dict[str, Figures]:

@@ -8,7 +8,7 @@ from benchmarks.systems import System
 
 PUBLISHERS = 16  # HTTP connections
 
-Kind = Literal["connections", "rate", "latency", "publishes"]
+Kind = Literal["connections", "rate", "latency", "publishes", "bytes"]
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,14 @@ class Crowd:
 
 
 def plan(sizes: list[int], seconds: float) -> list[Crowd]:
-    """Crowds of these sizes on one channel, and the largest again on a channel each. Latency is the first crowd's."""
+    """Crowds of these sizes on one channel, and the largest again on a channel each. Latency and size are the first crowd's."""
     largest = max(sizes)
     crowds = [Crowd(clients, 1, tuple(_deliveries(clients, seconds))) for clients in sizes]
     latency = Phase(f"{sizes[0]} latency", "latency", f"latency:20:{2 * seconds}")
+    size = Phase(f"{sizes[0]} x 1, events of 1 KB", "bytes", f"rate:1:{seconds}")
     connections = Phase(f"{largest} connections", "connections")
     return [
-        *(_with(_with(crowd, latency, sizes[0]), connections, largest) for crowd in crowds),
+        *(_with(_with(_with(crowd, latency, sizes[0]), size, sizes[0]), connections, largest) for crowd in crowds),
         Crowd(largest, largest, tuple(_publishes(largest, seconds))),
     ]
 
@@ -59,7 +60,7 @@ def _publishes(channels: int, seconds: float) -> Iterator[Phase]:
 
 
 def _can(system: System, phase: Phase) -> bool:
-    if system.connects_only:
-        return phase.kind == "connections"
+    if system.only or phase.kind == "bytes":
+        return phase.kind == system.only
     from_inside = phase.kind == "publishes" and phase.argument.startswith("rate")
     return system.control != "-" or not from_inside

@@ -22,6 +22,7 @@ _BUSY = (Column("server", "server busy", 2), Column("generator", "generator", 2)
 TABLES: dict[Kind, tuple[Column, ...]] = {  # ratios are those of the first figure
     "rate": (Column("rate", "deliveries/s"), _CPU, *_BUSY),
     "latency": (Column("p99_ms", "p99 ms", 2), Column("p50_ms", "p50 ms", 2), _CPU),
+    "bytes": (Column("bytes", "bytes", 1), _CPU, Column("rate", "deliveries/s"), *_BUSY),
     "publishes": (Column("rate", "publishes/s"), _CPU, *_BUSY),
     "connections": (Column("connects", "connects/s"), Column("connect_cpu_us", "us CPU"), Column("kib", "KiB", 1)),
 }

@@ -47,6 +47,8 @@ def bench(chosen: dict[str, System], crowds: list[Crowd], rounds: int, loadgen: 
                 several.append(measure(loadgen, chosen[name], crowd))
         for phase in crowd.phases:
             takes = {name: several for name, several in runs.items() if phase in crowd.phases_of(chosen[name])}
+            if not takes:
+                continue
             tables[phase.title] = {name: summary(phase, several) for name, several in takes.items()}
             print(f"\n{text(phase, tables[phase.title])}", flush=True)
     return tables

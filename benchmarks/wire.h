@@ -83,12 +83,12 @@ static inline void send_frame(int fd, const char *text) {
   if (write(fd, frame, n) != (ssize_t)n) die("write");
 }
 
-static inline void ask_upgrade(int fd, int port, const char *path) {
+static inline void ask_upgrade(int fd, int port, const char *path, const char *headers) {
   char text[8192];
   int n = snprintf(text, sizeof text,
                    "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                   path, port);
+                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+                   path, port, headers);
   if (write(fd, text, n) != n) die("write");
 }
 

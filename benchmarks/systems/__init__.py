@@ -27,7 +27,8 @@ class System:
     control: str = "/control"  # -: there is no publishing from the inside
     publish: str = "/publish"
     body: str = '{"channel":"%d","event":"tick","payload":{"entity_id":"1"}}'
-    connects_only: bool = False
+    only: str = ""  # the one kind of phase that it is for
+    deflate: bool = False  # its clients offer permessage-deflate
     forks: bool = False  # its only child does the work
 
 
@@ -54,17 +55,22 @@ def _ours() -> dict[str, System]:
     versions = packages.python(home, "make setup", *SERVER, "orjson")
     slow = _uvicorn(home, "pattern_stack_app")
     fast = _uvicorn(home, "pattern_stack_app", "--ws", "pattern_stack.atoms.broadcast.fastlane:FastLane")
+    large = _uvicorn(home, "large_events", "--ws", "pattern_stack.atoms.broadcast.fastlane:FastLane")
     loop = _uvicorn(home, "fastapi_loop")
     hello, token = '{"subscribe":["%d"],"id":1}', "?token=secret-of-ann"
     return {
         "pattern_stack": System("pattern_stack, fast lane", fast, versions, "/ws/broadcast", hello, 1),
         "pattern_stack-authenticate": System(
-            "the same, authenticate", fast, versions, f"/ws/authenticated{token}", hello, 1, connects_only=True
+            "the same, authenticate", fast, versions, f"/ws/authenticated{token}", hello, 1, only="connections"
         ),
         "pattern_stack-slow": System("pattern_stack on plain uvicorn", slow, versions, "/ws/broadcast", hello, 1),
+        "pattern_stack-1k": System("pattern_stack, 1 KB", large, versions, "/ws/broadcast", hello, 1, only="bytes"),
+        "pattern_stack-1k-deflate": System(
+            "the same, deflated", large, versions, "/ws/broadcast", hello, 1, only="bytes", deflate=True
+        ),
         "fastapi": System("FastAPI's ConnectionManager loop", loop, versions),
         "fastapi-authenticate": System(
-            "the same, Depends", loop, versions, f"/authenticated/%d{token}", connects_only=True
+            "the same, Depends", loop, versions, f"/authenticated/%d{token}", only="connections"
         ),
     }
 
