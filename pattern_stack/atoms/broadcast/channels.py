@@ -45,6 +45,7 @@ class Spec(NamedTuple):
     channel: Channel
     history: History | None
     presence: bool
+    local: bool
 
     def overrides(self, hook: str) -> bool:
         return getattr(type(self.channel), hook) is not getattr(Channel, hook)
@@ -57,8 +58,8 @@ class Channels:
         self._history = history
         self._specs: list[Spec] = []
 
-    def add(self, pattern: str, channel: Channel, history: History | None, presence: bool) -> None:
-        self._specs.append(Spec(_compile(pattern), channel, history, presence))
+    def add(self, pattern: str, channel: Channel, history: History | None, presence: bool, local: bool) -> None:
+        self._specs.append(Spec(_compile(pattern), channel, history, presence, local))
 
     def match(self, channel: str) -> tuple[Spec, dict[str, str]] | None:
         """What holds for the channel, and the pattern's parameters."""
@@ -66,6 +67,10 @@ class Channels:
             if found := spec.pattern.fullmatch(channel):
                 return spec, found.groupdict()
         return None
+
+    def is_local(self, channel: str) -> bool:
+        found = self.match(channel)
+        return found is not None and found[0].local
 
     def window(self, channel: str) -> History:
         found = self.match(channel)

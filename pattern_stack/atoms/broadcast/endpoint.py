@@ -63,6 +63,7 @@ class Endpoint:
         self._node.home.claim()
         self._node.draining = False
         try:
+            await self._node.engine.start()
             yield
         finally:
             await self._node.stop()

@@ -87,6 +87,17 @@ class Event(Frame):
         return f"Event({self.channel!r}, {self.event_type!r}, {self.epoch}:{self.offset})"
 
 
+class Reset(Frame):
+    """Continuity of a channel was lost: who is on it is told to refetch, and gets what follows this place."""
+
+    __slots__ = ("channel", "position")
+
+    def __init__(self, channel: str, position: Position) -> None:
+        super().__init__(orjson.dumps({"reset": {channel: position._asdict()}}))
+        self.channel = channel
+        self.position = position
+
+
 def timestamp() -> str:
     """Now, in UTC, ISO 8601 with microseconds and Z."""
     return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

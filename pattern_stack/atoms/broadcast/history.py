@@ -72,14 +72,17 @@ class Log:
 
 
 class MemoryEngine(Engine):
-    """History of one process. Nothing here waits: its coroutines run to their end at once.
+    """History of one process.
 
     A channel that nobody is on is kept for its window's seconds; after that it begins a new epoch.
     """
 
+    prompt = True
+
     def __init__(
         self, window: Callable[[str], History], limits: Limits, clock: Callable[[], float] = monotonic
     ) -> None:
+        super().__init__()
         self._window = window
         self._limits = limits
         self._clock = clock
@@ -92,8 +95,9 @@ class MemoryEngine(Engine):
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         now = self._clock()
         events = [self._append(draft, now) for draft in drafts]
-        for event in events:
-            self.deliver(event)
+        for deliver in self._deliver:
+            for event in events:
+                deliver(event)
         return events
 
     def _append(self, draft: Draft, now: float) -> Event:
@@ -118,6 +122,9 @@ class MemoryEngine(Engine):
 
     def position(self, channel: str) -> Position:
         return self._log(channel, self._clock()).position
+
+    async def locate(self, channel: str) -> Position:
+        return self.position(channel)
 
     async def read_since(self, channel: str, since: Position, until: Position) -> list[Event] | None:
         now = self._clock()

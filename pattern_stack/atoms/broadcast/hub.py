@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from pattern_stack.atoms.broadcast.event import Event
+from pattern_stack.atoms.broadcast.event import Event, Reset
 from pattern_stack.atoms.broadcast.frame import Batch
 
 logger = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ class Held:
     __slots__ = ("events", "size")
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.events: list[Event | Reset] = []
         self.size = 0
 
-    def add(self, event: Event, sink: Sink) -> None:
+    def add(self, event: Event | Reset, sink: Sink) -> None:
         if self.size > sink.limit:
             self.events.clear()
             sink.overflow()
@@ -69,12 +69,12 @@ class Hub:
     def __init__(self, schedule: Callable[[], None]) -> None:
         self._schedule = schedule
         self._rooms: dict[str, Room] = {}
-        self._runs: list[tuple[Room, list[Event]]] = []
+        self._runs: list[tuple[Room, list[Event | Reset]]] = []
         self.turn = 0
         self.pending_events = 0
         self.pending_bytes = 0
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: Event | Reset) -> None:
         room = self._rooms.get(event.channel)
         if room is None:
             return
@@ -127,14 +127,13 @@ class Hub:
         room.subscribers += counted
 
     def hold(self, channel: str, sink: Sink) -> None:
-        """Keep the channel's events back from this sink until `release`."""
+        """Keep the channel's events back from this sink until `release`. What was held so far is forgotten."""
         self.flush()
         room = self._rooms[channel]
-        if sink in room.open:
-            del room.open[sink]
-            room.held[sink] = Held()
+        room.open.pop(sink, None)
+        room.held[sink] = Held()
 
-    def release(self, channel: str, sink: Sink) -> list[Event]:
+    def release(self, channel: str, sink: Sink) -> list[Event | Reset]:
         """End the hold. Returns what was held: the caller hands it on before anything else of this channel."""
         self.flush()
         room = self._rooms[channel]

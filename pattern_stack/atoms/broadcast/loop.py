@@ -72,6 +72,11 @@ class Home:
             self._abandoned()
         return self._loop
 
+    @property
+    def is_owned(self) -> bool:
+        with self._lock:
+            return self._owner() is not None
+
     def is_here(self) -> bool:
         """Whether the caller is on the hub's loop."""
         return self._loop is not None and self._loop is _running()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from pattern_stack.atoms.broadcast.channels import Channels
@@ -12,13 +12,15 @@ from pattern_stack.atoms.broadcast.engine import Engine
 from pattern_stack.atoms.broadcast.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.hub import Hub
 from pattern_stack.atoms.broadcast.limits import Limits
-from pattern_stack.atoms.broadcast.loop import Home
+from pattern_stack.atoms.broadcast.loop import Call, Home
 from pattern_stack.atoms.broadcast.presence import Presence
 from pattern_stack.atoms.broadcast.pump import Pump
 from pattern_stack.errors import BroadcastClosed, NotFound
 
 if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection import Connection
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +54,12 @@ class Node:
         self.draining = False
         self.activity = 0
         """Frames received so far, by all connections."""
+        self._settled_here = False
         self._checking: asyncio.TimerHandle | None = None
         self._busy = 0
         self._idle: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        engine.deliver = self.hub.publish
+        engine.attach(self.hub.publish)
         nodes.add(self)
 
     def _schedule_flush(self) -> None:
@@ -68,6 +71,8 @@ class Node:
 
     def _abandon(self) -> None:
         """The loop was closed under everybody: nothing of it can be ended any more, only forgotten."""
+        self.engine.abandon()
+        self._settled_here = False
         for pump in self.pumps:
             self.engine.unwant(pump.channel)
         for connection in self.connections:
@@ -77,6 +82,16 @@ class Node:
             what.clear()
         self.hub.clear()
         self._busy, self._checking = 0, None
+
+    async def run(self, call: Call[T], elsewhere: Call[T]) -> T:
+        """On the hub's loop; see Home.run. An engine that waits makes the first loop that uses it the hub's, until it stops."""
+        self.settle()
+        return await self.home.run(call, elsewhere)
+
+    def settle(self) -> None:
+        if not self.engine.prompt and not self._settled_here and not self.home.is_owned:
+            self.home.claim()
+            self._settled_here = True
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         self.check_open()
@@ -162,6 +177,8 @@ class Node:
         pump = Pump(channel, self.limits.handler_events)
         try:
             await self.engine.want(channel)
+            if since:
+                await self.engine.reach(channel, since)
             self.hub.join(channel, pump, counted=False)
         except BaseException:
             self.home.let_go()
@@ -174,7 +191,7 @@ class Node:
         except BaseException:
             self.untap(pump)
             raise
-        pump.begin(replay + self.hub.release(channel, pump))
+        pump.begin([*replay, *self.hub.release(channel, pump)])
         return pump
 
     def untap(self, pump: Pump) -> None:
@@ -217,7 +234,11 @@ class Node:
             for task in stuck:
                 logger.error("%r did not end by itself and is cancelled", task.get_coro())
                 task.cancel()
+        await self.engine.rest()
         self.draining = self.closed
+        if self._settled_here:
+            self._settled_here = False
+            self.home.let_go()
 
 
 async def drain_all(seconds: float) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Self
 
 from pattern_stack.atoms.broadcast.base import Handler
-from pattern_stack.atoms.broadcast.event import Event
-from pattern_stack.atoms.broadcast.frame import Batch
+from pattern_stack.atoms.broadcast.event import Event, Reset
+from pattern_stack.atoms.broadcast.frame import Batch, Frame
 from pattern_stack.atoms.broadcast.loop import foreign_code
 from pattern_stack.errors import TooSlow
 
@@ -32,10 +32,11 @@ class Pump:
         self._ended = False
         self._too_slow = False
 
-    def begin(self, events: Sequence[Event]) -> None:
+    def begin(self, events: Sequence[Event | Reset]) -> None:
         """What comes before everything that is taken; it does not count against the limit."""
-        self._events.extend(events)
-        self._limit += len(events)
+        for event in events:
+            self._add(event)
+        self._limit += len(self._events)
 
     def take(self, batch: Batch, turn: int | None = None) -> None:
         if self._ended:
@@ -44,9 +45,14 @@ class Pump:
             if self._too_slow or len(self._events) >= self._limit:
                 self._too_slow = True
                 break
-            assert isinstance(event, Event)
-            self._events.append(event)
+            self._add(event)
         self._ready.set()
+
+    def _add(self, frame: Frame) -> None:
+        if isinstance(frame, Event):
+            self._events.append(frame)
+        else:
+            logger.warning("%s: events may be missing here: its history was lost", self.channel)
 
     def overflow(self) -> None:
         self._too_slow = True

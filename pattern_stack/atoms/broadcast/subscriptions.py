@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pattern_stack.atoms.broadcast import protocol
-from pattern_stack.atoms.broadcast.event import Event, Position, encode
+from pattern_stack.atoms.broadcast.event import Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.membership import HOOKS, Entry, Membership, refusal
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.protocol import Id, Refused
@@ -34,7 +34,9 @@ class Subscriptions:
         return self._held
 
     def waits(self, channels: Iterable[str]) -> bool:
-        """Whether a hook has to be called for any of these."""
+        """Whether a hook has to be called for any of these, or a store asked."""
+        if not self._node.engine.prompt:
+            return True
         found = (self._node.channels.match(channel) for channel in channels)
         return any(match and (match[0].presence or any(map(match[0].overrides, HOOKS))) for match in found)
 
@@ -123,6 +125,8 @@ class Subscriptions:
 
     async def _catch_up(self, member: Membership, since: Position | None) -> Entry:
         """With the channel's events held: what lies between the client's position, or nothing, and the held ones."""
+        if since is not None and await self._node.engine.reach(member.channel, since):
+            self._hold(member)
         assert member.position is not None
         if since is not None:
             events = await self._node.engine.read_since(member.channel, since, member.position)
@@ -150,7 +154,7 @@ class Subscriptions:
         if self._held.get(member.channel) is not member or member.position is None:
             return
         held = self._node.hub.release(member.channel, self._connection.outbox)
-        later = [event for event in held if event.offset > member.position.offset]
+        later = _after(member.position, held)
         member.position = None
         if first:
             self._connection.send(*first, paced=True)
@@ -178,6 +182,7 @@ class Subscriptions:
         return there, [draft.at(*there), *between]
 
     async def _between(self, channel: str, there: Position, here: Position) -> list[Event]:
+        await self._node.engine.reach(channel, there)
         newest = self._node.engine.position(channel)
         missing: list[Event] | None = []
         if there.offset < here.offset:
@@ -313,3 +318,10 @@ class Subscriptions:
             await self._node.publish([encode(channel, event_type, payload, limits=self._node.limits)])
         except BroadcastError as error:
             logger.warning("%s of %s was not published: %s", event_type, channel, error)
+
+
+def _after(position: Position, held: Sequence[Event | Reset]) -> list[Event | Reset]:
+    """What follows the position; all that follows a reset does."""
+    resets = [index for index, one in enumerate(held) if isinstance(one, Reset)]
+    first = resets[0] if resets else len(held)
+    return [one for index, one in enumerate(held) if index >= first or one.position.offset > position.offset]

@@ -8,7 +8,7 @@ class Fixture:
     def __init__(self, *, limits: Limits | None = None, **window: int) -> None:
         self.now = 0.0
         self.engine = MemoryEngine(lambda _: History(**window), limits or Limits(), clock=lambda: self.now)
-        self.engine.deliver = lambda event: None
+        self.engine.attach(lambda event: None)
 
     def publish(self, channel: str = "a", size: int = 0) -> Event:
         return run_now(self.engine.publish([encode(channel, "e", {"x": "x" * size}, limits=Limits())]))[0]

@@ -54,7 +54,7 @@ class Machine(RuleBasedStateMachine):
         self.scheduled = 0
         self.engine = MemoryEngine(lambda _: WINDOW, Limits(), clock=lambda: self.now)
         self.hub = Hub(self._schedule)
-        self.engine.deliver = self.hub.publish
+        self.engine.attach(self.hub.publish)
         self.sinks = [Sink() for _ in range(2)]
         self.expected: list[list[tuple[str, int]]] = [[] for _ in range(2)]
         self.places: dict[tuple[int, str], Position] = {}

@@ -11,8 +11,14 @@ from pattern_stack.atoms.broadcast.limits import Limits
 def broadcast_from_url(
     url: str, *, limits: Limits | None = None, history: History | None = None, everyone: Iterable[str] = ()
 ) -> WebSocketBroadcastBackend:
-    """The backend that a URL names: `memory://` is one process. ValueError for any other scheme."""
+    """The backend that a URL names: `memory://` is one process, `redis://`, `rediss://` (TLS) and `unix://` a Redis that
+    instances share. ValueError for any other scheme, and for a URL that cannot be read."""
     scheme = urlsplit(url).scheme
     if scheme == "memory":
         return WebSocketBroadcastBackend(limits=limits, history=history, everyone=everyone)
-    raise ValueError(f"no broadcast backend for {scheme}://, only for memory://")
+    if scheme in ("redis", "rediss", "unix"):
+        from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+
+        bridge = RedisBroadcastBackend(url, limits=limits)
+        return WebSocketBroadcastBackend(bridge=bridge, limits=limits, history=history, everyone=everyone)
+    raise ValueError(f"no broadcast backend for {scheme}://, only for memory://, redis://, rediss:// and unix://")

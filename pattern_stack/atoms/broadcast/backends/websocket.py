@@ -1,37 +1,51 @@
 """WebSocketBroadcastBackend: a hub, its endpoint and an engine."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from fastapi import APIRouter
 
-from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
+from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
+from pattern_stack.atoms.broadcast.bridge import Bridge as SharedEngine
 from pattern_stack.atoms.broadcast.channels import Channel, Channels
 from pattern_stack.atoms.broadcast.endpoint import Endpoint
-from pattern_stack.atoms.broadcast.event import Draft, Event, Position, check_channel, encode
+from pattern_stack.atoms.broadcast.engine import Engine
 from pattern_stack.atoms.broadcast.history import History, MemoryEngine
 from pattern_stack.atoms.broadcast.limits import Limits
-from pattern_stack.atoms.broadcast.loop import Call
-from pattern_stack.atoms.broadcast.node import Node
+from pattern_stack.atoms.broadcast.split import Split
 
 C = TypeVar("C", bound=type[Channel])
 T = TypeVar("T")
 
 
-class WebSocketBroadcastBackend(BroadcastBackend):
-    """Events to the WebSocket clients and the handlers of one process.
+class Bridge(Protocol):
+    """A backend that instances share, like RedisBroadcastBackend."""
+
+    engine: SharedEngine
+
+
+class WebSocketBroadcastBackend(InstanceBackend):
+    """Events to the WebSocket clients and the handlers of one process; with a `bridge`, to those of every instance on it.
 
     `history` holds for channels whose pattern names none. `everyone`: channels that each connection is on without asking.
+    Whoever made the bridge closes it.
     """
 
     def __init__(
-        self, *, limits: Limits | None = None, history: History | None = None, everyone: Iterable[str] = ()
+        self,
+        *,
+        bridge: Bridge | None = None,
+        limits: Limits | None = None,
+        history: History | None = None,
+        everyone: Iterable[str] = (),
     ) -> None:
-        self._limits = limits or Limits()
-        self._channels = Channels(history or History())
-        engine = MemoryEngine(self._channels.window, self._limits)
-        names = [check_channel(channel, self._limits) for channel in everyone]
-        self._node = Node(engine, self._channels, self._limits, names)
+        limits = limits or Limits()
+        channels = Channels(history or History())
+        engine: Engine = MemoryEngine(channels.window, limits)
+        if bridge is not None:
+            engine = Split(engine, bridge.engine, channels.is_local)
+            bridge.engine.window = channels.window
+        super().__init__(engine, channels, limits, everyone)
 
     # -- for the application
 
@@ -55,92 +69,20 @@ class WebSocketBroadcastBackend(BroadcastBackend):
         """
         return Endpoint(self._node, authenticate, verify_token, origins, compress).router(path)
 
-    def channel(self, pattern: str, *, history: History | None = None, presence: bool = False) -> Callable[[C], C]:
+    def channel(
+        self, pattern: str, *, history: History | None = None, presence: bool = False, local: bool = False
+    ) -> Callable[[C], C]:
         """Decorates a Channel: its hooks, window and presence hold for the channels that match, like `room:{room_id}`.
 
-        The first pattern that matches holds. Channels that none matches are open to everybody.
+        The first pattern that matches holds. Channels that none matches are open to everybody. `local`: they never cross
+        the bridge; each instance has its own.
         """
 
         def declare(channel: C) -> C:
-            self._channels.add(pattern, channel(), history, presence)
+            self._channels.add(pattern, channel(), history, presence, local)
             return channel
 
         return declare
-
-    # -- publishing
-
-    async def broadcast(
-        self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
-    ) -> Event:
-        """See BroadcastBackend. It may be awaited on any loop, in any thread."""
-        return (await self._publish([self._draft(channel, event_type, payload, origin)]))[0]
-
-    async def broadcast_many(self, events: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Event]:
-        """Publish (channel, event_type, payload) one after the other, all or none, as one write for each subscriber."""
-        return await self._publish([self._draft(*event) for event in events])
-
-    def broadcast_sync(
-        self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
-    ) -> Event:
-        """`broadcast` for plain threads, a sync endpoint's among them. On the hub's own loop it raises BroadcastError."""
-        drafts = [self._draft(channel, event_type, payload, origin)]
-        return self._node.home.run_sync(*self._publishing(drafts))[0]
-
-    def _draft(self, channel: str, event_type: str, payload: Mapping[str, Any], origin: str | None = None) -> Draft:
-        self._node.check_open()
-        return encode(channel, event_type, payload, origin=origin, limits=self._limits)
-
-    async def _publish(self, drafts: list[Draft]) -> list[Event]:
-        return await self._node.home.run(*self._publishing(drafts))
-
-    def _publishing(self, drafts: list[Draft]) -> tuple[Call[list[Event]], Call[list[Event]]]:
-        return lambda: self._node.publish(drafts), lambda: self._node.publish_from_elsewhere(drafts)
-
-    async def position(self, channel: str) -> Position:
-        """The newest place of the channel: every later event follows it. For a snapshot that is read from a store."""
-        check_channel(channel, self._limits)
-
-        async def read() -> Position:
-            self._node.check_open()
-            return self._node.engine.position(channel)
-
-        return await self._node.home.run(read, read)
-
-    async def end(self, channel: str) -> None:
-        """After the channel's last event everyone is taken off it; sockets are told by {"unsubscribed": [channel]}."""
-
-        async def end() -> None:
-            self._node.check_open()
-            self._node.end(channel)
-
-        await self._node.home.run(end, end)
-
-    # -- in-process subscribers
-
-    async def subscribe(self, channel: str, handler: Handler) -> Subscription:
-        """See BroadcastBackend. The handler runs on the hub's loop, which is this one."""
-        check_channel(channel, self._limits)
-        pump = await self._node.tap(channel)
-        self._node.spawn(pump.drive(handler)).add_done_callback(lambda _: self._node.untap(pump))
-
-        async def end() -> None:
-            pump.stop()
-
-        return Subscription(channel, lambda: self._node.home.run(end, end))
-
-    async def listen(self, channel: str, since: Position | None = None) -> AsyncGenerator[Event]:
-        """The channel's events, after `since` or from the first step on, until the channel ends or the backend closes.
-
-        Raises NotFound where the history no longer reaches back to `since`, and TooSlow, after those that still waited,
-        where `Limits.handler_events` of them waited.
-        """
-        check_channel(channel, self._limits)
-        pump = await self._node.tap(channel, since)
-        try:
-            async for event in pump:
-                yield event
-        finally:
-            self._node.untap(pump)
 
     # -- what is connected
 
@@ -170,13 +112,6 @@ class WebSocketBroadcastBackend(BroadcastBackend):
 
         return self._node.home.run_sync(now, after_what_was_sent)
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether this instance can do its work: neither closed nor on its way out."""
-        return not self._node.closed and not self._node.draining
-
-    # -- its end
-
     async def disconnect(self, user: Any) -> int:
         """Close every connection of this user with 4403. Returns how many there were."""
 
@@ -187,9 +122,4 @@ class WebSocketBroadcastBackend(BroadcastBackend):
                 connection.close(4403, "no longer allowed")
             return len(theirs)
 
-        return await self._node.home.run(disconnect, disconnect)
-
-    async def close(self) -> None:
-        """Close connections with 1012, end handlers and listeners. Afterwards everything but this raises BroadcastClosed."""
-        self._node.closed = True
-        await self._node.home.run(self._node.stop, self._node.stop)
+        return await self._node.run(disconnect, disconnect)

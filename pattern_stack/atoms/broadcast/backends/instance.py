@@ -1,0 +1,119 @@
+"""What every backend does with its instance: publish, subscribe handlers, listen, end channels."""
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from typing import Any
+
+from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
+from pattern_stack.atoms.broadcast.channels import Channels
+from pattern_stack.atoms.broadcast.engine import Engine
+from pattern_stack.atoms.broadcast.event import Draft, Event, Position, check_channel, encode
+from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.atoms.broadcast.loop import Call
+from pattern_stack.atoms.broadcast.node import Node
+from pattern_stack.errors import BroadcastUnavailable
+
+
+class InstanceBackend(BroadcastBackend):
+    """One node and the engine it works with."""
+
+    def __init__(self, engine: Engine, channels: Channels, limits: Limits, everyone: Iterable[str] = ()) -> None:
+        self._limits = limits
+        self._channels = channels
+        names = [check_channel(channel, limits) for channel in everyone]
+        self._node = Node(engine, channels, limits, names)
+
+    # -- publishing
+
+    async def broadcast(
+        self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
+    ) -> Event:
+        """See BroadcastBackend. It may be awaited on any loop, in any thread."""
+        return (await self._publish([self._draft(channel, event_type, payload, origin)]))[0]
+
+    async def broadcast_many(self, events: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Event]:
+        """Publish (channel, event_type, payload) one after the other, all or none, as one write for each subscriber."""
+        return await self._publish([self._draft(*event) for event in events])
+
+    def broadcast_sync(
+        self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
+    ) -> Event:
+        """`broadcast` for plain threads, a sync endpoint's among them. On the hub's own loop it raises BroadcastError."""
+        drafts = [self._draft(channel, event_type, payload, origin)]
+        if not self._node.engine.prompt and not self._node.home.is_owned:
+            raise BroadcastUnavailable("no loop works with this bridge yet: publish when the application has started")
+        return self._node.home.run_sync(*self._publishing(drafts))[0]
+
+    def _draft(self, channel: str, event_type: str, payload: Mapping[str, Any], origin: str | None = None) -> Draft:
+        self._node.check_open()
+        return encode(channel, event_type, payload, origin=origin, limits=self._limits)
+
+    async def _publish(self, drafts: list[Draft]) -> list[Event]:
+        return await self._node.run(*self._publishing(drafts))
+
+    def _publishing(self, drafts: list[Draft]) -> tuple[Call[list[Event]], Call[list[Event]]]:
+        return lambda: self._node.publish(drafts), lambda: self._node.publish_from_elsewhere(drafts)
+
+    async def position(self, channel: str) -> Position:
+        """The newest place of the channel: every later event follows it. For a snapshot that is read from a store."""
+        check_channel(channel, self._limits)
+
+        async def read() -> Position:
+            self._node.check_open()
+            return await self._node.engine.locate(channel)
+
+        return await self._node.run(read, read)
+
+    async def end(self, channel: str) -> None:
+        """After the channel's last event everyone is taken off it; sockets are told by {"unsubscribed": [channel]}."""
+
+        async def end() -> None:
+            self._node.check_open()
+            self._node.end(channel)
+
+        await self._node.run(end, end)
+
+    # -- in-process subscribers
+
+    async def subscribe(self, channel: str, handler: Handler) -> Subscription:
+        """See BroadcastBackend. The handler runs on the hub's loop, which is this one."""
+        check_channel(channel, self._limits)
+        pump = await self._node.tap(channel)
+        self._node.spawn(pump.drive(handler)).add_done_callback(lambda _: self._node.untap(pump))
+
+        async def end() -> None:
+            pump.stop()
+
+        return Subscription(channel, lambda: self._node.run(end, end))
+
+    async def listen(self, channel: str, since: Position | None = None) -> AsyncGenerator[Event]:
+        """The channel's events, after `since` or from the first step on, until the channel ends or the backend closes.
+
+        Raises NotFound where the history no longer reaches back to `since`, and TooSlow, after those that still waited,
+        where `Limits.handler_events` of them waited.
+        """
+        check_channel(channel, self._limits)
+        pump = await self._node.tap(channel, since)
+        try:
+            async for event in pump:
+                yield event
+        finally:
+            self._node.untap(pump)
+
+    # -- its end
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether this instance can do its work: see `trouble`."""
+        return self.trouble is None
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps this instance from its work, in words; None while it works."""
+        if self._node.closed or self._node.draining:
+            return "this instance is on its way out"
+        return self._node.engine.trouble
+
+    async def close(self) -> None:
+        """Close connections with 1012, end handlers and listeners. Afterwards everything but this raises BroadcastClosed."""
+        self._node.closed = True
+        await self._node.run(self._node.stop, self._node.stop)

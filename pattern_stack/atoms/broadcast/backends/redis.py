@@ -1,0 +1,177 @@
+"""RedisBroadcastBackend: a channel's place and history in Redis, and its events to every instance over pub/sub."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from importlib.resources import files
+from itertools import count
+from time import monotonic
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
+from pattern_stack.atoms.broadcast.bridge import Arrival, Bridge, Reading, Store
+from pattern_stack.atoms.broadcast.channels import Channels
+from pattern_stack.atoms.broadcast.event import Draft, Position
+from pattern_stack.atoms.broadcast.history import History
+from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.atoms.redis import Link, Lost, Refused
+from pattern_stack.errors import BroadcastError, BroadcastUnavailable
+
+_PATIENCE = 9.0
+"""Seconds that a publish or a read waits for the link."""
+_KEPT = 86_400
+"""Seconds that a channel's place outlives its last use."""
+
+
+def _script(name: str) -> str:
+    lua = files("pattern_stack.atoms.broadcast") / "lua"
+    return (lua / "epoch.lua").read_text() + (lua / f"{name}.lua").read_text()
+
+
+class RedisStore(Store):
+    """A channel's keys share a hash tag, so that a cluster keeps them together:
+
+    `{prefix}:{channel}:state`, a hash of epoch, offset and the server that gave them; `:events`, a stream whose ids are
+    the offsets; and the pub/sub channel `{prefix}:{channel}`, which carries `epoch:offset:bytes`.
+    """
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self._prefix = prefix
+        self._link = Link(url, self, prefix)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._publish, self._read = _script("publish"), _script("read")
+        self._ids = (f"{secrets.token_hex(6)}:{number}" for number in count())
+
+    # -- the link
+
+    @property
+    def trouble(self) -> str | None:
+        return self._link.trouble
+
+    async def start(self) -> None:
+        running = asyncio.get_running_loop()
+        if self._loop is not None and self._loop.is_closed():
+            self.abandon()
+        if self._loop not in (None, running):
+            raise BroadcastError("this bridge is in use on another event loop")
+        self._loop = running
+        try:
+            await self._link.start()
+        except Refused as error:
+            self._loop = None
+            raise BroadcastError(f"Redis at {self._link.place} cannot be used: {error}") from error
+
+    async def stop(self) -> None:
+        if self._loop is asyncio.get_running_loop():
+            await self._link.stop()
+            self._loop = None
+
+    def abandon(self) -> None:
+        self._link.forget()
+        self._loop = None
+
+    def message(self, channel: bytes, data: bytes) -> None:
+        name = channel[len(self._prefix) + 2 : -1].decode()
+        epoch, _, rest = data.partition(b":")
+        offset, _, body = rest.partition(b":")
+        if offset.isdigit() and body.startswith(b'{"channel":"%b",' % name.encode()) and body.endswith(b"}"):
+            self.arrived(name, Arrival(epoch.decode("latin-1"), int(offset), body))
+        else:
+            self.strange(name)
+
+    async def restored(self) -> None:
+        await self.resumed()
+
+    async def follow(self, channel: str) -> None:
+        await self.start()
+        try:
+            await self._link.follow(self._topic(channel))
+        except Lost as error:
+            raise BroadcastUnavailable(f"the link to Redis is down: {error}") from error
+
+    def unfollow(self, channel: str) -> None:
+        self._link.unfollow(self._topic(channel))
+
+    # -- scripts
+
+    async def publish(self, draft: Draft, window: History) -> Position:
+        """One place, however often the link breaks: a try whose answer was lost is looked for before the next one."""
+        id, tried = next(self._ids), list[float]()
+        topic, keep = self._topic(draft.channel), int(window.seconds * 1000)
+
+        async def attempt() -> list[Any]:
+            since = int((monotonic() - tried[0]) * 1000) + 1_000 if tried else -1
+            arguments = (draft.body, id, max(window.events, 1), max(keep, 1), topic, since)
+            try:
+                answer: list[Any] = await self._run(self._publish, draft.channel, keep, *arguments)
+                return answer
+            except Lost as error:
+                if error.sent:
+                    tried.append(monotonic())
+                raise
+
+        answer = await self._patiently(attempt)
+        if not answer:
+            raise BroadcastUnavailable(
+                "the link to Redis broke, and it cannot be known whether the event was published"
+            )
+        return Position(answer[0].decode(), int(answer[1]))
+
+    async def read(self, channel: str, since: Position | None, last: int | None = None) -> Reading:
+        epoch, offset = since or ("", 0)
+        arguments = (epoch, offset, "+" if last is None else last)
+        answer = await self._patiently(lambda: self._run(self._read, channel, 0, *arguments))
+        return Reading(answer[0].decode(), int(answer[1]), answer[2])
+
+    async def _patiently(self, attempt: Callable[[], Any]) -> Any:
+        """Again while the link is down. Raises BroadcastUnavailable after 9 s, or where the server will not do it."""
+        await self.start()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while True:
+                    try:
+                        return await attempt()
+                    except Lost:
+                        await self._link.wait_until_up()
+        except TimeoutError:
+            raise BroadcastUnavailable(f"the link to Redis is down: {self.trouble or 'it does not answer'}") from None
+        except ResponseError as error:
+            raise BroadcastUnavailable(f"Redis says {error}") from error
+
+    async def _run(self, script: str, channel: str, keep: int, *arguments: Any) -> Any:
+        topic = self._topic(channel).decode()
+        keys = (f"{topic}:state", f"{topic}:events")
+        return await self._link.call(
+            topic, "EVAL", script, 2, *keys, secrets.token_hex(6), max(keep, _KEPT * 1000), *arguments
+        )
+
+    def _topic(self, channel: str) -> bytes:
+        return f"{self._prefix}:{{{channel}}}".encode()
+
+
+class RedisBroadcastBackend(InstanceBackend):
+    """Events to the handlers of every process on one Redis; as a `bridge`, to the WebSocket clients of every instance.
+
+    `channel_prefix` keeps applications on one server apart. ValueError for a URL that cannot be read.
+    """
+
+    def __init__(
+        self,
+        redis_url: str = "redis://localhost:6379/0",
+        *,
+        channel_prefix: str = "pattern_stack",
+        limits: Limits | None = None,
+        history: History | None = None,
+    ) -> None:
+        if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100 or set(channel_prefix) & set("{} "):
+            raise ValueError("a channel_prefix is 1 to 100 printable characters without braces and spaces")
+        channels = Channels(history or History())
+        self.engine = Bridge(RedisStore(redis_url, channel_prefix), channels.window)
+        super().__init__(self.engine, channels, limits or Limits())
+
+    async def close(self) -> None:
+        """End every subscription, and the connections to Redis; what used it as its bridge has no store from then on."""
+        await super().close()
+        await self.engine.close()

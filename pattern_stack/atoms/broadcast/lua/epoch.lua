@@ -1,0 +1,13 @@
+-- Shared by the scripts: the channel's epoch and offset, in state KEYS[1] with its stream KEYS[2].
+-- An epoch belongs to one life of one server: one that has restarted, or was promoted and may lack the last writes,
+-- has another replication id, and begins a new one. ARGV[1]: the new epoch, where one begins. ARGV[2]: how long an
+-- unused channel keeps its place, in milliseconds.
+local server = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'offset', 'server')
+local epoch, offset = state[1], tonumber(state[2])
+if not epoch or not offset or state[3] ~= server then
+  epoch, offset = ARGV[1], 0
+  redis.call('DEL', KEYS[1], KEYS[2])
+  redis.call('HSET', KEYS[1], 'epoch', epoch, 'offset', offset, 'server', server)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])

@@ -1,0 +1,60 @@
+"""What can be wrong with a link to Redis."""
+
+import asyncio
+from collections.abc import Iterable
+from ssl import SSLError
+from typing import Any
+
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    ClusterDownError,
+    InvalidResponse,
+    MasterDownError,
+    MovedError,
+    NoPermissionError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
+
+ELSEWHERE = (AskError, ClusterDownError, MasterDownError, MovedError, ReadOnlyError, TryAgainError)
+"""Answers of a server that is not, or not now, the one for this key: nothing was done."""
+
+
+class Refused(Exception):
+    """The server has answered, and will not serve this URL: password, database, permission, TLS or version."""
+
+
+class Lost(Exception):
+    """The link is down, or broke before the answer came. `sent`: the command may have been carried out."""
+
+    def __init__(self, why: str, sent: bool) -> None:
+        super().__init__(why)
+        self.sent = sent
+
+
+def refused(error: BaseException) -> Refused | None:
+    """Whether an attempt to connect failed because the server has answered and will go on refusing."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, ELSEWHERE | BusyLoadingError):
+        return None
+    if isinstance(error, AuthenticationError | AuthorizationError | NoPermissionError | ResponseError):
+        return Refused(f"it says {error}")
+    if isinstance(error, InvalidResponse):
+        return Refused("it does not speak the protocol of Redis; is it rediss:// (TLS), or another server?")
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, SSLError):
+            return Refused(f"TLS failed: {cause.reason or cause}")
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def give_up(answers: Iterable[asyncio.Future[Any]], why: str, *, sent: bool) -> None:
+    for answer in answers:
+        if not answer.done():
+            answer.set_exception(Lost(why, sent))

@@ -1,0 +1,75 @@
+"""Messages of one server, and the channels that they are asked for."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+
+from redis.asyncio.connection import AbstractConnection
+
+from pattern_stack.atoms.redis.errors import give_up
+
+_NAMES = 512
+
+
+class Feed:
+    """One connection for messages, and the channels that it is subscribed to."""
+
+    def __init__(self, connection: AbstractConnection, message: Callable[[bytes, bytes], None]) -> None:
+        self._connection = connection
+        self._message = message
+        self._asked: set[bytes] = set()
+        self._acknowledged: set[bytes] = set()
+        self._changes: dict[bytes, bool] = {}
+        self._waiting: dict[bytes, list[asyncio.Future[None]]] = {}
+        self._changed = asyncio.Event()
+
+    def subscribe(self, channel: bytes) -> Awaitable[None]:
+        """Done when the server has acknowledged it. Raises Lost."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._change(channel, True)
+        if channel in self._acknowledged:
+            done.set_result(None)
+        else:
+            self._waiting.setdefault(channel, []).append(done)
+        return done
+
+    def unsubscribe(self, channel: bytes) -> None:
+        self._change(channel, False)
+
+    def _change(self, channel: bytes, wish: bool) -> None:
+        if (channel in self._asked) == wish:
+            self._changes.pop(channel, None)
+        else:
+            self._changes[channel] = wish
+            self._changed.set()
+
+    async def write(self) -> None:
+        """Tell the server of changes, those of one turn together, until the connection breaks."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            changes, self._changes = self._changes, {}
+            for word, wish in (("UNSUBSCRIBE", False), ("SUBSCRIBE", True)):
+                names = [channel for channel, wished in changes.items() if wished == wish]
+                (self._asked.update if wish else self._asked.difference_update)(names)
+                if not wish:
+                    self._acknowledged.difference_update(names)
+                for start in range(0, len(names), _NAMES):
+                    await self._connection.send_command(word, *names[start : start + _NAMES], check_health=False)
+
+    async def read(self) -> None:
+        """Hand on messages until the connection breaks."""
+        while True:
+            kind, channel, *rest = await self._connection.read_response(timeout=math.inf, disconnect_on_error=False)
+            if kind == b"message":
+                self._message(channel, rest[0])
+            elif kind == b"subscribe" and channel in self._asked:
+                self._acknowledged.add(channel)
+                for done in self._waiting.pop(channel, ()):
+                    if not done.done():
+                        done.set_result(None)
+
+    def close(self) -> None:
+        for waiting in self._waiting.values():
+            give_up(waiting, "the link to Redis broke", sent=True)
+        self._waiting.clear()

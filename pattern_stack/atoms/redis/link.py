@@ -1,0 +1,195 @@
+"""The supervised link to a Redis, Valkey or Redis Cluster."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+from typing import Any, Protocol
+
+from redis.asyncio.connection import AbstractConnection
+
+from pattern_stack.atoms.redis.errors import ELSEWHERE, Lost, Refused, refused
+from pattern_stack.atoms.redis.feed import Feed
+from pattern_stack.atoms.redis.servers import Servers, dialler
+
+logger = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 3.0
+_PROBE_SECONDS = 2.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+
+
+class Listener(Protocol):
+    """Whoever uses a link."""
+
+    def message(self, channel: bytes, data: bytes) -> None:
+        """Of a channel that is followed; in the order of the server. Never raises."""
+
+    async def restored(self) -> None:
+        """The link is up again, and every followed channel subscribed: what came meanwhile has to be fetched."""
+
+
+class Link:
+    """Commands and messages of one URL, on one loop. It reconnects by itself, with full jitter up to 2 s.
+
+    Every 2 s it sends itself a message: a link on which it does not come back within 3 s is broken, whatever TCP says.
+    `trouble` is what keeps it from working, in words; None while it works. ValueError for what is no Redis URL.
+    """
+
+    def __init__(self, url: str, listener: Listener, name: str) -> None:
+        self._dial, self.place = dialler(url)
+        self._listener = listener
+        self._probe_channel = f"{name}:probe:{secrets.token_hex(8)}".encode()
+        self._followed: set[bytes] = set()
+        self._servers: Servers | None = None
+        self._feed: Feed | None = None
+        self._connections: list[AbstractConnection] = []
+        self._task: asyncio.Task[None] | None = None
+        self._token = b""
+        self._refusal: Refused | None = None
+        self.trouble: str | None = f"Redis at {self.place}: not connected yet"
+
+    # -- its life
+
+    async def start(self) -> None:
+        """Returns when it is up, or when the server did not answer: it tries on. Raises Refused."""
+        if self._task is None or self._task.done():
+            self._tried, self._up, self._heard, self._broken = (asyncio.Event() for _ in range(4))
+            self._refusal = None
+            self._task = asyncio.get_running_loop().create_task(self._supervise())
+        await self._tried.wait()
+        if self._refusal:
+            await self.stop()
+            raise self._refusal
+
+    async def stop(self) -> None:
+        """It can be started again, on another loop too."""
+        task, self._task = self._task, None
+        if task:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def forget(self) -> None:
+        """Its loop was closed, and has taken everything along."""
+        self._task = self._servers = self._feed = None
+        self._followed.clear()
+        self._connections.clear()
+        self.trouble = f"Redis at {self.place}: not connected yet"
+
+    async def wait_until_up(self) -> None:
+        await self._up.wait()
+
+    async def _supervise(self) -> None:
+        pause = _SHORTEST_PAUSE
+        try:
+            while True:
+                try:
+                    await self._connect()
+                    pause = _SHORTEST_PAUSE
+                    await self._work()
+                except Exception as error:
+                    await self._down(_first(error))
+                await asyncio.sleep(random.uniform(0, pause))
+                pause = min(pause * 2, _LONGEST_PAUSE)
+        finally:
+            await self._down(None)
+
+    async def _connect(self) -> None:
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                self._servers = await Servers.behind(self._open)
+                self._feed = Feed(await self._open(), self._message)
+        except Exception as error:
+            refusal = refused(error)
+            if refusal and not self._tried.is_set():
+                self._refusal = refusal
+            raise refusal or error from error
+
+    async def _open(self, **where: Any) -> AbstractConnection:
+        connection = self._dial(where)
+        self._connections.append(connection)
+        await connection.connect()  # type: ignore[no-untyped-call]
+        return connection
+
+    async def _work(self) -> None:
+        assert self._feed
+        assert self._servers
+        self._broken.clear()
+        async with asyncio.TaskGroup() as group:
+            for run in (self._feed.read(), self._feed.write(), *(pipe.run() for pipe in self._servers.pipes)):
+                group.create_task(run)
+            await asyncio.gather(*map(self._feed.subscribe, [self._probe_channel, *self._followed]))
+            await self._listener.restored()
+            logger.info("the link to Redis at %s is up", self.place)
+            self.trouble = None
+            self._up.set()
+            self._tried.set()
+            while not self._broken.is_set():
+                await self._probe(self._servers)
+                await _within(_PROBE_SECONDS, self._broken)
+            raise Lost("the server takes no writes", sent=False)
+
+    async def _probe(self, servers: Servers) -> None:
+        """Through the commands' connection and back through the messages'; and whether the servers are those they were."""
+        self._token = secrets.token_bytes(8)
+        self._heard.clear()
+        async with asyncio.timeout(_PROBE_SECONDS + 1):
+            await servers.pipes[0].call(("PUBLISH", self._probe_channel, self._token))
+            await self._heard.wait()
+            await servers.check()
+
+    def _message(self, channel: bytes, data: bytes) -> None:
+        if channel != self._probe_channel:
+            self._listener.message(channel, data)
+        elif data == self._token:
+            self._heard.set()
+
+    async def _down(self, error: BaseException | None) -> None:
+        why = f"{type(error).__name__}: {error}" if error else "stopped"
+        if error and (self.trouble is None or not self._tried.is_set()):
+            logger.warning("the link to Redis at %s is down: %s", self.place, why)
+        self.trouble = f"Redis at {self.place}: {why}"
+        self._up.clear()
+        for part in (*(self._servers.pipes if self._servers else ()), *([self._feed] if self._feed else ())):
+            part.close()
+        self._servers = self._feed = None
+        connections, self._connections = self._connections, []
+        self._tried.set()
+        for connection in connections:
+            await connection.disconnect(nowait=True)
+
+    # -- in use
+
+    async def call(self, key: str, *command: Any) -> Any:
+        """The answer to a command about this key. Raises Lost, or ResponseError with what the server says."""
+        if self._servers is None:
+            raise Lost(self.trouble or "down", sent=False)
+        try:
+            return await self._servers.pipe(key).call(command)
+        except ELSEWHERE as error:
+            self._broken.set()
+            raise Lost(str(error), sent=False) from error
+
+    async def follow(self, channel: bytes) -> None:
+        """Its messages are handed on from now on, across breaks, until `unfollow`. Raises Lost: it is followed all the same."""
+        self._followed.add(channel)
+        if self._feed is None:
+            raise Lost(self.trouble or "down", sent=False)
+        await self._feed.subscribe(channel)
+
+    def unfollow(self, channel: bytes) -> None:
+        self._followed.discard(channel)
+        if self._feed:
+            self._feed.unsubscribe(channel)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+def _first(error: BaseException) -> BaseException:
+    """Out of a group, the one that began it."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
