@@ -6,7 +6,7 @@ PORT ?= 8000
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help run test soak bench check format setup clean
+.PHONY: help run test soak bench check format setup system clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
@@ -14,10 +14,10 @@ help: ## what there is
 run: setup ## the test server with its live page, in the fast shape: make run PORT=8123
 	@exec $(BIN)/pattern-stack serve test_server:app --host $(HOST) --port $(PORT)
 
-test: setup ## every test but the soaks
+test: setup system ## every test but the soaks
 	$(BIN)/pytest -m "not soak"
 
-soak: setup ## the long ones
+soak: setup system ## the long ones
 	$(BIN)/pytest tests/plan --times 200
 	$(BIN)/pytest -m soak
 
@@ -39,6 +39,9 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@.ci/setup $(PYTHON) .venv
 	@touch $@
+
+system: # the real servers and the browser that the tests run, installed where they are missing
+	@.ci/system
 
 clean: ## forget the environment and everything made
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache artifacts
