@@ -6,16 +6,21 @@ PORT ?= 8000
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help run test soak bench check format setup system clean
+.PHONY: help run test test-servers soak bench check format setup system clean
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
 
 run: setup ## the test server with its live page, in the fast shape: make run PORT=8123
 	@exec $(BIN)/pattern-stack serve test_server:app --host $(HOST) --port $(PORT)
 
 test: setup system ## every test but the soaks
 	$(BIN)/pytest -m "not soak"
+
+test-servers: setup system ## what needs Redis, on each server of .ci/servers: Redis 6.2 and 8, Valkey 8
+	@servers=$$(.ci/servers) && for server in $$servers; do \
+		"$$server" --version && REDIS_SERVER=$$server $(BIN)/pytest -m "redis and not soak" || exit; \
+	done
 
 soak: setup system ## the long ones
 	$(BIN)/pytest tests/plan --times 200
