@@ -1,7 +1,9 @@
 """What tests believe of the Redis servers that they stand on."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -163,9 +165,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_nothing_is_left_of_a_run_that_was_killed() -> None:
+def test_nothing_is_left_of_a_run_that_was_killed(tmp_path: Path) -> None:
     run = subprocess.run(
-        [sys.executable, "-c", _START_AND_BE_KILLED], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-c", _START_AND_BE_KILLED],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},  # its directories stay: they are pytest's to remove
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     left = [int(pid) for pid in run.stdout.split()]
     assert len(left) == 2
