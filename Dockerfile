@@ -3,7 +3,7 @@ FROM python:3.13-slim
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY pattern_stack pattern_stack
-RUN pip install --no-cache-dir -c constraints.txt '.[server]'
+RUN pip install --no-cache-dir -c constraints.txt '.[redis,server]'
 COPY test_server.py ./
 RUN useradd --system app
 USER app

@@ -88,7 +88,7 @@ async def test_one_that_stops_reading_and_one_that_is_cut_off_slow_nobody_down(m
                     client(f"ws://127.0.0.1:{line.port}/ws/broadcast", ping_interval=None)
                 )
                 await dead.subscribe("slow")
-                line.silent = True
+                line.swallow()
                 ratios.append(await crowd.p99() / alone)
 
                 worst = await server.acall(lambda: stuff(backend))

@@ -6,29 +6,47 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.support import reaper
+from tests.support.eventually import eventually
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
+LISTENING = r"running on http://[\d.]+:(?P<port>\d+)"
+"""What uvicorn says."""
+
 
 class Process:
-    """A server that has said where it listens. `log()` is all that it has printed."""
+    """A server that has said that it is ready. `log()` is all that it has printed.
 
-    def __init__(self, command: Sequence[str | Path], **environment: str) -> None:
+    It and its children end with the test run, even where that is killed.
+    """
+
+    def __init__(self, command: Sequence[str | Path], *, ready: str = LISTENING, **environment: str) -> None:
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
         self.popen = subprocess.Popen(
             [*map(str, command)],
             cwd=ROOT,
+            stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
             start_new_session=True,
         )
-        self.port = self._wait_for_port()
+        reaper.watch(self.popen.pid)
+        try:
+            self._said = self._wait_for(ready)
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def port(self) -> int:
+        return int(self._said["port"])
 
     @property
     def http(self) -> str:
@@ -45,19 +63,25 @@ class Process:
         self.popen.send_signal(signal.SIGTERM)
 
     def end(self) -> None:
-        """Whatever is left of it and its children."""
+        """Whatever is left of it and its children, at once."""
         with suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)  # the group is there as long as one of them is
         self.popen.wait()
+        reaper.forget(self.popen.pid)
         self._log.close()
 
-    def _wait_for_port(self) -> int:
-        for _ in range(600):
-            if found := re.search(r"running on http://[\d.]+:(\d+)", self.log()):
-                return int(found[1])
-            assert self.popen.poll() is None, self.log()
-            time.sleep(0.05)
-        raise AssertionError(self.log())
+    def _wait_for(self, ready: str) -> "re.Match[str]":
+        found: re.Match[str] | None = None
+
+        def is_ready() -> bool:
+            nonlocal found
+            found = re.search(ready, self.log())
+            assert found or self.popen.poll() is None, self.log()
+            return found is not None
+
+        eventually(is_ready, f"{self.popen.args} did not start", seconds=30)
+        assert found
+        return found
 
 
 @contextmanager
