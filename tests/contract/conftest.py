@@ -1,16 +1,29 @@
 """The contract's tests take any backend: each entry makes a backend for one instance."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from tests.support.redis.server import RedisServer
 from tests.support.server import Server, serving_backend
 
 Make = Callable[..., WebSocketBroadcastBackend]
 
-BACKENDS: dict[str, Make] = {"memory": WebSocketBroadcastBackend}
+_prefixes = (f"contract{number}" for number in count())
+
+
+def over_redis(server: RedisServer) -> Make:
+    """Each is alone under a prefix of its own."""
+
+    def make(**arguments: Any) -> WebSocketBroadcastBackend:
+        bridge = RedisBroadcastBackend(server.url, channel_prefix=next(_prefixes))
+        return WebSocketBroadcastBackend(bridge=bridge, **arguments)
+
+    return make
 
 
 class World:
@@ -21,9 +34,17 @@ class World:
         self.server = server
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(scope="session")
+def _redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
 def make_backend(request: pytest.FixtureRequest) -> Make:
-    return BACKENDS[request.param]
+    if request.param == "memory":
+        return WebSocketBroadcastBackend
+    return over_redis(request.getfixturevalue("_redis"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ if tried >= 0 then
   end
 end
 offset = redis.call('HINCRBY', KEYS[1], 'offset', 1)
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], offset .. '-0', 'e', ARGV[3], 'i', ARGV[4], 't', now)
+redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[5], offset .. '-0', 'e', ARGV[3], 'i', ARGV[4], 't', now)
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
 redis.call('PUBLISH', ARGV[7], epoch .. ':' .. offset .. ':' .. ARGV[3])
 return {epoch, offset}
