@@ -22,16 +22,23 @@ class Ledger:
         self.hash = 0
         self.done = False
         self.saved: tuple[int, Position] | None = None
+        self.placed: tuple[dict[str, Any], Position] | None = None
 
     async def run(self) -> None:
         for n in range(STEPS):
             self.hash = step(self.hash, n)
             event = await self.backend.broadcast("ledger", "added", {"n": n})
+            self.placed = self.state, event.position
             if n % 7 == 0:  # a store that is written now and then, with the position that belongs to it
                 self.saved = (self.hash, event.position)
             await asyncio.sleep(0)
         self.done = True
-        await self.backend.broadcast("ledger", "done", {})
+        event = await self.backend.broadcast("ledger", "done", {})
+        self.placed = self.state, event.position
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return {"hash": self.hash, "done": self.done}
 
 
 def step(hash: int, n: int) -> int:
@@ -46,7 +53,7 @@ def declare(ledger: Ledger, kind: str) -> None:
                 hash, position = ledger.saved
                 await asyncio.sleep(0)  # as a database would
                 return {"hash": hash, "done": False}, position
-            state = {"hash": ledger.hash, "done": ledger.done}
+            state = ledger.state if kind == "live" else ledger.placed
             await asyncio.sleep(0)
             return state
 
@@ -77,9 +84,16 @@ async def follow(url: str, since: dict[str, Any] | None, leave_after: int) -> tu
             one.cut()
 
 
-@pytest.mark.parametrize("kind", ["live", "stored"])
+@pytest.mark.parametrize("kind", ["placed", "stored"])
 async def test_snapshot_and_events_rebuild_the_state(make_backend: Make, kind: str) -> None:
-    backend = make_backend()
+    await rebuild(make_backend(), kind)
+
+
+async def test_the_live_state_of_one_process_needs_no_position() -> None:
+    await rebuild(WebSocketBroadcastBackend(), "live")
+
+
+async def rebuild(backend: WebSocketBroadcastBackend, kind: str) -> None:
     ledger = Ledger(backend)
     declare(ledger, kind)
     with serving_backend(backend) as server:

@@ -30,6 +30,8 @@ def come_and_go(make_backend: Make, times: int) -> None:
         def tasks() -> int:
             return server.call(lambda: len(asyncio.all_tasks()))
 
+        own = tasks()  # the server's, and the bridge's
+
         def visit(count: int) -> None:
             for n in range(count):
                 raw = Raw(server.port)
@@ -37,7 +39,7 @@ def come_and_go(make_backend: Make, times: int) -> None:
                 assert raw.message()["id"] == 1
                 raw.reset() if n % 2 else raw.socket.close()
             asyncio.run(until(server, lambda: not backend._node.connections))
-            asyncio.run(until(server, lambda: len(asyncio.all_tasks()) <= 3))
+            asyncio.run(until(server, lambda: len(asyncio.all_tasks()) <= own))
             gc.collect()
 
         visit(times // 5)  # what is made once and kept
