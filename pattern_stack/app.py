@@ -40,9 +40,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @app.get("/ready", responses={503: {"description": "it cannot do its work now"}})
     async def ready() -> JSONResponse:
         """Whether a load balancer should send clients here."""
-        if broadcast.is_ready:
+        trouble = broadcast.trouble
+        if trouble is None:
             return JSONResponse({"status": "ready"})
-        return _error(503, "BROADCAST_UNAVAILABLE", "this instance is on its way out")
+        return _error(503, "BROADCAST_UNAVAILABLE", trouble)
 
     return app
 

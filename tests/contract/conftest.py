@@ -26,6 +26,17 @@ def over_redis(server: RedisServer) -> Make:
     return make
 
 
+@pytest.fixture
+def make_instance(_redis: RedisServer) -> Make:
+    """Each call makes one more instance of the same application."""
+    prefix = next(_prefixes)
+
+    def make(*, url: str = _redis.url, **arguments: Any) -> WebSocketBroadcastBackend:
+        return WebSocketBroadcastBackend(bridge=RedisBroadcastBackend(url, channel_prefix=prefix), **arguments)
+
+    return make
+
+
 class World:
     """One instance: its backend, and the server that it answers on."""
 

@@ -5,11 +5,14 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pattern_stack.atoms.broadcast.engine import Engine
-from pattern_stack.atoms.broadcast.event import Draft, Event, Position, Reset
+from pattern_stack.atoms.broadcast.event import Draft, Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.history import History
+from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.atoms.broadcast.presence import Change
+from pattern_stack.atoms.broadcast.roster import Attendance, SharedRoster
 from pattern_stack.errors import BroadcastUnavailable
 
 logger = logging.getLogger(__name__)
@@ -66,6 +69,10 @@ class Store(ABC):
     async def read(self, channel: str, since: Position | None, last: int | None = None) -> Reading: ...
 
     @abstractmethod
+    async def attend(self, channel: str, *arguments: Any) -> Attendance:
+        """See Ask in roster.py."""
+
+    @abstractmethod
     async def follow(self, channel: str) -> None:
         """From its end on, messages of the channel arrive."""
 
@@ -98,6 +105,7 @@ class Bridge(Engine):
         self._store = store
         store.arrived, store.resumed, store.strange = self._arrived, self._resume, self._strange
         self._tracks: dict[str, Track] = {}
+        self._roster = SharedRoster(store.attend, self._tell)
         self.foreign = 0
         """Messages that were none of ours, and were skipped."""
         self._foreign_told = -float(_FOREIGN_SECONDS)
@@ -118,6 +126,7 @@ class Bridge(Engine):
 
     def abandon(self) -> None:
         self._tracks.clear()
+        self._roster.forget()
         self._store.abandon()
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
@@ -174,10 +183,16 @@ class Bridge(Engine):
         reading = await self._store.read(channel, None)
         return Position(reading.epoch, reading.offset)
 
-    async def reach(self, channel: str, place: Position) -> bool:
+    def roster(self, channel: str) -> SharedRoster:
+        return self._roster
+
+    async def _tell(self, channel: str, event_type: str, payload: Change) -> None:
+        await self.publish([encode(channel, event_type, payload, limits=Limits())])
+
+    async def reach(self, channel: str, place: Position | None) -> bool:
         track = self._tracks[channel]
         before = self.position(channel)
-        if place.epoch == before.epoch and place.offset <= before.offset:
+        if place and place.epoch == before.epoch and place.offset <= before.offset:
             return False
         await self._catch_up_once(channel, track)
         return track.position != before
@@ -238,7 +253,14 @@ class Bridge(Engine):
         tracks = [(channel, track) for channel, track in self._tracks.items() if track.position]
         for channel, track in tracks:
             self._catch_up(channel, track)
-        return asyncio.ensure_future(_all([track.catching_up for _, track in tracks if track.catching_up]))
+        renewing = asyncio.create_task(self._renew())
+        return asyncio.ensure_future(_all([renewing, *(track.catching_up for _, track in tracks if track.catching_up)]))
+
+    async def _renew(self) -> None:
+        try:
+            await self._roster.renew()
+        except BroadcastUnavailable as error:
+            logger.warning("presence is not renewed: %s", error)
 
     def _catch_up(self, channel: str, track: Track) -> None:
         if track.catching_up is None:
@@ -301,8 +323,7 @@ class Bridge(Engine):
 
 
 async def _all(tasks: "Sequence[asyncio.Task[None]]") -> None:
-    if tasks:
-        await asyncio.wait(tasks, timeout=_RESUME_SECONDS)
+    await asyncio.wait(tasks, timeout=_RESUME_SECONDS)
 
 
 def _events(channel: str, since: Position, bodies: Sequence[bytes]) -> list[Event]:

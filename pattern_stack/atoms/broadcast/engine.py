@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from pattern_stack.atoms.broadcast.event import Draft, Event, Position, Reset
+from pattern_stack.atoms.broadcast.presence import Roster
 
 Deliver = Callable[[Event | Reset], None]
 
@@ -57,8 +58,12 @@ class Engine(ABC):
     async def locate(self, channel: str) -> Position:
         """Of any channel: a place that every later event follows. Raises BroadcastUnavailable."""
 
-    async def reach(self, channel: str, place: Position) -> bool:
-        """Deliver a wanted channel's events up to this place, if there are such. Returns whether any were delivered.
+    @abstractmethod
+    def roster(self, channel: str) -> Roster:
+        """Who is on it."""
+
+    async def reach(self, channel: str, place: Position | None) -> bool:
+        """Deliver a wanted channel's events up to this place, None being the newest. Returns whether any were delivered.
 
         Another instance may have told a client of events that are still on their way to this one.
         """

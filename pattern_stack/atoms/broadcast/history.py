@@ -10,6 +10,7 @@ from time import monotonic
 from pattern_stack.atoms.broadcast.engine import Engine
 from pattern_stack.atoms.broadcast.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.atoms.broadcast.presence import Presence
 
 _NONE: deque[float] = deque(maxlen=0)
 
@@ -89,6 +90,7 @@ class MemoryEngine(Engine):
         self._logs: dict[str, Log] = {}
         # The channels that nobody is on, the longest left first; one row for each window, and for those without an event
         self._idle: dict[tuple[History, bool], OrderedDict[str, Log]] = {}
+        self._presence = Presence()
         self._prefix = secrets.token_hex(4)
         self._epochs = count()
 
@@ -122,6 +124,9 @@ class MemoryEngine(Engine):
 
     def position(self, channel: str) -> Position:
         return self._log(channel, self._clock()).position
+
+    def roster(self, channel: str) -> Presence:
+        return self._presence
 
     async def locate(self, channel: str) -> Position:
         return self.position(channel)

@@ -13,7 +13,6 @@ from pattern_stack.atoms.broadcast.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.hub import Hub
 from pattern_stack.atoms.broadcast.limits import Limits
 from pattern_stack.atoms.broadcast.loop import Call, Home
-from pattern_stack.atoms.broadcast.presence import Presence
 from pattern_stack.atoms.broadcast.pump import Pump
 from pattern_stack.errors import BroadcastClosed, NotFound
 
@@ -44,7 +43,6 @@ class Node:
         self.everyone = tuple(everyone)
         self.home = Home(self._abandon)
         self.hub = Hub(self._schedule_flush)
-        self.presence = Presence()
         self.pumps: set[Pump] = set()
         self.connections: set[Connection] = set()
         """The open ones: these count."""

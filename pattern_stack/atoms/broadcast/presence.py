@@ -1,38 +1,56 @@
 """Who is on a channel, for channels that keep it."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import orjson
 
+Change = dict[str, Any]
+"""The payload of `presence-joined` and `presence-left`: {connection_id, user, count}."""
 
-class Presence:
-    """Connections by channel, in the order in which they came."""
+
+class Roster(ABC):
+    """Connections by channel, in the order in which they came. Over a store everything raises BroadcastUnavailable."""
+
+    @abstractmethod
+    async def join(self, channel: str, connection_id: str, user: object) -> Change: ...
+
+    @abstractmethod
+    async def leave(self, channel: str, connection_id: str) -> Change:
+        """It is off, whether or not this raises."""
+
+    @abstractmethod
+    async def members(self, channel: str) -> list[dict[str, Any]]:
+        """Each {connection_id, user}."""
+
+
+class Presence(Roster):
+    """The connections of one process. Nothing here waits."""
 
     def __init__(self) -> None:
         self._members: dict[str, dict[str, Any]] = {}
 
-    def join(self, channel: str, connection_id: str, user: object) -> dict[str, Any]:
-        """The payload of `presence-joined`: {connection_id, user, count}."""
+    async def join(self, channel: str, connection_id: str, user: object) -> Change:
         members = self._members.setdefault(channel, {})
-        members[connection_id] = _shown(user)
-        return self._change(channel, connection_id, members[connection_id])
+        members[connection_id] = shown(user)
+        return change(connection_id, members[connection_id], len(members))
 
-    def leave(self, channel: str, connection_id: str) -> dict[str, Any]:
-        """The payload of `presence-left`: {connection_id, user, count}."""
+    async def leave(self, channel: str, connection_id: str) -> Change:
         members = self._members[channel]
         user = members.pop(connection_id)
         if not members:
             del self._members[channel]
-        return self._change(channel, connection_id, user)
+        return change(connection_id, user, len(members))
 
-    def members(self, channel: str) -> list[dict[str, Any]]:
+    async def members(self, channel: str) -> list[dict[str, Any]]:
         return [{"connection_id": id, "user": user} for id, user in self._members.get(channel, {}).items()]
 
-    def _change(self, channel: str, connection_id: str, user: Any) -> dict[str, Any]:
-        return {"connection_id": connection_id, "user": user, "count": len(self._members.get(channel, ()))}
+
+def change(connection_id: str, user: Any, count: int) -> Change:
+    return {"connection_id": connection_id, "user": user, "count": count}
 
 
-def _shown(user: object) -> Any:
+def shown(user: object) -> Any:
     """A user as others see it: itself where it is JSON, otherwise its str()."""
     try:
         return orjson.loads(orjson.dumps(user))

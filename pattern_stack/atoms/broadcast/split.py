@@ -5,6 +5,7 @@ from itertools import groupby
 
 from pattern_stack.atoms.broadcast.engine import Deliver, Engine
 from pattern_stack.atoms.broadcast.event import Draft, Event, Position
+from pattern_stack.atoms.broadcast.presence import Roster
 
 
 class Split(Engine):
@@ -56,7 +57,10 @@ class Split(Engine):
     async def locate(self, channel: str) -> Position:
         return await self._of(channel).locate(channel)
 
-    async def reach(self, channel: str, place: Position) -> bool:
+    def roster(self, channel: str) -> Roster:
+        return self._of(channel).roster(channel)
+
+    async def reach(self, channel: str, place: Position | None) -> bool:
         return await self._of(channel).reach(channel, place)
 
     async def read_since(self, channel: str, since: Position, until: Position) -> list[Event] | None:

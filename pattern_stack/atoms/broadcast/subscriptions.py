@@ -95,6 +95,8 @@ class Subscriptions:
             member.joined = spec is not None and spec.overrides("left")
             if spec and spec.presence:
                 await self._announce(member)
+            if spec and (spec.presence or spec.overrides("joined")):
+                await self._node.engine.reach(channel, None)  # what was published there is none of its events
             if self._connection.closed:
                 raise asyncio.CancelledError
         except BaseException:
@@ -228,7 +230,7 @@ class Subscriptions:
         for channel in command.channels:
             try:
                 await self._may_ask(channel)
-                present[channel] = self._node.presence.members(channel)
+                present[channel] = await self._node.engine.roster(channel).members(channel)
             except Exception as error:
                 self._connection.refuse(refusal(error, channel, command.id))
         if command.id is not None:
@@ -251,7 +253,8 @@ class Subscriptions:
                 self._connection.refuse(refusal(error, member.channel, id))
 
     async def _announce(self, member: Membership) -> None:
-        joined = self._node.presence.join(member.channel, self._connection.id, self._connection.user)
+        roster = self._node.engine.roster(member.channel)
+        joined = await roster.join(member.channel, self._connection.id, self._connection.user)
         member.present = True
         await self._publish(member.channel, "presence-joined", joined)
 
@@ -302,8 +305,7 @@ class Subscriptions:
             if member.joined:
                 await self._say_left(member)
             if member.present:
-                left = self._node.presence.leave(member.channel, self._connection.id)
-                await self._publish(member.channel, "presence-left", left)
+                await self._say_absent(member.channel)
         for member in members:
             del self._leaving[member.channel]
 
@@ -312,6 +314,14 @@ class Subscriptions:
             await member.call("left", self._connection)
         except Exception:
             logger.exception("left failed on %s", member.channel)
+
+    async def _say_absent(self, channel: str) -> None:
+        try:
+            left = await self._node.engine.roster(channel).leave(channel, self._connection.id)
+        except BroadcastError as error:  # it is made up for later
+            logger.warning("the others on %s do not know yet who left: %s", channel, error)
+        else:
+            await self._publish(channel, "presence-left", left)
 
     async def _publish(self, channel: str, event_type: str, payload: dict[str, Any]) -> None:
         try:

@@ -40,7 +40,7 @@ def refused(error: BaseException) -> Refused | None:
     """Whether an attempt to connect failed because the server has answered and will go on refusing."""
     if isinstance(error, Refused):
         return error
-    if isinstance(error, ELSEWHERE | BusyLoadingError):
+    if isinstance(error, (*ELSEWHERE, BusyLoadingError)):
         return None
     if isinstance(error, AuthenticationError | AuthorizationError | NoPermissionError | ResponseError):
         return Refused(f"it says {error}")

@@ -8,15 +8,14 @@ from itertools import count
 from time import monotonic
 from typing import Any
 
-from redis.exceptions import ResponseError
-
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.bridge import Arrival, Bridge, Reading, Store
 from pattern_stack.atoms.broadcast.channels import Channels
 from pattern_stack.atoms.broadcast.event import Draft, Position
 from pattern_stack.atoms.broadcast.history import History
 from pattern_stack.atoms.broadcast.limits import Limits
-from pattern_stack.atoms.redis import Link, Lost, Refused
+from pattern_stack.atoms.broadcast.roster import Attendance
+from pattern_stack.atoms.redis import Link, Lost, Refused, ResponseError
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable
 
 _PATIENCE = 9.0
@@ -25,9 +24,9 @@ _KEPT = 86_400
 """Seconds that a channel's place outlives its last use."""
 
 
-def _script(name: str) -> str:
+def _script(*parts: str) -> str:
     lua = files("pattern_stack.atoms.broadcast") / "lua"
-    return (lua / "epoch.lua").read_text() + (lua / f"{name}.lua").read_text()
+    return "".join((lua / f"{part}.lua").read_text() for part in parts)
 
 
 class RedisStore(Store):
@@ -41,7 +40,8 @@ class RedisStore(Store):
         self._prefix = prefix
         self._link = Link(url, self, prefix)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._publish, self._read = _script("publish"), _script("read")
+        self._publish, self._read = _script("epoch", "publish"), _script("epoch", "read")
+        self._presence = _script("presence")
         self._ids = (f"{secrets.token_hex(6)}:{number}" for number in count())
 
     # -- the link
@@ -124,6 +124,12 @@ class RedisStore(Store):
         arguments = (epoch, offset, "+" if last is None else last)
         answer = await self._patiently(lambda: self._run(self._read, channel, 0, *arguments))
         return Reading(answer[0].decode(), int(answer[1]), answer[2])
+
+    async def attend(self, channel: str, *arguments: Any) -> Attendance:
+        topic = self._topic(channel).decode()
+        keys = (f"{topic}:members", f"{topic}:leases")
+        answer = await self._patiently(lambda: self._link.call(topic, "EVAL", self._presence, 2, *keys, *arguments))
+        return Attendance(*answer)
 
     async def _patiently(self, attempt: Callable[[], Any]) -> Any:
         """Again while the link is down. Raises BroadcastUnavailable after 9 s, or where the server will not do it."""
