@@ -49,6 +49,8 @@ class Store(ABC):
     strange: Callable[[str], None]
     """Set by the bridge: called for a message that cannot be one of ours."""
 
+    closed = False
+
     @property
     @abstractmethod
     def trouble(self) -> str | None: ...
@@ -118,11 +120,12 @@ class Bridge(Engine):
         await self._store.start()
 
     async def rest(self) -> None:
-        if not self._tracks:
+        if not self._tracks or self._store.closed:
             await self._store.stop()
 
-    async def close(self) -> None:
-        await self._store.stop()
+    def close(self) -> None:
+        """It takes nothing more, and holds nothing open once it rests."""
+        self._store.closed = True
 
     def abandon(self) -> None:
         self._tracks.clear()

@@ -87,7 +87,7 @@ class Node:
         return await self.home.run(call, elsewhere)
 
     def settle(self) -> None:
-        if not self.engine.prompt and not self._settled_here and not self.home.is_owned:
+        if not self.engine.prompt and not self.home.is_owned:
             self.home.claim()
             self._settled_here = True
 

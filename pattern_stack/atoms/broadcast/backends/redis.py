@@ -16,7 +16,7 @@ from pattern_stack.atoms.broadcast.history import History
 from pattern_stack.atoms.broadcast.limits import Limits
 from pattern_stack.atoms.broadcast.roster import Attendance
 from pattern_stack.atoms.redis import Link, Lost, Refused, ResponseError
-from pattern_stack.errors import BroadcastError, BroadcastUnavailable
+from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
 
 _PATIENCE = 9.0
 """Seconds that a publish or a read waits for the link."""
@@ -51,6 +51,8 @@ class RedisStore(Store):
         return self._link.trouble
 
     async def start(self) -> None:
+        if self.closed:
+            raise BroadcastClosed("the bridge was closed")
         running = asyncio.get_running_loop()
         if self._loop is not None and self._loop.is_closed():
             self.abandon()
@@ -179,5 +181,5 @@ class RedisBroadcastBackend(InstanceBackend):
 
     async def close(self) -> None:
         """End every subscription, and the connections to Redis; what used it as its bridge has no store from then on."""
+        self.engine.close()
         await super().close()
-        await self.engine.close()

@@ -1,0 +1,149 @@
+"""What a bridge is to those who use it: whose loop, whose end, and which channels never cross it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pattern_stack import (
+    BroadcastClosed,
+    BroadcastUnavailable,
+    Channel,
+    History,
+    Position,
+    WebSocketBroadcastBackend,
+)
+from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from tests.contract.conftest import Make
+from tests.support.client import client
+from tests.support.redis.server import RedisServer
+from tests.support.server import serving_backend
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+async def alone(redis_server: RedisServer) -> Any:
+    async with RedisBroadcastBackend(redis_server.url) as backend:
+        yield backend
+
+
+async def test_several_handlers_of_one_channel_each_get_every_event(alone: RedisBroadcastBackend) -> None:
+    got: list[list[int]] = [[], []]
+    done = asyncio.Event()
+
+    def handler(index: int) -> Any:
+        async def handle(event_type: str, payload: dict[str, Any]) -> None:
+            got[index].append(payload["n"])
+            if all(len(one) == 50 for one in got):
+                done.set()
+
+        return handle
+
+    for index in range(2):
+        await alone.subscribe("orders", handler(index))
+    events = [await alone.broadcast("orders", "x", {"n": n}) for n in range(50)]
+    await asyncio.wait_for(done.wait(), 10)
+    assert got == [list(range(50))] * 2
+    assert [event.offset for event in events] == list(range(1, 51))
+    assert await alone.position("orders") == events[-1].position
+
+
+async def test_listen_since_a_position_of_another_instance(
+    alone: RedisBroadcastBackend, redis_server: RedisServer
+) -> None:
+    start = await alone.position("orders")
+    async with RedisBroadcastBackend(redis_server.url) as other:
+        for n in range(5):
+            await other.broadcast("orders", "x", {"n": n})
+        events = alone.listen("orders", since=Position(start.epoch, 2))
+        assert [(await anext(events)).payload["n"] for _ in range(3)] == [2, 3, 4]
+        await events.aclose()
+
+
+async def test_broadcast_many_keeps_its_order(alone: RedisBroadcastBackend) -> None:
+    events = await alone.broadcast_many([("a", "x", {"n": n}) for n in range(100)])
+    assert [event.offset for event in events] == list(range(1, 101))
+
+
+async def test_after_its_close_nothing_works(redis_server: RedisServer) -> None:
+    bridge = RedisBroadcastBackend(redis_server.url)
+    backend = WebSocketBroadcastBackend(bridge=bridge)
+    await backend.broadcast("orders", "x", {})
+    await bridge.close()
+    with pytest.raises(BroadcastClosed):
+        await bridge.broadcast("orders", "x", {})
+    with pytest.raises(BroadcastClosed):
+        await backend.broadcast("orders", "x", {})
+
+
+async def test_a_thread_cannot_publish_before_there_is_a_loop(redis_server: RedisServer) -> None:
+    backend = RedisBroadcastBackend(redis_server.url)
+    with pytest.raises(BroadcastUnavailable, match="no loop"):
+        await asyncio.to_thread(backend.broadcast_sync, "orders", "x", {})
+    assert (await backend.broadcast("orders", "x", {})).offset == 1
+    assert (await asyncio.to_thread(backend.broadcast_sync, "orders", "x", {})).offset == 2
+    await backend.close()
+
+
+def test_one_loop_after_the_other(redis_server: RedisServer) -> None:
+    backend = RedisBroadcastBackend(redis_server.url)
+
+    async def publish() -> int:
+        return (await backend.broadcast("orders", "x", {})).offset
+
+    assert [asyncio.run(publish()) for _ in range(3)] == [1, 2, 3]
+
+
+async def test_a_local_channel_stays_on_its_instance(make_instance: Make) -> None:
+    here, there = make_instance(), make_instance()
+    for backend in (here, there):
+
+        @backend.channel("local:{name}", local=True)
+        class Local(Channel): ...
+
+    with serving_backend(here) as one_server, serving_backend(there) as other_server:
+        async with client(one_server.url) as one, client(other_server.url) as other:
+            for who in (one, other):
+                await who.subscribe("local:a", "shared")
+            await here.broadcast_many([("shared", "x", {}), ("local:a", "x", {}), ("shared", "y", {})])
+            assert sorted([(await one.event())["channel"] for _ in range(3)]) == ["local:a", "shared", "shared"]
+            assert [(await other.event())["event"] for _ in range(2)] == ["x", "y"]
+            await other.nothing_more()
+
+
+async def test_the_window_of_a_pattern_holds_in_the_store(make_instance: Make) -> None:
+    backend = make_instance()
+
+    @backend.channel("short", history=History(events=2))
+    class Short(Channel): ...
+
+    start = await backend.position("short")
+    for _ in range(5):
+        await backend.broadcast("short", "x", {})
+    with serving_backend(make_instance()) as server:
+        async with client(server.url) as one:
+            since = {"epoch": start.epoch, "offset": 3}
+            assert (await one.subscribe("short", since={"short": since}))["short"]["recovered"] is True
+        async with client(server.url) as one:
+            since = {"epoch": start.epoch, "offset": 2}
+            assert (await one.subscribe("short", since={"short": since}))["short"]["recovered"] is False
+    await backend.close()
+
+
+async def test_a_client_that_comes_from_another_instance_is_not_reset(make_instance: Make) -> None:
+    """It may know of events that are still on their way to this one."""
+    here, there = make_instance(), make_instance()
+    with serving_backend(here) as one_server, serving_backend(there) as other_server:
+        async with client(one_server.url) as stays:
+            await stays.subscribe("orders")
+            for _ in range(30):
+                async with client(other_server.url) as moving:
+                    await moving.subscribe("orders")
+                    event = await there.broadcast("orders", "x", {})
+                    assert (await moving.event())["offset"] == event.offset
+                    place = {"epoch": event.epoch, "offset": event.offset}
+                async with client(one_server.url) as moving:
+                    told = await moving.subscribe("orders", since={"orders": place})
+                    assert told["orders"]["recovered"] is True
+                    await moving.nothing_more()
