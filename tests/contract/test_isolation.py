@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from statistics import quantiles
 
 import psutil
@@ -19,7 +20,7 @@ CLIENTS = 200
 EVENTS = 50
 OUTBOX = 300_000
 PADDING = "x" * 50_000
-PINGS = {"ws_ping_interval": 3.0, "ws_ping_timeout": 3.0}  # time enough for the one that does not read to get its 4408
+PINGS = {"ws_ping_interval": 2.0, "ws_ping_timeout": 3.0}
 
 
 class Crowd:
@@ -68,43 +69,57 @@ def stuck(server: Server) -> tuple[Raw, dict[str, object]]:
     return raw, raw.message()["subscribed"]["slow"]
 
 
-async def test_one_that_stops_reading_and_one_that_is_cut_off_slow_nobody_down(make_backend: Make) -> None:
+@asynccontextmanager
+async def crowd(backend: WebSocketBroadcastBackend, server: Server) -> AsyncIterator[Crowd]:
+    """All are subscribed within the block; after it nothing of whoever else was there may be left."""
+    crowd = Crowd(backend, server)
+    ready = asyncio.Barrier(CLIENTS + 1)
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(CLIENTS):
+            tasks.create_task(crowd.member(ready))
+        await ready.wait()
+        fds, running = psutil.Process().num_fds(), await server.acall(lambda: len(asyncio.all_tasks()))
+        yield crowd
+        await until(server, lambda: backend.get_subscriber_count("slow") == CLIENTS)
+        await until(server, lambda: len(asyncio.all_tasks()) <= running + 1)
+        await until(server, lambda: psutil.Process().num_fds() <= fds)
+        await backend.broadcast("slow", "end", {})
+
+
+async def undisturbed(crowd: Crowd, alone: float) -> None:
+    """The machine has its own moods; a delay that somebody causes is there each time."""
+    ratios = []
+    for _ in range(5):
+        ratios.append(await crowd.p99() / alone)
+        if ratios[-1] < 2:
+            return
+    raise AssertionError(ratios)
+
+
+async def test_one_that_stops_reading_slows_nobody_down_and_recovers(make_backend: Make) -> None:
     backend = make_backend(limits=Limits(outbox_bytes=OUTBOX), history=History(events=10_000))
+    with serving_backend(backend, config={"ws_ping_interval": None}) as server:
+        async with crowd(backend, server) as others:
+            alone = await others.p99()
+            slow, left_at = await asyncio.to_thread(stuck, server)
+            await undisturbed(others, alone)
+            assert await server.acall(lambda: stuff(backend)) <= OUTBOX + 2 * len(PADDING)
+            await asyncio.to_thread(recovers, server, slow, left_at)
+
+
+async def test_one_that_is_cut_off_slows_nobody_down_and_is_gone(make_backend: Make) -> None:
+    backend = make_backend()
     with serving_backend(backend, config=PINGS) as server:
-        crowd = Crowd(backend, server)
-        ready = asyncio.Barrier(CLIENTS + 1)
-        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
-            for _ in range(CLIENTS):
-                tasks.create_task(crowd.member(ready))
-            await ready.wait()
-            fds, running = psutil.Process().num_fds(), await server.acall(lambda: len(asyncio.all_tasks()))
-
-            ratios = []
-            for _ in range(2):  # the machine has its own moods: a delay that the two cause is there each time
-                alone = await crowd.p99()
-                slow, left_at = await asyncio.to_thread(stuck, server)
-                line = await stack.enter_async_context(proxy(server.port))
-                dead = await stack.enter_async_context(
-                    client(f"ws://127.0.0.1:{line.port}/ws/broadcast", ping_interval=None)
-                )
-                await dead.subscribe("slow")
-                line.swallow()
-                ratios.append(await crowd.p99() / alone)
-
-                worst = await server.acall(lambda: stuff(backend))
-                assert worst <= OUTBOX + 2 * len(PADDING)
-                await asyncio.to_thread(recovers, server, slow, left_at)
-                await until(
-                    server, lambda: backend.get_total_connections() == CLIENTS
-                )  # the ping timeout took the dead
-                dead.cut()
-            assert min(ratios) < 2, ratios
-
-            await until(server, lambda: backend.get_subscriber_count("slow") == CLIENTS)
-            await until(server, lambda: len(asyncio.all_tasks()) <= running + 1)
-            await stack.aclose()
-            await until(server, lambda: psutil.Process().num_fds() <= fds)
-            await backend.broadcast("slow", "end", {})
+        async with crowd(backend, server) as others:
+            alone = await others.p99()
+            async with proxy(server.port) as line:
+                url = f"ws://127.0.0.1:{line.port}/ws/broadcast"
+                async with client(url, ping_interval=None) as dead:
+                    await dead.subscribe("slow")
+                    line.swallow()
+                    await undisturbed(others, alone)
+                    await until(server, lambda: backend.get_total_connections() == CLIENTS)  # its pings ran out
+                    dead.cut()
 
 
 async def stuff(backend: WebSocketBroadcastBackend) -> int:
