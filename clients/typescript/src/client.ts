@@ -36,6 +36,7 @@ export class BroadcastClient {
   readonly #subscriptions: Subscriptions
   readonly #tabs: Tabs
   readonly #states = new Listeners<[state: BroadcastState]>()
+  readonly #joins = new Listeners<[channel: string]>()
   readonly #resets = new Listeners<[channel: string]>()
   readonly #errors = new Listeners<[error: BroadcastError]>()
   readonly #pace = new Pace()
@@ -51,6 +52,7 @@ export class BroadcastClient {
       {
         changed: () => this.#flushSoon(),
         retry: (failures) => this.#retry.set(backoff(failures), () => this.#flushSoon()),
+        joined: (channel) => this.#joins.call(channel),
         reset: (channel) => this.#resets.call(channel),
         failed: (error) => this.#failed(error),
       },
@@ -88,6 +90,16 @@ export class BroadcastClient {
 
   onStateChange(handler: (state: BroadcastState) => void): Unsubscribe {
     return this.#states.add(handler)
+  }
+
+  /** Called with a channel that the server has acknowledged for the first time: what is read from now on, later events follow. */
+  onJoin(handler: (channel: string) => void): Unsubscribe {
+    return this.#joins.add(handler)
+  }
+
+  /** Whether the server has acknowledged the channel, and somebody has been subscribed ever since. */
+  isJoined(channel: string): boolean {
+    return this.#subscriptions.isJoined(channel)
   }
 
   /** Called with a channel whose events may have been missed: what was made of them has to be fetched anew. */

@@ -48,6 +48,8 @@ export interface Signals {
   changed(): void
   /** The server cannot carry it out now; ask for `frames()` again after a while that grows with `failures`. */
   retry(failures: number): void
+  /** The server has acknowledged the channel for the first time, or for the first time since it ended. */
+  joined(channel: string): void
   /** Events of the channel may have been missed. */
   reset(channel: string): void
   failed(error: BroadcastError): void
@@ -79,6 +81,11 @@ export class Subscriptions {
       remove()
       this.#signals.changed()
     }
+  }
+
+  /** Whether `joined` was told, and the channel has had a handler ever since. */
+  isJoined(channel: string): boolean {
+    return this.#entries.get(channel)?.live ?? false
   }
 
   /** Resolves once the server has acknowledged the channel; rejects with a BroadcastError where it refuses. */
@@ -237,10 +244,11 @@ export class Subscriptions {
   /** Events flow on this connection. */
   #enter(channel: string, entry: Entry, continuous = false): void {
     if (entry.entered) return
-    const missed = entry.live && !continuous
+    const first = !entry.live
     entry.entered = entry.live = true
     for (const one of entry.waiting.splice(0)) one.resolve()
-    if (missed) this.#signals.reset(channel)
+    if (first) this.#signals.joined(channel)
+    else if (!continuous) this.#signals.reset(channel)
   }
 
   #reset(positions: Record<string, Position>): void {

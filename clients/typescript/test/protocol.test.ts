@@ -9,14 +9,14 @@ describe("the golden frames", () => {
   })
 
   it.each(frames.server)("$name harms nobody who did not ask for it", ({ frame }) => {
-    const subscriptions = new Subscriptions({ changed() {}, retry() {}, reset() {}, failed() {} }, 128)
+    const subscriptions = new Subscriptions({ changed() {}, retry() {}, joined() {}, reset() {}, failed() {} }, 128)
     subscriptions.opened()
     subscriptions.receive(read(JSON.stringify(frame))!)
     expect(subscriptions.frames()).toEqual([])
   })
 
   it("are what this client says", () => {
-    const subscriptions = new Subscriptions({ changed() {}, retry() {}, reset() {}, failed() {} }, 128)
+    const subscriptions = new Subscriptions({ changed() {}, retry() {}, joined() {}, reset() {}, failed() {} }, 128)
     const leave = subscriptions.add("orders", () => {})
     subscriptions.opened()
     expect(subscriptions.frames()).toEqual([asked("subscribe with id")])

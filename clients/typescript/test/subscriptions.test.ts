@@ -17,6 +17,7 @@ function create(limit = 128): Subscriptions {
     {
       changed: () => {},
       retry: (failures) => told.push(["retry", failures]),
+      joined: () => {},
       reset: (channel) => told.push(["reset", channel]),
       failed: (error) => told.push(["failed", error.code, error.channel]),
     },
