@@ -15,6 +15,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
     globalSetup: "test/support/servers.ts",
+    environmentOptions: { happyDOM: { settings: { fetch: { disableSameOriginPolicy: true } } } }, // tests speak to servers, not as a page
     restoreMocks: true,
     unstubGlobals: true,
     testTimeout: 20_000,

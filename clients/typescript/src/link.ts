@@ -2,9 +2,8 @@
 
 import { backoff, retryAfter } from "./backoff.js"
 import { Connection } from "./connection.js"
-import { STOP, UNAUTHENTICATED, type ClientFrame, type ServerFrame } from "./protocol.js"
+import { AUTH, STOP, UNAUTHENTICATED, type ClientFrame, type ServerFrame } from "./protocol.js"
 import type { SocketFactory } from "./socket.js"
-import { AUTH } from "./subscriptions.js"
 import { Timer } from "./timer.js"
 import type { Tokens } from "./tokens.js"
 import { watch } from "./waking.js"

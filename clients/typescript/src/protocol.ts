@@ -61,6 +61,9 @@ export function read(data: unknown): ServerFrame | null {
   }
 }
 
+/** The id of every `{"auth"}` frame that this client sends: what a renewal takes away is told under it. */
+export const AUTH = "auth"
+
 const CHANNEL = /^[\w\-.:/@]{1,200}$/
 
 export const isChannel = (name: string): boolean => CHANNEL.test(name)

@@ -2,10 +2,7 @@
 
 import { BroadcastError } from "./errors.js"
 import { Listeners, type Unsubscribe } from "./listeners.js"
-import { isChannel, type BroadcastEvent, type ClientFrame, type Position, type Refusal, type ServerFrame } from "./protocol.js"
-
-/** The id of every `{"auth"}` frame: what it takes away is told under it. */
-export const AUTH = "auth"
+import { AUTH, isChannel, type BroadcastEvent, type ClientFrame, type Position, type Refusal, type ServerFrame } from "./protocol.js"
 
 const TOO_MANY = "too_many_channels"
 const PASSING = new Set(["unavailable", "rate_limited", "internal"])

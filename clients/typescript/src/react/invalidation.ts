@@ -1,7 +1,7 @@
 import { hashKey, useQueryClient, type QueryKey } from "@tanstack/react-query"
 import { useEffect, useRef } from "react"
 import { Invalidations } from "./invalidations.js"
-import { useBroadcast } from "./provider.js"
+import { useBroadcast } from "@pattern-stack/broadcast/react/core"
 
 export interface BroadcastInvalidation {
   /** Null listens to nothing. */

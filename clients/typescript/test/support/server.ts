@@ -2,11 +2,11 @@
 
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { fileURLToPath } from "node:url"
+import { join } from "node:path"
 
-const root = fileURLToPath(new URL("../../../../", import.meta.url))
-const here = fileURLToPath(new URL(".", import.meta.url))
-const command = process.env.PATTERN_STACK ?? `${root}.venv/bin/pattern-stack`
+const here = import.meta.dirname
+const root = join(here, "../../../..")
+const command = process.env.PATTERN_STACK ?? join(root, ".venv/bin/pattern-stack")
 
 export class Server {
   readonly #app: string
