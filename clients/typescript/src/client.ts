@@ -145,7 +145,6 @@ export class BroadcastClient {
   }
 
   #opened(): void {
-    this.#pace.reset()
     this.#subscriptions.opened()
     this.#flush()
   }

@@ -44,7 +44,7 @@ export class Connection {
 
   /** Milliseconds since it was last heard of. */
   get silence(): number {
-    return Date.now() - this.#heard
+    return performance.now() - this.#heard
   }
 
   /** Whoever does not answer within five seconds is gone: the browser itself would notice after minutes. */
@@ -66,7 +66,7 @@ export class Connection {
 
   #opened(): void {
     this.open = true
-    this.#heard = Date.now()
+    this.#heard = performance.now()
     this.#due.clear()
     if (!this.answers) this.#due.set(MUTE_AFTER, () => this.#on.mute())
     this.#on.opened()
@@ -74,7 +74,7 @@ export class Connection {
 
   #received(data: unknown): void {
     const frame = read(data)
-    this.#heard = Date.now()
+    this.#heard = performance.now()
     if (frame && ("id" in frame || "pong" in frame)) this.answers = true
     if (this.answers) this.#due.clear()
     this.#pinged = false

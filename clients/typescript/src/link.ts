@@ -114,7 +114,7 @@ export class Link {
     this.#proven = false
     if (token !== undefined) this.#prove(token)
     this.#enter("connected")
-    if (this.#connection?.open) this.#on.opened() // a handler may have disconnected
+    this.#on.opened()
   }
 
   // -- who is there

@@ -6,13 +6,9 @@ export class Pace {
   #debt = 0
   #paid = 0
 
-  reset(): void {
-    this.#debt = 0
-  }
-
   /** Counts frames that go out now. Returns the milliseconds for which nothing should follow them. */
   spend(frames: number): number {
-    const now = Date.now()
+    const now = performance.now()
     this.#debt = Math.max(0, this.#debt - ((now - this.#paid) * A_SECOND) / 1_000) + frames
     this.#paid = now
     return (Math.max(0, this.#debt - AT_ONCE) * 1_000) / A_SECOND

@@ -114,11 +114,7 @@ export class Subscriptions {
 
   /** The server answers nothing, ever: events are taken as they come, and what a break cost cannot be known. */
   settle(): void {
-    for (const [channel, entry] of this.#entries) {
-      if (entry.stage !== "asked") continue
-      entry.position = undefined
-      this.#enter(channel, entry)
-    }
+    for (const [channel, entry] of this.#entries) if (entry.stage === "asked") this.#enter(channel, entry)
   }
 
   // -- what to say

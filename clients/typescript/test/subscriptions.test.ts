@@ -387,8 +387,11 @@ describe("a refusal", () => {
     }
     subscriptions.frames()
     subscriptions.receive(said("subscribed", { id: 3 }))
-    event(42)
-    expect(told.filter((one) => one !== 42)).toEqual([["retry", 0], ["failed", code, "orders"], ["retry", 1], ["failed", code, "orders"]])
+    subscriptions.add("contacts", hear)
+    subscriptions.frames()
+    subscriptions.receive({ id: 4, error: { code, message: "later", channel: "contacts" } })
+    const failed = ["failed", code, "orders"]
+    expect(told).toEqual([["retry", 0], failed, ["retry", 1], failed, ["retry", 0], ["failed", code, "contacts"]])
   })
 
   it("for too many channels is followed by asking for half as many", async () => {

@@ -7,7 +7,7 @@ let network: Network
 let client: BroadcastClient
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date"] })
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"] })
   vi.spyOn(Math, "random").mockReturnValue(0)
   network = new Network()
 })

@@ -1,5 +1,5 @@
 import { hashKey, useQueryClient, type QueryKey } from "@tanstack/react-query"
-import { useEffect, useRef } from "react"
+import { useCallback, useEffect, useRef } from "react"
 import { Invalidations } from "./invalidations.js"
 import { useBroadcast } from "@pattern-stack/broadcast/react/core"
 
@@ -18,7 +18,7 @@ export interface BroadcastInvalidation {
  * - Data that was read before the server acknowledged the channel is fetched again: an event may lie between the two.
  * - The events of a burst make one fetch; what comes during it makes one more.
  * - Events that carry `client.origin` are this tab's own doing, and invalidate nothing. Nor do snapshots.
- * - What comes while it is not enabled is made up for by one invalidation of the prefix when it is again.
+ * - What comes while it is not enabled is made up for by one invalidation of the prefix when it is again, or goes.
  */
 export function useBroadcastInvalidation({ channel, queryKeyPrefix, enabled = true }: BroadcastInvalidation): void {
   const client = useBroadcast()
@@ -26,6 +26,12 @@ export function useBroadcastInvalidation({ channel, queryKeyPrefix, enabled = tr
   const hash = hashKey(queryKeyPrefix)
   const prefix = useRef(queryKeyPrefix)
   const held = useRef({ enabled, missed: false })
+
+  const makeUp = useCallback(() => {
+    if (!held.current.missed) return
+    held.current.missed = false
+    Invalidations.of(queryClient).add(prefix.current)
+  }, [queryClient])
 
   useEffect(() => {
     prefix.current = queryKeyPrefix
@@ -56,13 +62,14 @@ export function useBroadcastInvalidation({ channel, queryKeyPrefix, enabled = tr
       }),
       () => invalidations.unwatch(name),
     ]
-    return () => ends.forEach((end) => end())
-  }, [client, queryClient, channel, hash])
+    return () => {
+      ends.forEach((end) => end())
+      makeUp()
+    }
+  }, [client, queryClient, channel, hash, makeUp])
 
   useEffect(() => {
     held.current.enabled = enabled
-    if (!enabled || !held.current.missed) return
-    held.current.missed = false
-    Invalidations.of(queryClient).add(prefix.current)
-  }, [queryClient, enabled])
+    if (enabled) makeUp()
+  }, [makeUp, enabled])
 }

@@ -1,4 +1,5 @@
 import type { BroadcastSocket, SocketFactory } from "../socket.js"
+import { Timer } from "../timer.js"
 import { AT_ONCE, Leader } from "./leader.js"
 import type { Message, ToLeader, ToTabs } from "./messages.js"
 
@@ -86,7 +87,9 @@ export class TabSocket implements BroadcastSocket {
   }
 
   async #mourn(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, GOODBYE))
+    const wait = new Timer()
+    await Promise.race([new Promise<void>((resolve) => wait.set(GOODBYE, resolve)), this.#over()])
+    wait.clear()
     if (this.#ended) return // the leader has said why
     this.#port.postMessage({ gone: this.#term! } satisfies ToTabs)
     this.#end(AT_ONCE)

@@ -116,7 +116,7 @@ describe("when the tab that holds the socket", () => {
     ["crashes", ({ crash }: Tab) => crash()],
   ])("%s, another takes over within a second, and nothing is lost", async (how, go) => {
     const channel = `shared:${how}`
-    const [first, ...others] = await opened(4, channel)
+    const [first, ...others] = await opened(30, channel)
     for (let n = 0; n < 5; n++) await server.publish(channel)
     await until(() => others.every(({ heard }) => heard.length === 5))
     const from = performance.now()
@@ -129,6 +129,16 @@ describe("when the tab that holds the socket", () => {
     expect(others.map(offsets)).toEqual(others.map(() => upTo(11)))
     expect(others.flatMap(({ resets }) => resets)).toEqual([])
     expect(proxy.accepted).toBe(2)
+  })
+
+  it("is not the one that another believes in, that one begins anew", async () => {
+    const [one, two] = await opened(2, "shared:9")
+    const port = new BroadcastChannel(`pattern-stack/shared//${proxy.url}`)
+    port.postMessage({ lead: "another" })
+    port.close()
+    await until(() => [one!, two!].every(({ states }) => states.length === 4))
+    await server.publish("shared:9")
+    await until(() => [one!, two!].every(({ heard }) => heard.length === 1))
   })
 
   it("goes, and again, one takes over until the last", async () => {

@@ -1,6 +1,9 @@
 /** Pages of one browser, in one process: Web Locks, and a way for a page to go without a word. */
 
 import { AsyncLocalStorage } from "node:async_hooks"
+import { setMaxListeners } from "node:events"
+
+setMaxListeners(0) // one tab may watch many
 
 class Page {
   readonly ports: BroadcastChannel[] = []
