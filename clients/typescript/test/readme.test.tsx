@@ -1,9 +1,9 @@
 // @vitest-environment happy-dom
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { act, cleanup, render, screen } from "@testing-library/react"
-import { afterEach, beforeAll, expect, inject, it, vi } from "vitest"
+import { afterAll, afterEach, beforeAll, expect, inject, it, vi } from "vitest"
 import { WebSocket } from "ws"
 import { BroadcastClient, getBroadcastClient } from "@pattern-stack/broadcast"
 import { Server } from "./support/server.js"
@@ -11,13 +11,11 @@ import { until } from "./support/until.js"
 
 const server = Server.at(inject("port"))
 const root = join(import.meta.dirname, "../")
-const shown = `${root}test/.readme`
+const shown = mkdtempSync(`${root}test/.readme-`)
 const blocks = [...readFileSync(`${root}README.md`, "utf8").matchAll(/^```tsx?\n([\s\S]*?)^```/gm)].map(([, code]) => code!)
 const clients = new Set<BroadcastClient>()
 
 beforeAll(() => {
-  rmSync(shown, { recursive: true, force: true })
-  mkdirSync(shown)
   blocks.forEach((code, n) => writeFileSync(`${shown}/${n}.tsx`, code.replaceAll("/ws/broadcast", server.url)))
   writeFileSync(`${shown}/tsconfig.json`, '{ "extends": "../../tsconfig.json", "compilerOptions": { "noUnusedLocals": false }, "include": ["*.tsx"] }')
   const connect = BroadcastClient.prototype.connect
@@ -26,6 +24,8 @@ beforeAll(() => {
     connect.call(this)
   }
 })
+
+afterAll(() => rmSync(shown, { recursive: true }))
 
 afterEach(() => {
   cleanup()
