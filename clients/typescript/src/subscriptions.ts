@@ -1,7 +1,8 @@
 /** The channels of a client: who listens, what the server was asked, and the position reached. No IO. */
 
+import { Entry } from "./entry.js"
 import { BroadcastError } from "./errors.js"
-import { Listeners, type Unsubscribe } from "./listeners.js"
+import type { Unsubscribe } from "./listeners.js"
 import { AUTH, isChannel, type BroadcastEvent, type ClientFrame, type Position, type Refusal, type ServerFrame } from "./protocol.js"
 
 const TOO_MANY = "too_many_channels"
@@ -9,36 +10,6 @@ const PASSING = new Set(["unavailable", "rate_limited", "internal"])
 const CHANNELS_A_FRAME = 64 // with names and positions of any length below a message's 64 KiB
 
 type Handler = (event: BroadcastEvent) => unknown
-
-/** Where a channel stands on this connection. `lost`: an event is missing, and it has to be asked for again. */
-type Stage = "off" | "asked" | "on" | "lost"
-
-class Entry {
-  readonly listeners: Listeners<[BroadcastEvent]> = new Listeners()
-  stage: Stage = "off"
-  /** The id of the subscribe whose reply is awaited. */
-  ask = 0
-  /** The last event that was delivered, once the server has told where that is. */
-  position: Position | undefined
-  /** The offset behind which an event was missing; the second time it is gone for good. */
-  gap: number | undefined
-  /** Whether events flow on this connection. */
-  entered = false
-  /** Whether they ever did. */
-  live = false
-  /** Why the server is not asked again for the time being. */
-  error: BroadcastError | undefined
-  readonly waiting: { resolve: () => void; reject: (error: BroadcastError) => void }[] = []
-
-  off(): void {
-    this.stage = "off"
-    this.entered = false
-  }
-
-  reject(error: BroadcastError): void {
-    for (const one of this.waiting.splice(0)) one.reject(error)
-  }
-}
 
 export interface Signals {
   /** `frames()` may have something new to say. */
@@ -91,7 +62,7 @@ export class Subscriptions {
     if (!entry) return Promise.reject(new BroadcastError("unsubscribed", `nobody is subscribed to ${channel}`, channel))
     if (entry.entered) return Promise.resolve()
     if (entry.error) return Promise.reject(entry.error)
-    return new Promise((resolve, reject) => entry.waiting.push({ resolve, reject }))
+    return entry.wait()
   }
 
   // -- the connection
@@ -198,26 +169,13 @@ export class Subscriptions {
     const entry = this.#entries.get(event.channel)
     if (!entry) return
     if (!entry.position) this.#enter(event.channel, entry)
-    else if (entry.stage !== "on" || !this.#follows(entry, entry.position, event)) return
-    entry.listeners.call(event)
-  }
-
-  /** Moves the position where the event is the next one. While a reply is awaited nothing is: the replay brings it again. */
-  #follows(entry: Entry, { epoch, offset }: Position, event: BroadcastEvent & { offset: number }): boolean {
-    if (event.event !== "snapshot") {
-      if (event.offset <= offset) return false
-      if (event.offset > offset + 1) {
-        if (entry.gap !== offset) {
-          entry.gap = offset
-          entry.stage = "lost"
-          this.#signals.changed()
-          return false
-        }
-        this.#signals.reset(event.channel)
-      }
+    else {
+      const found = entry.take(event)
+      if (found === "gap") this.#signals.changed()
+      if (found === "gap" || found === "repeat") return
+      if (found === "jump") this.#signals.reset(event.channel)
     }
-    entry.position = { epoch, offset: event.offset }
-    return true
+    entry.listeners.call(event)
   }
 
   #subscribed(id: unknown, places: Record<string, Position & { recovered?: boolean }>): void {
@@ -239,7 +197,7 @@ export class Subscriptions {
     if (entry.entered) return
     const first = !entry.live
     entry.entered = entry.live = true
-    for (const one of entry.waiting.splice(0)) one.resolve()
+    entry.resolve()
     if (first) this.#signals.joined(channel)
     else if (!continuous) this.#signals.reset(channel)
   }

@@ -1,50 +1,32 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { BroadcastClient, type TokenSource } from "@pattern-stack/broadcast"
-import { asked, said } from "./support/golden.js"
-import { Network } from "./support/socket.js"
+import { describe, expect, it, vi } from "vitest"
+import type { TokenSource } from "@pattern-stack/broadcast"
+import { asked, said } from "../support/golden.js"
+import { after, client, connected, make, network } from "../support/timed.js"
 
-let network: Network
-let client: BroadcastClient
-
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"] })
-  vi.spyOn(Math, "random").mockReturnValue(0)
-  network = new Network()
-})
-
-afterEach(() => {
-  client.disconnect()
-  expect(vi.getTimerCount()).toBe(0)
-  vi.useRealTimers()
-})
-
-const after = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds)
 const refused = said("error", { id: "auth", error: { code: "unauthenticated", message: "no such token" } })
 const proven = said("authenticated", { id: "auth" })
 
-async function connected(token: TokenSource): Promise<void> {
-  client = new BroadcastClient("ws://server/ws/broadcast", { socket: network.socket, token, pingAfter: Infinity })
+async function connectedWith(token: TokenSource): Promise<void> {
+  make({ token, pingAfter: Infinity })
   client.subscribe("orders", () => {})
-  client.connect()
-  await after(0)
-  network.sockets.at(-1)?.open()
+  await connected()
 }
 
 describe("a token", () => {
   it("is the first frame", async () => {
-    await connected("TOKEN")
+    await connectedWith("TOKEN")
     expect(network.last.sent).toEqual([asked("auth", { id: "auth" }), asked("subscribe with id")])
   })
 
   it("that is refused ends it where there is no other", async () => {
-    await connected("TOKEN")
+    await connectedWith("TOKEN")
     network.last.say(refused)
     expect(client.lastClose).toEqual({ code: 4401, reason: "no such token", final: true })
     expect(network.last.closed).toBe(true)
   })
 
   it("that ran out ends it where there is no other", async () => {
-    await connected("TOKEN")
+    await connectedWith("TOKEN")
     network.last.say(proven)
     network.last.end(4401, "expired")
     expect(client.state).toBe("disconnected")
@@ -54,7 +36,7 @@ describe("a token", () => {
 describe("a function that gives tokens", () => {
   it("is asked for every connection", async () => {
     const source = vi.fn(async () => "TOKEN")
-    await connected(source)
+    await connectedWith(source)
     network.last.say(proven)
     network.last.end()
     await after(1_000)
@@ -66,7 +48,7 @@ describe("a function that gives tokens", () => {
   it("is told which token was refused or ran out, and asked less and less often", async () => {
     let n = 0
     const source = vi.fn((_stale?: string) => `T${++n}`)
-    await connected(source)
+    await connectedWith(source)
     network.last.say(proven)
     network.last.end(4401, "expired")
     await after(1_000)
@@ -82,14 +64,14 @@ describe("a function that gives tokens", () => {
   })
 
   it("gives up with null", async () => {
-    await connected(() => null)
+    await connectedWith(() => null)
     expect(network.sockets).toHaveLength(0)
     expect(client.lastClose).toEqual({ code: 4401, reason: "no token", final: true })
   })
 
   it("that fails is asked again later", async () => {
     const source = vi.fn(async () => "TOKEN").mockRejectedValueOnce(new Error("offline"))
-    await connected(source)
+    await connectedWith(source)
     expect(client.state).toBe("reconnecting")
     expect(client.lastClose?.reason).toContain("offline")
     await after(1_000)
@@ -98,7 +80,7 @@ describe("a function that gives tokens", () => {
 
   it("that answers after disconnect opens nothing", async () => {
     let answer: (token: string) => void = () => {}
-    await connected(() => new Promise((resolve) => (answer = resolve)))
+    await connectedWith(() => new Promise((resolve) => (answer = resolve)))
     client.disconnect()
     answer("TOKEN")
     await after(60_000)
@@ -115,7 +97,7 @@ describe("a token that says when it runs out", () => {
 
   it("is renewed half a minute before, on the open connection", async () => {
     const source = vi.fn(lasting(120))
-    await connected(source)
+    await connectedWith(source)
     network.last.say(proven)
     await after(89_000)
     expect(tokens()).toEqual(["T1"])
@@ -126,7 +108,7 @@ describe("a token that says when it runs out", () => {
   })
 
   it("is renewed after half its time where that is short", async () => {
-    await connected(lasting(10))
+    await connectedWith(lasting(10))
     network.last.say(proven)
     await after(5_000)
     expect(tokens()).toEqual(["T1", "T2"])
@@ -137,7 +119,7 @@ describe("a token that says when it runs out", () => {
       throw new Error("offline")
     })
     source.mockResolvedValueOnce({ token: "T1", expiresAt: Date.now() + 16_000 })
-    await connected(source)
+    await connectedWith(source)
     network.last.say(proven)
     await after(20_000)
     expect(source.mock.calls.length).toBeGreaterThan(4)
@@ -147,7 +129,7 @@ describe("a token that says when it runs out", () => {
 
   it("is not renewed where a wrong clock says that it is over", async () => {
     const source = vi.fn(lasting(-60))
-    await connected(source)
+    await connectedWith(source)
     network.last.say(proven)
     await after(20_000)
     expect(source).toHaveBeenCalledOnce()
@@ -155,7 +137,7 @@ describe("a token that says when it runs out", () => {
 
   it("that is refused when renewed leaves the connection until the server ends it", async () => {
     const codes: string[] = []
-    await connected(lasting(10))
+    await connectedWith(lasting(10))
     client.onError(({ code }) => codes.push(code))
     network.last.say(proven)
     await after(5_000)
