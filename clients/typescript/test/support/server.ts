@@ -49,7 +49,6 @@ export class Server {
   async start(): Promise<Server> {
     const child = spawn(command, ["serve", this.#app, "--host", "127.0.0.1", "--port", String(this.port)], {
       cwd: this.#cwd,
-      detached: true, // a group of its own, which ends as a whole
       stdio: ["ignore", "pipe", "pipe"],
     })
     this.#process = child
@@ -71,9 +70,9 @@ export class Server {
   /** Ends it: SIGTERM lets it say goodbye to its clients, SIGKILL does not. */
   async end(signal: "SIGTERM" | "SIGKILL" = "SIGKILL"): Promise<void> {
     const child = this.#process
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, "exit")
-    process.kill(-child.pid, signal)
+    child.kill(signal)
     await ended
   }
 
