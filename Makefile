@@ -6,8 +6,9 @@ PORT ?= 8000
 BIN := .venv/bin
 STAMP := .venv/.ready
 PEERS := .cache/bench/peers
+CLIENT := clients/typescript
 
-.PHONY: help run test test-servers soak bench bench-peers check format setup system clean
+.PHONY: help run test test-client test-servers client soak bench bench-peers check format setup system packages clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
@@ -15,8 +16,11 @@ help: ## what there is
 run: setup ## the test server with its live page, in the fast shape: make run PORT=8123
 	@exec $(BIN)/pattern-stack serve test_server:app --host $(HOST) --port $(PORT)
 
-test: setup system ## every test but the soaks
+test: setup system packages ## every test but the soaks
 	$(BIN)/pytest -m "not soak"
+
+test-client: setup packages ## the TypeScript client's tests alone, as they go
+	cd $(CLIENT) && npm run --silent check
 
 test-servers: setup system ## what needs Redis, on each server of .ci/servers: Redis 6.2 and 8, Valkey 8
 	@servers=$$(.ci/servers) && for server in $$servers; do \
@@ -26,6 +30,9 @@ test-servers: setup system ## what needs Redis, on each server of .ci/servers: R
 soak: setup system ## the long ones
 	$(BIN)/pytest tests/plan --times 200
 	$(BIN)/pytest -m soak
+
+client: packages ## build the TypeScript client
+	cd $(CLIENT) && npm run --silent build
 
 check: setup ## lint, format, types, import contracts
 	$(BIN)/ruff check .
@@ -56,5 +63,14 @@ $(STAMP): pyproject.toml constraints.txt
 system: # the real servers and the browser that the tests run, installed where they are missing
 	@.ci/system
 
+packages: # what the TypeScript client is built with
+	@.ci/system find npm > /dev/null || { [ $$? = 77 ] && exit; \
+		echo "The TypeScript client needs Node.js 20.19 or later, with npm." >&2; exit 1; }; \
+	$(MAKE) --no-print-directory $(CLIENT)/node_modules/.ready
+
+$(CLIENT)/node_modules/.ready: $(CLIENT)/package.json $(CLIENT)/package-lock.json
+	@cd $(CLIENT) && npm ci --loglevel=error --no-audit --no-fund
+	@touch $@
+
 clean: ## forget the environment and everything made
-	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache artifacts
+	rm -rf $(CLIENT)/node_modules $(CLIENT)/dist .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache artifacts

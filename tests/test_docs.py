@@ -12,7 +12,12 @@ from tests.support.client import client
 from tests.support.server import serving
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "clients" / "typescript" / "README.md",
+]
 
 
 def blocks(page: Path) -> list[str]:

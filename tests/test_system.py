@@ -18,7 +18,7 @@ _FAKES = {
     "haproxy": "",
     "chromium": "",
     "openssl": "",
-    "node": "",
+    "npm": "",
     "apt-get": "",
     "id": "echo 1000",
     "sudo": "exit 1",

@@ -1,0 +1,2 @@
+export { useBroadcastEvent, useBroadcastState } from "./hooks.js"
+export { BroadcastProvider, useBroadcast, type BroadcastProviderProps } from "./provider.js"

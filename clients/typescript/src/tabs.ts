@@ -1,0 +1,28 @@
+import type { BroadcastEvent } from "./protocol.js"
+
+/** The other tabs of this browser that are on the same address. */
+export class Tabs {
+  readonly #name: string
+  readonly #receive: (event: BroadcastEvent) => void
+  #port: BroadcastChannel | undefined
+
+  constructor(name: string, receive: (event: BroadcastEvent) => void) {
+    this.#name = name
+    this.#receive = receive
+  }
+
+  open(): void {
+    if (this.#port || !globalThis.BroadcastChannel) return
+    this.#port = new BroadcastChannel(this.#name)
+    this.#port.onmessage = ({ data }) => this.#receive(data)
+  }
+
+  close(): void {
+    this.#port?.close()
+    this.#port = undefined
+  }
+
+  send(event: BroadcastEvent): void {
+    this.#port?.postMessage(event)
+  }
+}

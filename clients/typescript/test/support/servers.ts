@@ -1,0 +1,21 @@
+/** Starts, once for all tests, the servers that they may share, and ends them. */
+
+import type { TestProject } from "vitest/node"
+import { Server } from "./server.js"
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Where app.py is served. */
+    port: number
+  }
+}
+
+export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const [server, testServer] = await Promise.all([Server.start(), Server.startTestServer()])
+  provide("port", server.port)
+  process.env.BROADCAST_URL = testServer.url
+  process.env.BROADCAST_HTTP = testServer.http
+  return async () => {
+    await Promise.all([server.end("SIGTERM"), testServer.end("SIGTERM")])
+  }
+}

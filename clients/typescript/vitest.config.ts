@@ -1,0 +1,24 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: "@pattern-stack/broadcast/react/core", replacement: source("react/core.ts") },
+      { find: "@pattern-stack/broadcast/react", replacement: source("react/index.ts") },
+      { find: "@pattern-stack/broadcast/shared", replacement: source("shared/index.ts") },
+      { find: "@pattern-stack/broadcast", replacement: source("index.ts") },
+    ],
+  },
+  test: {
+    include: ["test/**/*.test.{ts,tsx}"],
+    globalSetup: "test/support/servers.ts",
+    environmentOptions: { happyDOM: { settings: { fetch: { disableSameOriginPolicy: true } } } }, // tests speak to servers, not as a page
+    restoreMocks: true,
+    unstubGlobals: true,
+    testTimeout: 20_000,
+    maxWorkers: 3, // most of them wait
+  },
+})
