@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from redis.asyncio.connection import AbstractConnection
@@ -19,6 +20,8 @@ class Feed:
         self._message = message
         self._asked: set[bytes] = set()
         self._acknowledged: set[bytes] = set()
+        self._due: Counter[bytes] = Counter()
+        """Acknowledgements of subscribing that are still to come: only the last of them speaks of what was asked last."""
         self._changes: dict[bytes, bool] = {}
         self._waiting: dict[bytes, list[asyncio.Future[None]]] = {}
         self._changed = asyncio.Event()
@@ -55,6 +58,8 @@ class Feed:
                 if not wish:
                     self._acknowledged.difference_update(names)
                 for start in range(0, len(names), _NAMES):
+                    if wish:
+                        self._due.update(names[start : start + _NAMES])
                     await self._connection.send_command(word, *names[start : start + _NAMES], check_health=False)
 
     async def read(self) -> None:
@@ -63,11 +68,19 @@ class Feed:
             kind, channel, *rest = await self._connection.read_response(timeout=math.inf, disconnect_on_error=False)
             if kind == b"message":
                 self._message(channel, rest[0])
-            elif kind == b"subscribe" and channel in self._asked:
-                self._acknowledged.add(channel)
-                for done in self._waiting.pop(channel, ()):
-                    if not done.done():
-                        done.set_result(None)
+            elif kind == b"subscribe":
+                self._acknowledge(channel)
+
+    def _acknowledge(self, channel: bytes) -> None:
+        self._due[channel] -= 1
+        if self._due[channel]:
+            return
+        del self._due[channel]
+        if channel in self._asked:
+            self._acknowledged.add(channel)
+            for done in self._waiting.pop(channel, ()):
+                if not done.done():
+                    done.set_result(None)
 
     def close(self) -> None:
         for waiting in self._waiting.values():
