@@ -26,7 +26,6 @@ from pattern_stack.atoms.broadcast.lane import EXTENSION, Admission, Admit
 from pattern_stack.atoms.broadcast.loop import run_now
 
 logger = logging.getLogger("uvicorn.error.fastlane")
-logger.setLevel(logging.WARNING)  # a line for each client is ten thousand lines after a redeploy
 
 _known: "WeakKeyDictionary[Any, dict[bytes, Admit]]" = WeakKeyDictionary()
 """By application, as uvicorn has it, and path: endpoints that a handshake may go to at once."""
@@ -129,6 +128,8 @@ class FastLane(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         self._whole = True
         self.logger = logger
+        if logger.level != logging.WARNING:  # uvicorn resets it when it configures logging
+            logger.setLevel(logging.WARNING)  # a line for each client is ten thousand lines after a redeploy
         # no deflate: it costs each connection 30 KiB, and each of its events a deflation
         self.conn.available_extensions = None
 
