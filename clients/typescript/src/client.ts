@@ -118,7 +118,7 @@ export class BroadcastClient {
   }
 
   /** Resolves once the server has acknowledged the channel: every later event comes. Rejects with a BroadcastError where it
-   * refuses, or the connection is given up. With a server that never replies it resolves at the first event, or after 5 s. */
+   * refuses, or the connection is given up. With a server that never replies it resolves at the first event, or within 5 s. */
   ready(channel: string): Promise<void> {
     const close = this.lastClose
     if (close?.final) return Promise.reject(disconnected(close))
@@ -166,7 +166,7 @@ export class BroadcastClient {
   #flush(): void {
     const frames = this.#subscriptions.frames()
     for (const frame of frames) this.#link.send(frame)
-    const pause = this.#pace.spend(frames.length)
+    const pause = frames.length > 0 ? this.#pace.spend(frames.length) : 0
     this.#flushing = pause > 0
     if (pause > 0) this.#paused.set(pause, () => this.#flush())
   }

@@ -9,7 +9,7 @@ const MUTE_AFTER = 5_000
 export interface ConnectionEvents {
   opened(): void
   frame(frame: ServerFrame): void
-  /** Five seconds have passed, and the server has answered nothing, nor ever before. */
+  /** Another five seconds have passed, and the server has answered nothing, nor ever before. */
   mute(): void
   /** The socket is closed, or as good as that. Called once, and nothing after it. */
   lost(code: number, reason: string): void
@@ -68,8 +68,15 @@ export class Connection {
     this.open = true
     this.#heard = performance.now()
     this.#due.clear()
-    if (!this.answers) this.#due.set(MUTE_AFTER, () => this.#on.mute())
+    if (!this.answers) this.#listen()
     this.#on.opened()
+  }
+
+  #listen(): void {
+    this.#due.set(MUTE_AFTER, () => {
+      this.#listen()
+      this.#on.mute()
+    })
   }
 
   #received(data: unknown): void {

@@ -15,8 +15,12 @@ export class Entry {
   position: Position | undefined
   /** Whether events flow on this connection. */
   entered = false
-  /** Whether they ever did. */
+  /** The last event that came before the server had told where it is. */
+  heard: number | undefined
+  /** Whether events ever flowed. */
   live = false
+  /** Whether a reply has said already what the reset frame behind it will say. */
+  told = false
   /** Why the server is not asked again for the time being. */
   error: BroadcastError | undefined
   /** The offset behind which an event was missing. */
@@ -38,7 +42,8 @@ export class Entry {
 
   off(): void {
     this.stage = "off"
-    this.entered = false
+    this.entered = this.told = false
+    this.heard = undefined
   }
 
   /** What the event is, by its offset. `next` and `jump` move the position; a gap is a jump when it is there once more.

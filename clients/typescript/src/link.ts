@@ -102,7 +102,7 @@ export class Link {
       this.#connection = new Connection(this.#socket(this.#url), this.#answers, {
         opened: () => this.#opened(token),
         frame: (frame) => this.#frame(frame),
-        mute: () => this.#on.mute(),
+        mute: () => this.#mute(),
         lost: (code, reason) => this.#gone(code, reason),
       })
     } catch (error) {
@@ -151,6 +151,11 @@ export class Link {
       this.#connection!.drop()
       this.#gone(UNAUTHENTICATED, frame.error.message)
     } else this.#on.frame(frame)
+  }
+
+  #mute(): void {
+    this.#failures = 0
+    this.#on.mute()
   }
 
   #tick(): void {

@@ -68,6 +68,18 @@ const CHANNEL = /^[\w\-.:/@]{1,200}$/
 
 export const isChannel = (name: string): boolean => CHANNEL.test(name)
 
+const CHANNELS_A_FRAME = 64 // with names and positions of any length below a message's 64 KiB
+
+/** Channels, as many together as a frame can name. */
+export function inFrames(channels: string[]): string[][] {
+  const frames: string[][] = []
+  for (let at = 0; at < channels.length; at += CHANNELS_A_FRAME) frames.push(channels.slice(at, at + CHANNELS_A_FRAME))
+  return frames
+}
+
+export const isSame = (one: Position | undefined, other: Position): boolean =>
+  one?.epoch === other.epoch && one.offset === other.offset
+
 /** Close codes after which coming back is of no use. 4401 is one where there is no new token to be had. */
 export const STOP: ReadonlySet<number> = new Set([1002, 1007, 1008, 1009, 4403])
 

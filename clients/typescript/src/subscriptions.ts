@@ -3,11 +3,20 @@
 import { Entry } from "./entry.js"
 import { BroadcastError } from "./errors.js"
 import type { Unsubscribe } from "./listeners.js"
-import { AUTH, isChannel, type BroadcastEvent, type ClientFrame, type Position, type Refusal, type ServerFrame } from "./protocol.js"
+import {
+  AUTH,
+  inFrames,
+  isChannel,
+  isSame,
+  type BroadcastEvent,
+  type ClientFrame,
+  type Position,
+  type Refusal,
+  type ServerFrame,
+} from "./protocol.js"
 
 const TOO_MANY = "too_many_channels"
 const PASSING = new Set(["unavailable", "rate_limited", "internal"])
-const CHANNELS_A_FRAME = 64 // with names and positions of any length below a message's 64 KiB
 
 type Handler = (event: BroadcastEvent) => unknown
 
@@ -30,6 +39,10 @@ export class Subscriptions {
   #open = false
   #ids = 0
   #failures = 0
+  /** Whether the server is one that replies. */
+  #answers = false
+  /** Channels that were left on this connection: until a reply says that they are held again, their events are old ones. */
+  readonly #left = new Set<string>()
 
   constructor(signals: Signals, limit: number) {
     this.#signals = signals
@@ -75,6 +88,7 @@ export class Subscriptions {
 
   closed(): void {
     this.#open = false
+    this.#left.clear()
     for (const entry of this.#entries.values()) entry.off()
   }
 
@@ -96,8 +110,8 @@ export class Subscriptions {
     if (!this.#open) return []
     const joined = this.#join()
     return [
-      ...chunks(left).map((unsubscribe) => ({ unsubscribe })),
-      ...chunks(joined).map((subscribe) => this.#subscribe(subscribe)),
+      ...inFrames(left).map((unsubscribe) => ({ unsubscribe })),
+      ...inFrames(joined).map((subscribe) => this.#subscribe(subscribe)),
     ]
   }
 
@@ -107,6 +121,7 @@ export class Subscriptions {
       const wanted = entry.listeners.size > 0
       if (entry.stage !== "off" && (!wanted || entry.stage === "lost")) {
         left.push(channel)
+        this.#left.add(channel)
         entry.off()
       }
       if (!wanted) {
@@ -167,8 +182,8 @@ export class Subscriptions {
 
   #event(event: BroadcastEvent & { offset: number }): void {
     const entry = this.#entries.get(event.channel)
-    if (!entry) return
-    if (!entry.position) this.#enter(event.channel, entry)
+    if (!entry || (this.#answers && this.#left.has(event.channel))) return
+    if (!entry.position) this.#early(entry, event)
     else {
       const found = entry.take(event)
       if (found === "gap") this.#signals.changed()
@@ -178,17 +193,28 @@ export class Subscriptions {
     entry.listeners.call(event)
   }
 
+  /** Of a server that put the client on the channel of itself, or that never replies. */
+  #early(entry: Entry, { channel, event, offset }: BroadcastEvent & { offset: number }): void {
+    const { heard } = entry
+    entry.heard = offset
+    this.#enter(channel, entry)
+    if (heard !== undefined && event !== "snapshot" && offset !== heard + 1) this.#signals.reset(channel)
+  }
+
   #subscribed(id: unknown, places: Record<string, Position & { recovered?: boolean }>): void {
+    this.#answers = true
     for (const [channel, { epoch, offset, recovered }] of Object.entries(places)) {
       const entry = this.#entries.get(channel)
       if (entry?.stage !== "asked" || entry.ask !== id) continue
-      const asked = entry.position
-      const unmoved = asked?.epoch === epoch && asked.offset === offset
+      const unmoved = isSame(entry.position, { epoch, offset })
       entry.stage = "on"
       entry.position = { epoch, offset }
       this.#failures = 0
-      // not recovered: a reset frame follows, and it is told then
-      this.#enter(channel, entry, recovered !== undefined || unmoved)
+      this.#left.delete(channel)
+      const early = entry.entered
+      entry.told = recovered === false // told now: the connection may break before the reset frame
+      this.#enter(channel, entry, recovered ?? unmoved)
+      if (early && entry.heard !== offset) this.#signals.reset(channel)
     }
   }
 
@@ -206,8 +232,10 @@ export class Subscriptions {
     for (const [channel, position] of Object.entries(positions)) {
       const entry = this.#entries.get(channel)
       if (entry?.stage !== "on" && entry?.stage !== "lost") continue
+      const told = entry.told && isSame(entry.position, position)
+      entry.told = false
       entry.position = position
-      this.#signals.reset(channel)
+      if (!told) this.#signals.reset(channel)
     }
   }
 
@@ -217,6 +245,7 @@ export class Subscriptions {
       if (!entry) continue
       if (entry.stage === "asked") {
         entry.off() // it ended before the subscribe or behind it: another one tells
+        this.#left.add(channel)
         this.#signals.changed()
       } else if (entry.stage !== "off") {
         entry.position = undefined
@@ -247,10 +276,4 @@ export class Subscriptions {
     entry.reject(error)
     if (tell) this.#signals.failed(error)
   }
-}
-
-function chunks(channels: string[]): string[][] {
-  const frames: string[][] = []
-  for (let at = 0; at < channels.length; at += CHANNELS_A_FRAME) frames.push(channels.slice(at, at + CHANNELS_A_FRAME))
-  return frames
 }

@@ -47,7 +47,7 @@ export class Leader {
     this.#socket.close()
   }
 
-  #post(what: { welcome: true } | { open: true } | { text: string } | { close: [number, string] }, to?: string): void {
+  #post(what: { welcome: true } | { open: true } | { text: string } | { close: [number, string] }, to?: string[]): void {
     this.#port.postMessage({ term: this.#term, ...(to !== undefined && { to }), ...what } satisfies ToTabs)
   }
 
@@ -71,8 +71,8 @@ export class Leader {
   #welcome(tab: string): void {
     if (!this.#tabs.has(tab)) void this.#watch(tab)
     this.#tabs.add(tab)
-    this.#post({ welcome: true }, tab)
-    if (this.#open) this.#post({ open: true }, tab)
+    this.#post({ welcome: true }, [tab])
+    if (this.#open) this.#post({ open: true }, [tab])
   }
 
   /** A tab holds a lock as long as it lives, and cannot fail to let go of it. */

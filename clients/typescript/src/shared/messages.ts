@@ -7,7 +7,7 @@ export type ToTabs =
   | { lead: string }
   /** That one is no more, and could not say so itself. */
   | { gone: string }
-  /** To one tab, or to all. */
-  | ({ term: string; to?: string } & ({ welcome: true } | { open: true } | { text: string } | { close: [code: number, reason: string] }))
+  /** To these tabs, or to all. */
+  | ({ term: string; to?: string[] } & ({ welcome: true } | { open: true } | { text: string } | { close: [code: number, reason: string] }))
 
 export type Message = ToLeader | ToTabs

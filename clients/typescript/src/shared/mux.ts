@@ -4,8 +4,8 @@ import { AUTH, type ClientFrame, type Position, type Refusal, type ServerFrame, 
 
 export interface MuxOutput {
   server(frame: ClientFrame): void
-  /** To that tab, or to all. */
-  tab(frame: ServerFrame, to?: string): void
+  /** To these tabs, or to all. */
+  tab(frame: ServerFrame, to?: string[]): void
   /** What the tabs believe can no longer be kept true: all of them have to begin anew, from their positions. */
   broken(): void
 }
@@ -28,6 +28,8 @@ interface Flight {
 export class Mux {
   readonly #out: MuxOutput
   readonly #held = new Map<string, Held>()
+  /** Channels that were left: until a reply says that they are held again, their events are old ones. */
+  readonly #left = new Set<string>()
   #queue: [tab: string, frame: ClientFrame][] = []
   #flight: Flight | undefined
 
@@ -44,7 +46,7 @@ export class Mux {
   leave(tab: string): void {
     this.#queue = this.#queue.filter(([of]) => of !== tab)
     if (this.#flight?.tab === tab) this.#flight.left = true
-    this.#unsubscribe(tab, [...this.#held.keys()])
+    this.#withdraw(tab, [...this.#held.keys()])
   }
 
   hear(frame: ServerFrame): void {
@@ -52,7 +54,7 @@ export class Mux {
     else if ("subscribed" in frame) this.#subscribed(frame)
     else if ("error" in frame) this.#error(frame)
     else if ("reset" in frame) this.#reset(frame)
-    else if ("unsubscribed" in frame && frame.id === undefined) this.#ended(frame)
+    else if ("unsubscribed" in frame) this.#ended(frame)
     else this.#answer(frame)
   }
 
@@ -64,7 +66,7 @@ export class Mux {
       if (!next) return
       const [tab, frame] = next
       if ("subscribe" in frame) this.#subscribe(tab, frame.subscribe, new Map(Object.entries(frame.since ?? {})), frame.id)
-      else if ("unsubscribe" in frame) this.#unsubscribe(tab, frame.unsubscribe)
+      else if ("unsubscribe" in frame) this.#withdraw(tab, frame.unsubscribe)
       else this.#out.server(frame.id === undefined ? frame : { ...frame, id: wireId(tab, frame.id) })
     }
   }
@@ -84,7 +86,7 @@ export class Mux {
         if (held) rejoined.add(channel)
       }
     }
-    if (places.length > 0) this.#out.tab({ id, subscribed: Object.fromEntries(places) }, tab)
+    if (places.length > 0) this.#out.tab({ id, subscribed: Object.fromEntries(places) }, [tab])
     const refresh = places.flatMap(([channel, { recovered }]) => (recovered ? [] : channel))
     if (refresh.length > 0) this.#out.server({ refresh }) // whoever comes anew begins with a snapshot, where there is one
     if (asked.length > 0) this.#ask(tab, asked, since, wireId(tab, id), rejoined)
@@ -92,27 +94,35 @@ export class Mux {
 
   #ask(tab: string, subscribe: string[], since: Map<string, Position>, id: string, rejoined: Set<string>): void {
     this.#flight = { id, tab, left: false, rejoined }
-    if (rejoined.size > 0) this.#out.server({ unsubscribe: [...rejoined] })
+    this.#leave([...rejoined])
     const known = Object.fromEntries([...since].filter(([channel]) => subscribe.includes(channel)))
     this.#out.server({ subscribe, ...(Object.keys(known).length > 0 && { since: known }), id })
   }
 
-  #unsubscribe(tab: string, channels: string[]): void {
-    const unsubscribe = channels.filter((channel) => {
-      const held = this.#held.get(channel)
-      return held?.tabs.delete(tab) && held.tabs.size === 0 && this.#held.delete(channel)
-    })
-    if (unsubscribe.length > 0) this.#out.server({ unsubscribe })
+  #withdraw(tab: string, channels: string[]): void {
+    this.#leave(
+      channels.filter((channel) => {
+        const held = this.#held.get(channel)
+        return held?.tabs.delete(tab) && held.tabs.size === 0 && this.#held.delete(channel)
+      }),
+    )
+  }
+
+  #leave(unsubscribe: string[]): void {
+    if (unsubscribe.length === 0) return
+    for (const channel of unsubscribe) this.#left.add(channel)
+    this.#out.server({ unsubscribe })
   }
 
   // -- from the server
 
   #event(frame: ServerFrame & { channel: string; event: string; offset: number }): void {
+    if (this.#left.has(frame.channel)) return
     const held = this.#held.get(frame.channel)
     if (held && (frame.event === "snapshot" || frame.offset > held.position.offset)) {
       held.position = { epoch: held.position.epoch, offset: frame.offset }
     }
-    this.#out.tab(frame)
+    this.#out.tab(frame, held && [...held.tabs]) // nobody asked: it is the server that put the connection on the channel
   }
 
   #subscribed(frame: Subscribed): void {
@@ -120,6 +130,7 @@ export class Mux {
     if (!flight || frame.id !== flight.id) return
     for (const [channel, { epoch, offset }] of Object.entries(frame.subscribed)) {
       const tabs = this.#held.get(channel)?.tabs ?? new Set()
+      this.#left.delete(channel)
       this.#held.set(channel, { position: { epoch, offset }, tabs: tabs.add(flight.tab) })
     }
     this.#answer(frame)
@@ -140,7 +151,7 @@ export class Mux {
 
   #land({ tab, left }: Flight): void {
     this.#flight = undefined
-    if (left) this.#unsubscribe(tab, [...this.#held.keys()])
+    if (left) this.#withdraw(tab, [...this.#held.keys()])
     this.#work()
   }
 
@@ -161,7 +172,7 @@ export class Mux {
   #answer(frame: ServerFrame & { id?: number | string }): void {
     if (typeof frame.id !== "string") return this.#out.tab(frame)
     const [tab, id] = tabAndId(frame.id)
-    this.#out.tab({ ...frame, id } as ServerFrame, tab)
+    this.#out.tab({ ...frame, id } as ServerFrame, [tab])
   }
 }
 

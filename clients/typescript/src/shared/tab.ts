@@ -98,7 +98,7 @@ export class TabSocket implements BroadcastSocket {
   #receive(message: Message): void {
     if ("lead" in message) this.#led(message.lead)
     else if ("gone" in message && message.gone === this.#term) this.#end(AT_ONCE)
-    else if ("term" in message && (message.to ?? this.#id) === this.#id) this.#hear(message)
+    else if ("term" in message && message.to?.includes(this.#id) !== false) this.#hear(message)
   }
 
   #led(term: string): void {

@@ -70,7 +70,22 @@ describe("a server that never replies", () => {
     await after(120_000)
     expect(client.state).toBe("connected")
     expect(network.last.sent).toHaveLength(1)
+    client.subscribe("later", () => {})
+    const later = client.ready("later")
+    await after(5_000)
+    await later
     expect(heard).toEqual([{ n: 1 }])
+  })
+
+  it("is come back to as soon as one that does", async () => {
+    await connected()
+    network.last.end()
+    await after(1_000)
+    network.last.open()
+    await after(5_000)
+    network.last.end()
+    await after(1_000)
+    expect(network.sockets).toHaveLength(3)
   })
 
   it("has each break told, for nothing can be recovered", async () => {

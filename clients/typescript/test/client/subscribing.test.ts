@@ -57,6 +57,8 @@ describe("subscribing", () => {
       await turn()
     }
     client.disconnect() // in the midst of it
+    client.subscribe("later", () => {})()
+    await turn()
   })
 
   it("asks for a snapshot again", async () => {

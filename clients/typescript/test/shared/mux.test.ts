@@ -5,7 +5,7 @@ import { asked, said } from "../support/golden.js"
 
 let mux: Mux
 let server: ClientFrame[]
-let tabs: [to: string | undefined, frame: ServerFrame][]
+let tabs: [to: string | undefined, frame: ServerFrame][] // to whom: the tabs, one after the other
 let broken: number
 
 beforeEach(() => {
@@ -14,7 +14,7 @@ beforeEach(() => {
   broken = 0
   mux = new Mux({
     server: (frame) => server.push(frame),
-    tab: (frame, to) => tabs.push([to, frame]),
+    tab: (frame, to) => tabs.push([to?.join(), frame]),
     broken: () => broken++,
   })
 })
@@ -90,7 +90,7 @@ describe("a subscribe", () => {
       ["a", 41],
       ["b", 41],
       ["c", 42],
-      [undefined, 0],
+      ["a,b,c", 0],
     ])
   })
 })
@@ -120,10 +120,21 @@ describe("an unsubscribe", () => {
 })
 
 describe("what the server says", () => {
-  it.each(["event", "event with origin", "snapshot", "reset", "channel ended", "error without id", "pong"])("to all (%s) goes to all", (name) => {
+  it.each(["reset", "channel ended", "error without id", "pong"])("to all (%s) goes to all", (name) => {
     held()
     mux.hear(said(name))
     expect(tabs).toEqual([[undefined, said(name)]])
+  })
+
+  it.each(["event", "event with origin", "snapshot"])("on a channel (%s) goes to the tabs that are on it, or to all where none has asked", (name) => {
+    held()
+    mux.say("b", asked("subscribe with id"))
+    mux.hear(said(name))
+    mux.hear(said(name, { channel: "everyone" }))
+    expect(tabs.slice(1)).toEqual([
+      ["a,b", said(name)],
+      [undefined, said(name, { channel: "everyone" })],
+    ])
   })
 
   it.each(["authenticated", "refreshed", "pong with id", "presence", "error", "error of a channel"])("to one (%s) goes to that one", (name) => {

@@ -76,6 +76,28 @@ describe("events", () => {
     expect(told).toEqual([41, 42])
   })
 
+  it("of a channel that was left are old ones until it is held again", () => {
+    const leave = follow()
+    leave()
+    subscriptions.frames()
+    subscriptions.add("orders", hear)
+    subscriptions.frames()
+    event(42)
+    subscriptions.receive(said("snapshot", { offset: 42 }))
+    subscriptions.receive(said("subscribed", { id: 2, subscribed: { orders: { epoch: "k3f9", offset: 45 } } }))
+    event(46)
+    expect(told).toEqual([46])
+  })
+
+  it("that the server sends of itself, and its reply, leave no hole between them unseen", () => {
+    subscriptions.opened()
+    subscriptions.add("orders", hear)
+    event(40)
+    subscriptions.receive(said("subscribed", { id: idOf(subscriptions.frames()[0]) }))
+    event(42)
+    expect(told).toEqual([40, ["reset", "orders"], 42])
+  })
+
   it("of another tab have no place in the order", () => {
     follow()
     subscriptions.local({ channel: "orders", event: "created", payload: { tab: 1 }, timestamp: "" })
@@ -148,6 +170,17 @@ describe("a reset", () => {
     expect(told).toEqual([["reset", "orders"], 8])
   })
 
+  it("is told with the reply, for the connection may break before the reset frame", () => {
+    follow()
+    again()
+    subscriptions.receive(said("subscribed, not recovered", { id: 2 }))
+    again()
+    subscriptions.receive(said("subscribed, recovered", { id: 3, subscribed: { orders: { epoch: "x81c", offset: 7, recovered: true } } }))
+    event(8)
+    subscriptions.receive(said("reset"))
+    expect(told).toEqual([["reset", "orders"], 8, ["reset", "orders"]])
+  })
+
   it("is told where the server did not say whether it recovered, unless nothing has happened", () => {
     follow()
     again()
@@ -160,19 +193,27 @@ describe("a reset", () => {
 })
 
 describe("a server that never replies", () => {
+  it("has a gap told, though nothing can be asked for", () => {
+    subscriptions.add("orders", hear)
+    subscriptions.opened()
+    subscriptions.frames()
+    for (const offset of [7, 8, 10, 11]) event(offset)
+    expect(told).toEqual([7, 8, ["reset", "orders"], 10, 11])
+  })
+
   it("has its events taken as they come, and each break told", () => {
     subscriptions.add("orders", hear)
     subscriptions.add("contacts", hear)
     subscriptions.opened()
     subscriptions.frames()
     event(7)
-    event(9)
+    event(8)
     again()
     event(12)
     subscriptions.settle()
     event(13)
     again()
     subscriptions.settle()
-    expect(told).toEqual([7, 9, ["reset", "orders"], 12, 13, ["reset", "orders"], ["reset", "contacts"]])
+    expect(told).toEqual([7, 8, ["reset", "orders"], 12, 13, ["reset", "orders"], ["reset", "contacts"]])
   })
 })
