@@ -76,14 +76,22 @@ class Tail:
             if not message["subscribed"]:
                 raise Stopped("none of these channels may be followed")
             self._say(f"following {', '.join(message['subscribed'])} on {self._url}")
-            for channel, position in message["subscribed"].items():
-                self._positions[channel] = {"epoch": position["epoch"], "offset": position["offset"]}
+            for channel, told in message["subscribed"].items():
+                position = {"epoch": told["epoch"], "offset": told["offset"]}
+                if told.get("recovered") is False:  # said here, for the connection may break before the reset
+                    self._lost(channel, position)
+                self._positions[channel] = position
         elif "reset" in message:
-            self._say(f"continuity was lost: {', '.join(message['reset'])}")
-            self._positions.update(message["reset"])
+            for channel, position in message["reset"].items():
+                self._lost(channel, position)
         elif "error" in message:
             self._refused(message["error"])
         return []
+
+    def _lost(self, channel: str, position: Message) -> None:
+        if self._positions.get(channel) != position:
+            self._say(f"continuity was lost: {channel}")
+            self._positions[channel] = position
 
     def _refused(self, error: Message) -> None:
         """One channel's refusal leaves the others; a frame's leaves nothing."""
