@@ -46,8 +46,7 @@ class FastLane(WebSocketsSansIOProtocol):
         self._state = server_state
         self._whole = False
         """uvicorn's own part is there."""
-        self._early = b""
-        self.carried = False
+        self._carrier: Carrier | None = None
         self.disconnected = False
         self.asked = False
         self.discarding = False
@@ -152,7 +151,7 @@ class FastLane(WebSocketsSansIOProtocol):
             self.loop.call_soon(self._resume)
 
     def _resume(self) -> None:
-        if self.read_paused and not self.carried and self.queue.empty():
+        if self.read_paused and not self._carrier and self.queue.empty():
             self.read_paused = False
             self.transport.resume_reading()
 
@@ -174,9 +173,9 @@ class FastLane(WebSocketsSansIOProtocol):
             _known.setdefault(self.app, {})[self.scope["raw_path"]] = again
 
     def _hand_over(self, admission: Admission) -> Connection:
-        self.carried = True
         self.connections.discard(self)
         carrier = Carrier(self.transport, self.loop, self.connections, self.config, admission.deflating)
+        self._carrier = carrier
         connection = admission.opening(carrier)
         carrier.carry(connection, admission.refusal)
         return connection
@@ -217,7 +216,7 @@ class FastLane(WebSocketsSansIOProtocol):
             self.transport.write_eof()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
 
-    # -- its end, without uvicorn's own part
+    # -- its end
 
     def shutdown(self) -> None:
         if self._whole:
@@ -226,7 +225,9 @@ class FastLane(WebSocketsSansIOProtocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._whole:
+        if self._carrier:  # under TLS the loss is told, a turn later, to whose the socket was when it broke
+            self._carrier.connection_lost(exc)
+        elif self._whole:
             super().connection_lost(exc)
         else:
             self.disconnected = True
