@@ -242,6 +242,11 @@ class Carrier(asyncio.Protocol):
             self._transport.write_eof()
         self.expire(_CLOSE_SECONDS)
 
+    def eof_received(self) -> None:
+        """The peer can say nothing any more, not even a close. The transport closes behind what it still has."""
+        self._lose()
+        self.expire(_CLOSE_SECONDS)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._siblings.discard(self)
         self._lose()
