@@ -18,6 +18,8 @@ _SLICE = 2_048
 _FRAGMENTS = 10
 """Frames of any kind, control frames and fragments too, for each message that a connection may send."""
 _CLOSE_SECONDS = 10.0
+_LINGER_SECONDS = 1.0
+"""How long what comes behind a failure is thrown away where a socket cannot be half closed (TLS): peers wait for its end."""
 _RETURN_SECONDS = 5
 
 
@@ -240,6 +242,8 @@ class Carrier(asyncio.Protocol):
         self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
+        else:
+            self._timer = self._loop.call_later(_LINGER_SECONDS, self._transport.close)
         self.expire(_CLOSE_SECONDS)
 
     def eof_received(self) -> None:

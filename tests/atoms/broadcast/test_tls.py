@@ -42,6 +42,21 @@ async def test_events_arrive(backend: WebSocketBroadcastBackend, loop: str) -> N
         await until(server, lambda: not server.server_state.connections)
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+async def test_a_failed_connection_is_ended_by_the_server(
+    backend: WebSocketBroadcastBackend, loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pattern_stack.atoms.broadcast.carrier._CLOSE_SECONDS", 3_600)
+    trust = ssl.create_default_context(cafile=PEM)
+    with serving_backend(backend, config={"ssl_certfile": PEM, "loop": loop}) as server:
+        url = server.url.replace("ws:", "wss:")
+        for _ in range(2):
+            async with client(url, ssl=trust, close_timeout=3_600) as one:
+                await one.socket.send("x" * 100_000)
+                assert (await one.closed())[0] == 1009
+        await until(server, lambda: not server.server_state.connections)
+
+
 async def test_a_loss_as_the_socket_is_handed_over_is_noticed(
     backend: WebSocketBroadcastBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
