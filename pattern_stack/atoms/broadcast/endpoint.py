@@ -135,7 +135,8 @@ class Endpoint:
 
         # without the application's exception handlers: what the dependency raises is for this class to answer
         inner = {**scope, "starlette.exception_handlers": ({}, {})}
-        await self._route(scope["app"]).app(inner, receive, send)
+        with foreign_code():
+            await self._route(scope["app"]).app(inner, receive, send)
         return Identity.of(inner[_IDENTITY])
 
 

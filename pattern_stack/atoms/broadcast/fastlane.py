@@ -86,9 +86,11 @@ class FastLane(WebSocketsSansIOProtocol):
                 extensions = [(EXTENSIONS, ACCEPTED)] if admission.deflating else []
                 self.transport.write(handshake.answer(asked.key, self._state.default_headers + extensions))
                 self._hand_over(admission)
-        except Exception:
-            logger.exception("a connection could not be opened")
+        except BaseException as error:
             self.transport.close()
+            if isinstance(error, asyncio.CancelledError):  # the server stops
+                raise
+            logger.exception("a connection could not be opened")
 
     def _scope(self, asked: Handshake, admit: Admit) -> dict[str, Any]:
         path, _, query = asked.target.partition(b"?")

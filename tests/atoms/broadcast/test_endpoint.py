@@ -1,5 +1,6 @@
 """Nobody gets in where they don't belong: `authenticate`, and what a handshake holds on to."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -128,6 +129,17 @@ async def test_raising_refuses_with_4401_and_why(
     assert why.startswith(reason)
     assert len(caplog.records) == logged
     assert all(record.exc_info and record.exc_info[1] is error for record in caplog.records)
+
+
+async def test_a_cancellation_that_it_brings_along_refuses_too(caplog: pytest.LogCaptureFixture) -> None:
+    async def await_what_was_cancelled() -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    with asking(await_what_was_cancelled) as server:
+        assert await closing(server.url) == (4401, "authentication failed")
+    assert "what it awaited was cancelled" in caplog.text
 
 
 # -- what a handshake holds on to
