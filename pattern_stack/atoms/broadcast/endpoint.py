@@ -28,7 +28,7 @@ from pattern_stack.errors import BroadcastError, Unauthenticated
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "pattern_stack.identity"
-_ROUTED = ("app", "router", "endpoint", "route")
+_ROUTED = ("app", "router", "endpoint", "route", "root_path")
 _ORIGINS_LOGGED = 100
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(:(?P<port>[1-9]\d{0,4}))?")
 _EXPECTED = (BroadcastError, HTTPException, WebSocketException, WebSocketRequestValidationError)

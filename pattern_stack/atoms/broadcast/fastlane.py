@@ -99,21 +99,20 @@ class FastLane(WebSocketsSansIOProtocol):
             return {"type": "websocket", "scheme": scheme, "headers": asked.headers}
         root = self.config.root_path
         return {
-            **admit.scope,
             "type": "websocket",
             "asgi": {"version": self.config.asgi_version, "spec_version": "2.4"},
             "http_version": "1.1",
             "scheme": scheme,
             "server": get_local_addr(self.transport),
             "client": get_remote_addr(self.transport),
-            "root_path": root,
             "path": root + unquote(path.decode("ascii")),
             "raw_path": root.encode("ascii") + path,
             "query_string": query,
             "headers": asked.headers,
-            "subprotocols": [],
+            "subprotocols": _subprotocols(asked),
             "state": self.app_state.copy(),
             "extensions": {},
+            **admit.scope,
         }
 
     async def _connect(self) -> dict[str, Any]:
@@ -258,6 +257,11 @@ _NEVER = _Never()
 def _without_proxy_headers(app: Any) -> Any:
     """What uvicorn has put around an application only looks for X-Forwarded headers, which go the whole way."""
     return app.app if type(app) is ProxyHeadersMiddleware else app
+
+
+def _subprotocols(asked: Handshake) -> list[str]:
+    offers = [value.decode("latin-1") for name, value in asked.headers if name == b"sec-websocket-protocol"]
+    return [token.strip() for offer in offers for token in offer.split(",")]
 
 
 def _deliver(message: Any, connection: Connection) -> None:

@@ -45,7 +45,7 @@ async def by_websocket(websocket: WebSocket) -> dict[str, str]:
 
 
 @contextmanager
-def asking(authenticate: Any, overrides: Any = None, **include: Any) -> Iterator[Server]:
+def asking(authenticate: Any, overrides: Any = None, root_path: str = "", **include: Any) -> Iterator[Server]:
     """An application that tells each client on `me` who it is."""
     backend, app = WebSocketBroadcastBackend(), FastAPI()
 
@@ -56,6 +56,7 @@ def asking(authenticate: Any, overrides: Any = None, **include: Any) -> Iterator
 
     app.include_router(backend.get_router(authenticate=authenticate), **include)
     app.dependency_overrides = overrides or {}
+    app.root_path = root_path
     with serving(app) as server:
         yield server
 
@@ -103,6 +104,16 @@ async def test_a_missing_parameter_fills_no_log(caplog: pytest.LogCaptureFixture
 async def test_the_applications_dependency_overrides_hold(overridden: Any) -> None:
     with asking(nested, {overridden: lambda: "carl"}) as server:
         assert "carl" in await user(server.url)
+
+
+async def test_it_is_told_of_the_handshake_what_every_route_is() -> None:
+    def tell(websocket: WebSocket) -> list[Any]:
+        scope = websocket.scope
+        return [scope["path"], scope["raw_path"].decode(), scope["root_path"], scope["subprotocols"]]
+
+    with asking(tell, root_path="/api") as server:
+        told = await user(server.url, subprotocols=["a", "b"])
+    assert told == ["/ws/broadcast", "/ws/broadcast", "/api", ["a", "b"]]
 
 
 @pytest.mark.parametrize(
