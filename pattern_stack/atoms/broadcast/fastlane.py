@@ -12,6 +12,7 @@ from typing import Any, cast
 from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
+from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -28,14 +29,14 @@ from pattern_stack.atoms.broadcast.loop import run_now
 logger = logging.getLogger("uvicorn.error.fastlane")
 logger.setLevel(logging.WARNING)  # a line for each client is ten thousand lines after a redeploy
 
-_known: "WeakKeyDictionary[Any, dict[bytes, Admit]]" = WeakKeyDictionary()
-"""By application, as uvicorn has it, and path: endpoints that a handshake may go to at once."""
+_known: "WeakKeyDictionary[Config, dict[bytes, Admit]]" = WeakKeyDictionary()
+"""By server and path, as it was sent: endpoints that a handshake may go to at once."""
 
 
 class FastLane(WebSocketsSansIOProtocol):
     """One socket until it was handed over; for good where it is not."""
 
-    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
+    def __init__(self, config: Config, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
         # no super().__init__ yet: most sockets of an application with clients never need what it makes
         self.config = config
         self.app = config.loaded_app
@@ -46,6 +47,8 @@ class FastLane(WebSocketsSansIOProtocol):
         self._state = server_state
         self._whole = False
         """uvicorn's own part is there."""
+        self._path = b""
+        """As it was sent, where the handshake is of the ordinary kind."""
         self._carrier: Carrier | None = None
         self.disconnected = False
         self.asked = False
@@ -59,7 +62,8 @@ class FastLane(WebSocketsSansIOProtocol):
     def _begin(self, head: bytes) -> None:
         """The head is here, whole: uvicorn's HTTP protocol has put it together."""
         asked = handshake.read(head)
-        admit = _known.get(self.app, {}).get(asked.target.partition(b"?")[0]) if asked else None
+        self._path = asked.target.partition(b"?")[0] if asked else b""
+        admit = _known.get(self.config, {}).get(self._path)
         if asked and admit:
             self.transport.pause_reading()
             # in a turn of its own: uvicorn makes this the transport's protocol when this one is over
@@ -170,8 +174,12 @@ class FastLane(WebSocketsSansIOProtocol):
             _deliver(self.queue.get_nowait(), connection)
         if self.frames or self.conn.reader.buffer:
             connection.close(1012, "retry-after=0.1")
-        if again and cast(dict[str, Any], self.scope)["app"] is _without_proxy_headers(self.app):
-            _known.setdefault(self.app, {})[self.scope["raw_path"]] = again
+        if again and self._is_plain() and cast(dict[str, Any], self.scope)["app"] is _without_proxy_headers(self.app):
+            _known.setdefault(self.config, {})[self._path] = again
+
+    def _is_plain(self) -> bool:
+        """Not one of the thousands of ways to spell a path with %: what is known of paths is kept."""
+        return bool(self._path) and b"%" not in self._path
 
     def _hand_over(self, admission: Admission) -> Connection:
         self.connections.discard(self)

@@ -1,7 +1,10 @@
 """Which handshakes go past an application, and that they never do where it has a say in them."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,9 +17,11 @@ from starlette.routing import Host
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import fastlane
 from pattern_stack.atoms.broadcast.fastlane import FastLane
 from tests.support.client import Client, client
-from tests.support.server import serving
+from tests.support.raw import Raw
+from tests.support.server import Server, serving
 
 pytestmark = pytest.mark.fast_lane
 
@@ -155,3 +160,52 @@ async def test_an_application_behind_another_is_gone_through(through: list[None]
         for _ in range(3):
             await greet(client(f"ws://127.0.0.1:{server.port}/inner/ws/broadcast"))
     assert len(through) == 3
+
+
+def broadcast_paths(server: Server) -> set[bytes]:
+    return set(fastlane._known.get(server.config, {}))
+
+
+async def test_spellings_of_a_path_are_not_collected() -> None:
+    with serving(included(FastAPI())) as server:
+        await greet(client(server.url))
+        for letter in "broadcast":
+            await greet(client(f"ws://127.0.0.1:{server.port}/ws/" + "broadcast".replace(letter, f"%{ord(letter):x}")))
+        assert broadcast_paths(server) == {b"/ws/broadcast"}
+
+
+async def test_a_root_path_of_the_server_is_no_part_of_what_is_sent(through: list[None]) -> None:
+    with serving(included(FastAPI()), root_path="/api") as server:
+        for _ in range(3):
+            await greet(client(server.url))
+        assert len(through) == 1
+        assert broadcast_paths(server) == {b"/ws/broadcast"}
+
+
+@dataclass
+class Unhashable:
+    """A wrapper that can be no key of a dictionary."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+async def test_any_application_will_do() -> None:
+    with serving(Unhashable(included(FastAPI())), proxy_headers=False) as server:
+        await greet(client(server.url))
+
+
+def serve_once() -> "weakref.ref[FastAPI]":
+    app = included(FastAPI())
+    with serving(app, proxy_headers=False) as server:
+        Raw(server.port).reset()
+    return weakref.ref(app)
+
+
+def test_an_application_is_not_kept_after_its_server() -> None:
+    kept = serve_once()
+    for _ in range(2):  # its server first: what is known goes with that
+        gc.collect()
+    assert kept() is None
