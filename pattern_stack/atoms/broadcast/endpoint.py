@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.types import Receive, Scope, Send
 
-from pattern_stack.atoms.broadcast.bare import is_bare
+from pattern_stack.atoms.broadcast.bare import is_bare, unchanged
 from pattern_stack.atoms.broadcast.connection import Connection, Verify
 from pattern_stack.atoms.broadcast.deflate import ACCEPTED, EXTENSIONS, is_offered
 from pattern_stack.atoms.broadcast.identity import Identity
@@ -101,7 +101,7 @@ class Endpoint:
         if not is_bare(scope):
             return None
         routed = {key: scope[key] for key in _ROUTED if key in scope}
-        return Admit({**routed, "path_params": {}}, self._admit, self._authenticate is None)
+        return Admit({**routed, "path_params": {}}, self._admit, self._authenticate is None, unchanged(scope["app"]))
 
     def _route(self, app: Any) -> APIWebSocketRoute:
         """What resolves the dependency, with the application's overrides. Made once: FastAPI looks at signatures then."""

@@ -64,7 +64,7 @@ class FastLane(WebSocketsSansIOProtocol):
         asked = handshake.read(head)
         self._path = asked.target.partition(b"?")[0] if asked else b""
         admit = _known.get(self.config, {}).get(self._path)
-        if asked and admit:
+        if asked and admit and admit.holds():
             self.transport.pause_reading()
             # in a turn of its own: uvicorn makes this the transport's protocol when this one is over
             self.loop.call_soon(self._go_past, asked, admit)
@@ -174,8 +174,10 @@ class FastLane(WebSocketsSansIOProtocol):
             _deliver(self.queue.get_nowait(), connection)
         if self.frames or self.conn.reader.buffer:
             connection.close(1012, "retry-after=0.1")
+        known = _known.setdefault(self.config, {})
+        known.pop(self._path, None)
         if again and self._is_plain() and cast(dict[str, Any], self.scope)["app"] is _without_proxy_headers(self.app):
-            _known.setdefault(self.config, {})[self._path] = again
+            known[self._path] = again
 
     def _is_plain(self) -> bool:
         """Not one of the thousands of ways to spell a path with %: what is known of paths is kept."""
