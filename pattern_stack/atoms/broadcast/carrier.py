@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection import Connection
 
 _SLICE = 2_048
+_DEFLATED_SLICE = 128
+"""Bytes read in a turn. A hundred that are compressed may become a message as long as a message may be."""
 _FRAGMENTS = 10
 """Frames of any kind, control frames and fragments too, for each message that a connection may send."""
 _CLOSE_SECONDS = 10.0
@@ -102,19 +104,23 @@ class Carrier(asyncio.Protocol):
             return
         if self._unread is not None:
             self._unread += data
-        elif len(data) <= _SLICE:
+        elif len(data) <= self._slice:
             self._read(data)
         else:
             self._unread = bytearray(data)
             self._transport.pause_reading()
             self._read_some()
 
+    @property
+    def _slice(self) -> int:
+        return _DEFLATED_SLICE if self._deflating else _SLICE
+
     def _read_some(self) -> None:
         self._slicing = False
         if self._unread is None:
             return
-        some = bytes(self._unread[:_SLICE])
-        del self._unread[:_SLICE]
+        some = bytes(self._unread[: self._slice])
+        del self._unread[: self._slice]
         self._unread = self._unread or None
         self._read(some)
         self.resume_reading()
