@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection import Connection
 
 _SLICE = 2_048
+_DEFLATED_SLICE = 128
+"""Bytes read in a turn. A hundred that are compressed may become a message as long as a message may be."""
 _FRAGMENTS = 10
 """Frames of any kind, control frames and fragments too, for each message that a connection may send."""
 _CLOSE_SECONDS = 10.0
+_LINGER_SECONDS = 1.0
+"""How long what comes behind a failure is thrown away where a socket cannot be half closed (TLS): peers wait for its end."""
 _RETURN_SECONDS = 5
 
 
@@ -100,19 +104,23 @@ class Carrier(asyncio.Protocol):
             return
         if self._unread is not None:
             self._unread += data
-        elif len(data) <= _SLICE:
+        elif len(data) <= self._slice:
             self._read(data)
         else:
             self._unread = bytearray(data)
             self._transport.pause_reading()
             self._read_some()
 
+    @property
+    def _slice(self) -> int:
+        return _DEFLATED_SLICE if self._deflating else _SLICE
+
     def _read_some(self) -> None:
         self._slicing = False
         if self._unread is None:
             return
-        some = bytes(self._unread[:_SLICE])
-        del self._unread[:_SLICE]
+        some = bytes(self._unread[: self._slice])
+        del self._unread[: self._slice]
         self._unread = self._unread or None
         self._read(some)
         self.resume_reading()
@@ -240,6 +248,13 @@ class Carrier(asyncio.Protocol):
         self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
+        else:
+            self._timer = self._loop.call_later(_LINGER_SECONDS, self._transport.close)
+        self.expire(_CLOSE_SECONDS)
+
+    def eof_received(self) -> None:
+        """The peer can say nothing any more, not even a close. The transport closes behind what it still has."""
+        self._lose()
         self.expire(_CLOSE_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.types import Receive, Scope, Send
 
-from pattern_stack.atoms.broadcast.bare import is_bare
+from pattern_stack.atoms.broadcast.bare import is_bare, unchanged
 from pattern_stack.atoms.broadcast.connection import Connection, Verify
 from pattern_stack.atoms.broadcast.deflate import ACCEPTED, EXTENSIONS, is_offered
 from pattern_stack.atoms.broadcast.identity import Identity
@@ -28,7 +28,7 @@ from pattern_stack.errors import BroadcastError, Unauthenticated
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "pattern_stack.identity"
-_ROUTED = ("app", "router", "endpoint", "route")
+_ROUTED = ("app", "router", "endpoint", "route", "root_path")
 _ORIGINS_LOGGED = 100
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(:(?P<port>[1-9]\d{0,4}))?")
 _EXPECTED = (BroadcastError, HTTPException, WebSocketException, WebSocketRequestValidationError)
@@ -102,7 +102,7 @@ class Endpoint:
         if not is_bare(scope):
             return None
         routed = {key: scope[key] for key in _ROUTED if key in scope}
-        return Admit({**routed, "path_params": {}}, self._admit, self._authenticate is None)
+        return Admit({**routed, "path_params": {}}, self._admit, self._authenticate is None, unchanged(scope["app"]))
 
     def _route(self, app: Any) -> APIWebSocketRoute:
         """What resolves the dependency, with the application's overrides. Made once: FastAPI looks at signatures then."""
@@ -136,7 +136,8 @@ class Endpoint:
 
         # without the application's exception handlers: what the dependency raises is for this class to answer
         inner = {**scope, "starlette.exception_handlers": ({}, {})}
-        await self._route(scope["app"]).app(inner, receive, send)
+        with foreign_code():
+            await self._route(scope["app"]).app(inner, receive, send)
         return Identity.of(inner[_IDENTITY])
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
+from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -27,14 +28,14 @@ from pattern_stack.atoms.broadcast.loop import run_now
 
 logger = logging.getLogger("uvicorn.error.fastlane")
 
-_known: "WeakKeyDictionary[Any, dict[bytes, Admit]]" = WeakKeyDictionary()
-"""By application, as uvicorn has it, and path: endpoints that a handshake may go to at once."""
+_known: "WeakKeyDictionary[Config, dict[bytes, Admit]]" = WeakKeyDictionary()
+"""By server and path, as it was sent: endpoints that a handshake may go to at once."""
 
 
 class FastLane(WebSocketsSansIOProtocol):
     """One socket until it was handed over; for good where it is not."""
 
-    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
+    def __init__(self, config: Config, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
         # no super().__init__ yet: most sockets of an application with clients never need what it makes
         self.config = config
         self.app = config.loaded_app
@@ -45,8 +46,9 @@ class FastLane(WebSocketsSansIOProtocol):
         self._state = server_state
         self._whole = False
         """uvicorn's own part is there."""
-        self._early = b""
-        self.carried = False
+        self._path = b""
+        """As it was sent, where the handshake is of the ordinary kind."""
+        self._carrier: Carrier | None = None
         self.disconnected = False
         self.asked = False
         self.discarding = False
@@ -59,8 +61,9 @@ class FastLane(WebSocketsSansIOProtocol):
     def _begin(self, head: bytes) -> None:
         """The head is here, whole: uvicorn's HTTP protocol has put it together."""
         asked = handshake.read(head)
-        admit = _known.get(self.app, {}).get(asked.target.partition(b"?")[0]) if asked else None
-        if asked and admit:
+        self._path = asked.target.partition(b"?")[0] if asked else b""
+        admit = _known.get(self.config, {}).get(self._path)
+        if asked and admit and admit.holds():
             self.transport.pause_reading()
             # in a turn of its own: uvicorn makes this the transport's protocol when this one is over
             self.loop.call_soon(self._go_past, asked, admit)
@@ -86,9 +89,11 @@ class FastLane(WebSocketsSansIOProtocol):
                 extensions = [(EXTENSIONS, ACCEPTED)] if admission.deflating else []
                 self.transport.write(handshake.answer(asked.key, self._state.default_headers + extensions))
                 self._hand_over(admission)
-        except Exception:
-            logger.exception("a connection could not be opened")
+        except BaseException as error:
             self.transport.close()
+            if isinstance(error, asyncio.CancelledError):  # the server stops
+                raise
+            logger.exception("a connection could not be opened")
 
     def _scope(self, asked: Handshake, admit: Admit) -> dict[str, Any]:
         path, _, query = asked.target.partition(b"?")
@@ -97,21 +102,20 @@ class FastLane(WebSocketsSansIOProtocol):
             return {"type": "websocket", "scheme": scheme, "headers": asked.headers}
         root = self.config.root_path
         return {
-            **admit.scope,
             "type": "websocket",
             "asgi": {"version": self.config.asgi_version, "spec_version": "2.4"},
             "http_version": "1.1",
             "scheme": scheme,
             "server": get_local_addr(self.transport),
             "client": get_remote_addr(self.transport),
-            "root_path": root,
             "path": root + unquote(path.decode("ascii")),
             "raw_path": root.encode("ascii") + path,
             "query_string": query,
             "headers": asked.headers,
-            "subprotocols": [],
+            "subprotocols": _subprotocols(asked),
             "state": self.app_state.copy(),
             "extensions": {},
+            **admit.scope,
         }
 
     async def _connect(self) -> dict[str, Any]:
@@ -153,7 +157,7 @@ class FastLane(WebSocketsSansIOProtocol):
             self.loop.call_soon(self._resume)
 
     def _resume(self) -> None:
-        if self.read_paused and not self.carried and self.queue.empty():
+        if self.read_paused and not self._carrier and self.queue.empty():
             self.read_paused = False
             self.transport.resume_reading()
 
@@ -171,13 +175,19 @@ class FastLane(WebSocketsSansIOProtocol):
             _deliver(self.queue.get_nowait(), connection)
         if self.frames or self.conn.reader.buffer:
             connection.close(1012, "retry-after=0.1")
-        if again and cast(dict[str, Any], self.scope)["app"] is _without_proxy_headers(self.app):
-            _known.setdefault(self.app, {})[self.scope["raw_path"]] = again
+        known = _known.setdefault(self.config, {})
+        known.pop(self._path, None)
+        if again and self._is_plain() and cast(dict[str, Any], self.scope)["app"] is _without_proxy_headers(self.app):
+            known[self._path] = again
+
+    def _is_plain(self) -> bool:
+        """Not one of the thousands of ways to spell a path with %: what is known of paths is kept."""
+        return bool(self._path) and b"%" not in self._path
 
     def _hand_over(self, admission: Admission) -> Connection:
-        self.carried = True
         self.connections.discard(self)
         carrier = Carrier(self.transport, self.loop, self.connections, self.config, admission.deflating)
+        self._carrier = carrier
         connection = admission.opening(carrier)
         carrier.carry(connection, admission.refusal)
         return connection
@@ -218,7 +228,7 @@ class FastLane(WebSocketsSansIOProtocol):
             self.transport.write_eof()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
 
-    # -- its end, without uvicorn's own part
+    # -- its end
 
     def shutdown(self) -> None:
         if self._whole:
@@ -227,7 +237,9 @@ class FastLane(WebSocketsSansIOProtocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._whole:
+        if self._carrier:  # under TLS the loss is told, a turn later, to whose the socket was when it broke
+            self._carrier.connection_lost(exc)
+        elif self._whole:
             super().connection_lost(exc)
         else:
             self.disconnected = True
@@ -256,6 +268,11 @@ _NEVER = _Never()
 def _without_proxy_headers(app: Any) -> Any:
     """What uvicorn has put around an application only looks for X-Forwarded headers, which go the whole way."""
     return app.app if type(app) is ProxyHeadersMiddleware else app
+
+
+def _subprotocols(asked: Handshake) -> list[str]:
+    offers = [value.decode("latin-1") for name, value in asked.headers if name == b"sec-websocket-protocol"]
+    return [token.strip() for offer in offers for token in offer.split(",")]
 
 
 def _deliver(message: Any, connection: Connection) -> None:

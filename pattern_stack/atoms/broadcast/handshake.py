@@ -10,6 +10,8 @@ _MOST_HEADERS = 64
 _KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_ODD = (b"x-forwarded", b"content-length", b"transfer-encoding")
+"""What begins so says that a proxy has changed the head, or that a body follows it, which would be read as frames."""
 
 
 class Handshake(NamedTuple):
@@ -21,7 +23,7 @@ class Handshake(NamedTuple):
 
 
 def read(head: bytes) -> Handshake | None:
-    """What the head asks for; None where it is anything but plainly right, or says that a proxy has changed it."""
+    """What the head asks for; None where it is anything but plainly right."""
     if len(head) > _MOST_BYTES:
         return None
     request, *lines = head[:-4].split(b"\r\n")
@@ -32,7 +34,7 @@ def read(head: bytes) -> Handshake | None:
     for line in lines:
         name, _, value = line.partition(b":")
         name, value = name.lower(), value.strip(b" \t")
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or name.startswith(b"x-forwarded"):
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or name.startswith(_ODD):
             return None
         headers.append((name, value))
     key = _key(headers)

@@ -49,3 +49,5 @@ class Admit(NamedTuple):
     """Called with scope, receive and send."""
     prompt: bool
     """It never waits, and looks at nothing but scheme and headers."""
+    holds: Callable[[], bool]
+    """Whether the application is still as it was when it had no say."""

@@ -75,7 +75,8 @@ def parse(data: bytes, limits: Limits) -> Command:
     if id is not None and not _is_tag(id):
         raise Refused("invalid_message", f"id must be an integer or a string of at most {_ID_LENGTH} characters")
     try:
-        if _is_deeper(frame, limits.nesting):
+        # most have fewer brackets than that, and are not looked at one by one
+        if data.count(b"[") + data.count(b"{") > limits.nesting and _is_deeper(frame, limits.nesting):
             _too_deep(limits)
         return _command(frame, id, limits)
     except Refused as refused:

@@ -1,22 +1,31 @@
 """Which handshakes go past an application, and that they never do where it has a say in them."""
 
+import gc
+import weakref
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, WebSocket
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Host
+from starlette.routing import Host, Match, Mount, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
+from websockets.exceptions import InvalidStatus
 
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import fastlane
 from pattern_stack.atoms.broadcast.fastlane import FastLane
 from tests.support.client import Client, client
-from tests.support.server import serving
+from tests.support.raw import Raw
+from tests.support.server import Server, serving
 
 pytestmark = pytest.mark.fast_lane
 
@@ -68,6 +77,59 @@ def behind_a_host() -> FastAPI:
     return included(app)
 
 
+def behind_an_included_host() -> FastAPI:
+    app, router = FastAPI(), APIRouter()
+    router.routes.append(Host("other.example", included(FastAPI())))
+    app.include_router(router)
+    return included(app)
+
+
+class ForTenants(WebSocketRoute):
+    """Chosen by a header too."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        tenant = any(name == b"x-tenant" for name, _ in scope["headers"])
+        return super().matches(scope) if tenant else (Match.NONE, {})
+
+
+async def close(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.close(4000)
+
+
+def behind_a_choosy_route() -> FastAPI:
+    app = FastAPI()
+    app.router.routes.append(ForTenants("/ws/broadcast", close))
+    return included(app)
+
+
+def in_a_mount_with_middleware() -> FastAPI:
+    app, router = FastAPI(), WebSocketBroadcastBackend().get_router("/broadcast")
+    app.router.routes.append(Mount("/ws", routes=router.routes, middleware=[Middleware(Seeing)]))
+    return app
+
+
+def with_a_stack_of_its_own() -> FastAPI:
+    app = included(FastAPI())
+    app.middleware_stack = Seeing(app.build_middleware_stack())
+    return app
+
+
+def with_a_wrapped_router() -> FastAPI:
+    app = included(FastAPI())
+    app.router.middleware_stack = Seeing(app.router.middleware_stack)
+    return app
+
+
+def with_a_wrapped_route() -> FastAPI:
+    app, router = FastAPI(), WebSocketBroadcastBackend().get_router()
+    (route,) = router.routes
+    assert isinstance(route, WebSocketRoute)
+    route.app = Seeing(route.app)
+    app.router.routes.append(route)
+    return app
+
+
 def with_a_parameter() -> FastAPI:
     app = FastAPI()
     app.include_router(WebSocketBroadcastBackend().get_router("/{where}/broadcast"))
@@ -92,6 +154,12 @@ NOT_BARE: dict[str, Callable[[], Any]] = {
     "a subclass": lambda: included(Subclass()),
     "instrumentation": instrumented,
     "hosts": behind_a_host,
+    "hosts of an included router": behind_an_included_host,
+    "a route that looks at headers": behind_a_choosy_route,
+    "a mount with middleware": in_a_mount_with_middleware,
+    "a middleware stack of its own": with_a_stack_of_its_own,
+    "a wrapped router": with_a_wrapped_router,
+    "a wrapped route": with_a_wrapped_route,
     "a wrapper": lambda: Seeing(included(FastAPI())),
     "a path with a parameter": with_a_parameter,
 }
@@ -132,6 +200,64 @@ async def test_through_an_application_that_has_one(make: Callable[[], Any], thro
     assert len(through) == 3
 
 
+async def test_through_a_patched_class(through: list[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those who trace do it: the method is replaced, by one that has taken over its name."""
+    call = Starlette.__call__
+
+    @wraps(call)
+    async def patched(self: Starlette, scope: Scope, receive: Receive, send: Send) -> None:
+        await call(self, scope, receive, send)
+
+    monkeypatch.setattr(Starlette, "__call__", patched)
+    with serving(included(FastAPI())) as server:
+        for _ in range(3):
+            await greet(client(server.url))
+    assert len(through) == 3
+
+
+def wrap_the_stack(app: FastAPI) -> None:
+    assert app.middleware_stack
+    app.middleware_stack = Seeing(app.middleware_stack)
+
+
+def wrap_the_router(app: FastAPI) -> None:
+    app.router.middleware_stack = Seeing(app.router.middleware_stack)
+
+
+def put_a_route_before(app: FastAPI) -> None:
+    app.router.routes.insert(0, WebSocketRoute("/ws/broadcast", close))
+
+
+def take_the_route_out(app: FastAPI) -> None:
+    app.router.routes = app.router.routes[:-1]
+
+
+def put_a_host_into_an_included_router(app: FastAPI) -> None:
+    app.state.router.routes.append(Host("other.example", included(FastAPI())))
+
+
+LATER = [wrap_the_stack, wrap_the_router, put_a_route_before, take_the_route_out, put_a_host_into_an_included_router]
+
+
+@pytest.mark.parametrize("change", LATER)
+async def test_what_is_put_in_later_has_its_say(change: Callable[[FastAPI], None], through: list[None]) -> None:
+    app = FastAPI()
+    app.state.router = APIRouter()
+    app.state.router.add_api_route("/", nothing)
+    app.include_router(app.state.router, prefix="/x")
+    included(app)
+    with serving(app) as server:
+        for _ in range(2):
+            await greet(client(server.url))
+        assert len(through) == 1
+        await server.acall(lambda: change(app))
+        for _ in range(2):
+            with suppress(InvalidStatus):
+                async with client(server.url):
+                    pass
+    assert len(through) == 3
+
+
 async def test_what_a_proxy_says_goes_through(through: list[None]) -> None:
     with serving(included(FastAPI())) as server:
         for _ in range(3):
@@ -155,3 +281,52 @@ async def test_an_application_behind_another_is_gone_through(through: list[None]
         for _ in range(3):
             await greet(client(f"ws://127.0.0.1:{server.port}/inner/ws/broadcast"))
     assert len(through) == 3
+
+
+def broadcast_paths(server: Server) -> set[bytes]:
+    return set(fastlane._known.get(server.config, {}))
+
+
+async def test_spellings_of_a_path_are_not_collected() -> None:
+    with serving(included(FastAPI())) as server:
+        await greet(client(server.url))
+        for letter in "broadcast":
+            await greet(client(f"ws://127.0.0.1:{server.port}/ws/" + "broadcast".replace(letter, f"%{ord(letter):x}")))
+        assert broadcast_paths(server) == {b"/ws/broadcast"}
+
+
+async def test_a_root_path_of_the_server_is_no_part_of_what_is_sent(through: list[None]) -> None:
+    with serving(included(FastAPI()), root_path="/api") as server:
+        for _ in range(3):
+            await greet(client(server.url))
+        assert len(through) == 1
+        assert broadcast_paths(server) == {b"/ws/broadcast"}
+
+
+@dataclass
+class Unhashable:
+    """A wrapper that can be no key of a dictionary."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+async def test_any_application_will_do() -> None:
+    with serving(Unhashable(included(FastAPI())), proxy_headers=False) as server:
+        await greet(client(server.url))
+
+
+def serve_once() -> "weakref.ref[FastAPI]":
+    app = included(FastAPI())
+    with serving(app, proxy_headers=False) as server:
+        Raw(server.port).reset()
+    return weakref.ref(app)
+
+
+def test_an_application_is_not_kept_after_its_server() -> None:
+    kept = serve_once()
+    for _ in range(2):  # its server first: what is known goes with that
+        gc.collect()
+    assert kept() is None

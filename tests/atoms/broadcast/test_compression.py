@@ -8,6 +8,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast import frame
+from pattern_stack.atoms.broadcast.deflate import deflate
+from pattern_stack.atoms.broadcast.inbound import Inbound
 from tests.support.client import Client, client
 from tests.support.raw import Raw
 from tests.support.server import serving_backend
@@ -110,3 +112,26 @@ def test_a_replay_is_compressed_too(backend: WebSocketBroadcastBackend) -> None:
         raw.text({"subscribe": ["a"], "since": since})
         assert [next_message(raw)[0] for _ in range(2)] == [0xC1] * 2
         raw.socket.close()
+
+
+def test_small_messages_that_inflate_to_long_ones_are_few_a_turn(
+    backend: WebSocketBroadcastBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = deflate(b'{"ping": 1, "x": [' + b"[]," * 20_000 + b"1]}")
+    assert short is not None
+    turns: list[int] = []
+    feed = Inbound.feed
+
+    def count(inbound: Inbound, data: bytes) -> list[tuple[int, bytes]]:
+        ready = feed(inbound, data)
+        turns.append(len(ready))
+        return ready
+
+    monkeypatch.setattr(Inbound, "feed", count)
+    with serving_backend(backend, compress=True) as server:
+        raw = Raw(server.port, headers=OFFER)
+        raw.socket.sendall(raw.frame(0x41, short) * 50 + raw.frame(8, b"\x03\xe8"))
+        assert raw.close_code() == 1000
+        raw.socket.close()
+    assert sum(turns) == 51
+    assert max(turns) <= 2

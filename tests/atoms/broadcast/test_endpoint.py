@@ -1,5 +1,6 @@
 """Nobody gets in where they don't belong: `authenticate`, and what a handshake holds on to."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -44,7 +45,7 @@ async def by_websocket(websocket: WebSocket) -> dict[str, str]:
 
 
 @contextmanager
-def asking(authenticate: Any, overrides: Any = None, **include: Any) -> Iterator[Server]:
+def asking(authenticate: Any, overrides: Any = None, root_path: str = "", **include: Any) -> Iterator[Server]:
     """An application that tells each client on `me` who it is."""
     backend, app = WebSocketBroadcastBackend(), FastAPI()
 
@@ -55,6 +56,7 @@ def asking(authenticate: Any, overrides: Any = None, **include: Any) -> Iterator
 
     app.include_router(backend.get_router(authenticate=authenticate), **include)
     app.dependency_overrides = overrides or {}
+    app.root_path = root_path
     with serving(app) as server:
         yield server
 
@@ -104,6 +106,16 @@ async def test_the_applications_dependency_overrides_hold(overridden: Any) -> No
         assert "carl" in await user(server.url)
 
 
+async def test_it_is_told_of_the_handshake_what_every_route_is() -> None:
+    def tell(websocket: WebSocket) -> list[Any]:
+        scope = websocket.scope
+        return [scope["path"], scope["raw_path"].decode(), scope["root_path"], scope["subprotocols"]]
+
+    with asking(tell, root_path="/api") as server:
+        told = await user(server.url, subprotocols=["a", "b"])
+    assert told == ["/ws/broadcast", "/ws/broadcast", "/api", ["a", "b"]]
+
+
 @pytest.mark.parametrize(
     ("error", "reason", "logged"),
     [
@@ -128,6 +140,17 @@ async def test_raising_refuses_with_4401_and_why(
     assert why.startswith(reason)
     assert len(caplog.records) == logged
     assert all(record.exc_info and record.exc_info[1] is error for record in caplog.records)
+
+
+async def test_a_cancellation_that_it_brings_along_refuses_too(caplog: pytest.LogCaptureFixture) -> None:
+    async def await_what_was_cancelled() -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    with asking(await_what_was_cancelled) as server:
+        assert await closing(server.url) == (4401, "authentication failed")
+    assert "what it awaited was cancelled" in caplog.text
 
 
 # -- what a handshake holds on to

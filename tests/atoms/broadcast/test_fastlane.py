@@ -11,9 +11,10 @@ import pytest
 from fastapi import FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.carrier import Carrier
 from tests.support.client import client
 from tests.support.raw import Raw
-from tests.support.server import serving, serving_backend
+from tests.support.server import serving, serving_backend, until
 
 past = True
 
@@ -85,6 +86,29 @@ async def test_a_connection_that_cannot_be_opened_is_closed(backend: WebSocketBr
             assert (await one.closed())[0] == 1006
         async with client(server.url) as one:
             await one.subscribe("a")
+
+
+async def test_a_peer_that_says_nothing_any_more_and_reads_nothing_is_given_up(
+    backend: WebSocketBroadcastBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pattern_stack.atoms.broadcast.carrier._CLOSE_SECONDS", 0.1)
+
+    async def leave_some_unsent(carrier: Carrier) -> None:
+        """Less than what pauses the outbox, so that nothing else looks after it."""
+        while not carrier._transport.get_write_buffer_size():
+            await backend.broadcast("a", "x", {"x": "x" * 8_000})
+            await asyncio.sleep(0)
+
+    with serving_backend(backend, config={"ws_ping_interval": None}) as server:
+        raw = await asyncio.to_thread(Raw, server.port, receive_buffer=4_096)
+        raw.text({"subscribe": ["a"]})
+        await until(server, lambda: backend.get_subscriber_count("a") == 1)
+        (carrier,) = server.server_state.connections
+        await server.acall(lambda: leave_some_unsent(carrier))
+        raw.socket.shutdown(socket.SHUT_WR)
+        await until(server, lambda: not server.server_state.connections)
+        assert backend.get_total_connections() == 0
+        raw.socket.close()
 
 
 HEADS = {
