@@ -35,6 +35,7 @@ Verify = Callable[[str], Awaitable[Identity]]
 
 _BLAMED = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
 _INBOX = 16
+_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 
 _HOUR = 3600
 
@@ -147,9 +148,15 @@ class Connection:
             self._timer = self._node.home.loop.call_later(min(left, _HOUR), self._watch_expiry)
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
-        """Off every channel at once; a close frame behind what waits, or (`drop`) instead of it."""
+        """Off every channel at once; a close frame behind what waits, or (`drop`) instead of it.
+
+        A reason of more than 123 bytes is cut. ValueError for a code that no server may send.
+        """
+        if code not in _CODES and not 3000 <= code < 5000:
+            raise ValueError(f"{code} is no code to close with; an application's own are 3000 to 4999")
         if self.closed:
             return
+        reason = reason.encode(errors="replace")[:123].decode(errors="ignore")
         self._leave()
         self._node.closing.add(self)
         self._lane.expire(self._node.limits.close_seconds)

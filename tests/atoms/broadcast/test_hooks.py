@@ -260,3 +260,20 @@ async def test_a_channel_that_ended_meanwhile_is_not_told_as_subscribed(backend:
             assert await one.receive() == {"unsubscribed": ["orders"]}
             await server.acall(gate.set)
             assert list((await one.receive())["subscribed"]) == ["room:7"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [("x" * 200, "x" * 123), ("é" * 100, "é" * 61), ("", "")], ids=["long", "accents", "none"]
+)
+async def test_a_hook_may_close_with_any_reason(backend: WebSocketBroadcastBackend, reason: str, told: str) -> None:
+    @backend.channel("closing")
+    class Closing(Channel):
+        async def joined(self, connection: Any) -> None:
+            with pytest.raises(ValueError, match="1005"):
+                connection.close(1005)
+            connection.close(4000, reason)
+
+    with serving_backend(backend) as server:
+        async with client(server.url) as one:
+            await one.send({"subscribe": ["closing"]})
+            assert await one.closed() == (4000, told)

@@ -4,7 +4,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol as Reference
@@ -66,6 +66,7 @@ def until_close(got: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     return got[: closes[0] + 1] if closes else got
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(frames=st.lists(frame(), max_size=8), cuts=st.lists(st.integers(1, 40), max_size=10))
 def test_it_reads_what_websockets_reads(frames: list[bytes], cuts: list[int]) -> None:
     whole = b"".join(frames)
