@@ -40,7 +40,7 @@ check: setup ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## how fast, 20 minutes; writes benchmarks/results. Some alone, and no results: ONLY="floor pattern_stack"
+bench: setup ## how fast, 30 minutes; writes benchmarks/results. Some alone, and no results: ONLY="floor pattern_stack"
 	$(BIN)/python -m benchmarks.run $(ONLY) $(if $(ONLY),,--out benchmarks/results)
 
 bench-peers: setup ## what make bench compares with, in a place of its own

@@ -1,4 +1,8 @@
-"""One run: a system as a process of its own on one core, the clients on the other."""
+"""One run: a system as a process of its own on one core, the clients on the other.
+
+Where instances share a Redis, all of them are on the one core, and Redis is with the clients, who are written in C and leave
+it room: so a rate is that of the instances together on one core, and their CPU the figure that says most.
+"""
 
 import json
 import os
@@ -8,21 +12,26 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
 import psutil
 
 from benchmarks.plan import Crowd, Phase
+from benchmarks.redis import Redis, redis_server
 from benchmarks.systems import System
 
 HERE = Path(__file__).parent
 PATIENCE = 20  # seconds for a start or a stop
 LONGEST = 300  # seconds for a run
+CORES = "over Redis: all instances on one core; Redis and the load generator on the other"
 
 Figures = dict[str, float]
+Started = tuple["subprocess.Popen[bytes]", int]
+"""A process, and the port it listens on."""
 T = TypeVar("T")
 
 
@@ -46,15 +55,17 @@ def measure(loadgen: Path, system: System, crowd: Crowd) -> Run:
     """What goes wrong, a crash of the system or a lost event, is told in the result."""
     run = Run()
     try:
-        with _running(system) as (process, port):
-            pid = _within(lambda: _worker(system, process)) or process.pid
-            command = [*_pinned(1), str(loadgen), *_arguments(system, crowd, port, pid)]
+        with ExitStack() as stack:
+            redis = stack.enter_context(redis_server(_pinned(1))) if system.over_redis else None
+            environment = _environment(system, redis)
+            started = [stack.enter_context(_running(system, environment)) for _ in range(system.instances)]
+            command = [*_pinned(1), *(crowd.driver or (str(loadgen),)), *_where(system, started), *_what(system, crowd)]
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=LONGEST, check=False, env=_environment(system)
+                command, capture_output=True, text=True, timeout=LONGEST, check=False, cwd=HERE.parent, env=environment
             )
             run.figures = _figures(crowd.phases_of(system), done.stdout)
             if done.returncode:
-                run.failure = _death(process) or f"failed: {''.join(done.stderr.splitlines()[:1])}"
+                run.failure = _death(started) or f"failed: {''.join(done.stderr.splitlines()[-1:])}"
     except subprocess.TimeoutExpired:
         run.failure = f"failed: no end within {LONGEST} s"
     except RuntimeError as error:
@@ -62,14 +73,22 @@ def measure(loadgen: Path, system: System, crowd: Crowd) -> Run:
     return run
 
 
-def _arguments(system: System, crowd: Crowd, port: int, pid: int) -> list[str]:
-    where = [port, pid, crowd.clients, crowd.channels]
+def _where(system: System, started: list[Started]) -> list[str]:
+    """The instances' ports, and their processes."""
+    pids = [_within(partial(_worker, system, process)) or process.pid for process, _ in started]
+    return [",".join(map(str, several)) for several in ([port for _, port in started], pids)]
+
+
+def _what(system: System, crowd: Crowd) -> list[str]:
     speech = [system.path, system.hello, system.acks, system.control, system.publish, system.body]
-    return [str(one) for one in (*where, *speech, *(phase.argument for phase in crowd.phases_of(system))) if one != ""]
+    phases = [phase.argument for phase in crowd.phases_of(system)]
+    return [str(one) for one in (crowd.clients, crowd.channels, *speech, *phases) if one != ""]
 
 
-def _environment(system: System) -> dict[str, str]:
-    return {**os.environ, "DEFLATE": "1"} if system.deflate else dict(os.environ)
+def _environment(system: System, redis: Redis | None) -> dict[str, str]:
+    deflate = {"DEFLATE": "1"} if system.deflate else {}
+    store = {"REDIS_URL": redis.url, "STORE": str(redis.pid)} if redis else {}
+    return {**os.environ, **deflate, **store}
 
 
 def _figures(phases: list[Phase], printed: str) -> dict[str, Figures]:
@@ -82,14 +101,14 @@ def _figures(phases: list[Phase], printed: str) -> dict[str, Figures]:
 
 
 @contextmanager
-def _running(system: System) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """The process, and the port it listens on."""
+def _running(system: System, environment: dict[str, str]) -> Iterator["Started"]:
     with tempfile.TemporaryFile("w+b") as log:
         process = subprocess.Popen(
             [*_pinned(0), *system.command],
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=HERE.parent,
+            env=environment,
             start_new_session=True,
         )
         try:
@@ -138,13 +157,13 @@ def _within(look: Callable[[], T | None]) -> T | None:
     return found
 
 
-def _death(process: "subprocess.Popen[bytes]") -> str | None:
-    """How the process ended, where it did."""
-    try:
-        code = process.wait(1)
-    except subprocess.TimeoutExpired:
-        return None
-    return f"crashed: {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
+def _death(started: list[Started]) -> str | None:
+    """How one of the processes ended, where one did."""
+    for process, _ in started:
+        with suppress(subprocess.TimeoutExpired):
+            code = process.wait(1)
+            return f"crashed: {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
+    return None
 
 
 def _pinned(core: int) -> list[str]:

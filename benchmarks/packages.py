@@ -9,10 +9,13 @@ from collections.abc import Callable
 from importlib.metadata import distributions
 from pathlib import Path
 
+from benchmarks.redis import SERVER
+
 Versions = Callable[[], dict[str, str]]
 
 PEERS = "make bench-peers"
 NODE = "apt-get install nodejs npm, and make bench-peers"
+REDIS = "apt-get install redis-server"
 NCHAN = "apt-get install nginx libnginx-mod-nchan"
 
 NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")  # where Debian's package has it
@@ -24,6 +27,18 @@ class Missing(LookupError):
 
 def compiler() -> dict[str, str]:
     return {"cc": _said("cc", "-dumpfullversion")}
+
+
+def over_redis(others: Versions) -> Versions:
+    """And a server of Redis."""
+
+    def versions() -> dict[str, str]:
+        if not shutil.which(SERVER):
+            raise Missing(REDIS)
+        found = re.search(r"v=(\S+)", _said(SERVER, "--version"))
+        return {**others(), Path(SERVER).name: found[1] if found else "?"}
+
+    return versions
 
 
 def python(home: Path, install: str, *names: str) -> Versions:

@@ -1,5 +1,6 @@
 """What is asked of every system: the crowds of clients, and what happens while each is connected."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -8,7 +9,12 @@ from benchmarks.systems import System
 
 PUBLISHERS = 16  # HTTP connections
 
-Kind = Literal["connections", "rate", "latency", "publishes", "bytes"]
+RELINK = (sys.executable, "-m", "benchmarks.relink")
+INSTANCES = 2  # that share a Redis
+
+Kind = Literal[
+    "connections", "rate", "latency", "publishes", "bytes", "shared rate", "shared latency", "shared publishes", "links"
+]
 
 
 @dataclass(frozen=True)
@@ -22,11 +28,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class Crowd:
-    """Clients that connect once, each to one of the channels; a run of the load generator."""
+    """Clients that connect once, each to one of the channels; a run of the load generator, or of another `driver`."""
 
     clients: int
     channels: int
     phases: tuple[Phase, ...]
+    driver: tuple[str, ...] = ()
 
     def phases_of(self, system: System) -> list[Phase]:
         return [phase for phase in self.phases if _can(system, phase)]
@@ -45,6 +52,30 @@ def plan(sizes: list[int], seconds: float) -> list[Crowd]:
     ]
 
 
+def shared_plan(clients: int, channels: int, seconds: float) -> list[Crowd]:
+    """Over Redis: one subscriber, a crowd on each instance, and an instance with many channels that loses its link."""
+    crowd = f"{INSTANCES} x {clients} over Redis"
+    return [
+        Crowd(
+            1,
+            1,
+            (
+                Phase("publishes over Redis, one awaited after the other", "shared publishes", f"rate:64:{seconds}"),
+                Phase("publishes over Redis, 64 at a time", "shared publishes", f"together:64:{seconds}"),
+            ),
+        ),
+        Crowd(
+            INSTANCES * clients,
+            1,
+            (
+                *(Phase(f"{crowd} x {burst}", "shared rate", f"rate:{burst}:{seconds}") for burst in (1, 16)),
+                Phase(f"{crowd}, latency", "shared latency", f"latency:20:{2 * seconds}"),
+            ),
+        ),
+        Crowd(100, channels, (Phase(f"{channels} channels and a lost link", "links"),), RELINK),
+    ]
+
+
 def _with(crowd: Crowd, phase: Phase, clients: int) -> Crowd:
     return replace(crowd, phases=(*crowd.phases, phase)) if crowd.clients == clients else crowd
 
@@ -60,7 +91,9 @@ def _publishes(channels: int, seconds: float) -> Iterator[Phase]:
 
 
 def _can(system: System, phase: Phase) -> bool:
-    if system.only or phase.kind == "bytes":
+    if system.only or phase.kind in ("bytes", "links"):
         return phase.kind == system.only
+    if system.shared or phase.kind.startswith("shared"):
+        return system.shared and phase.kind.startswith("shared")
     from_inside = phase.kind == "publishes" and phase.argument.startswith("rate")
     return system.control != "-" or not from_inside

@@ -1,7 +1,9 @@
-/* What the measured process uses of the machine. */
+/* What the measured processes use of the machine: a server, or several instances of it. */
 #ifndef PROCESS_H
 #define PROCESS_H
 #include "wire.h"
+
+#define INSTANCES 8
 
 static inline double seconds_of(clockid_t clock) {
   struct timespec t;
@@ -25,4 +27,15 @@ static inline long kib_of(int pid) {
   fclose(f);
   return pages * sysconf(_SC_PAGESIZE) / 1024;
 }
+
+/* Those of "8001,8002"; returns how many. */
+static inline int numbers(const char *text, int *found) {
+  int n = 0;
+  for (char *end; n < INSTANCES && *text; text = *end ? end + 1 : end) found[n++] = strtol(text, &end, 10);
+  return n;
+}
+
+static inline double cpu_of_all(const int *pids, int n) { return n ? cpu_of(*pids) + cpu_of_all(pids + 1, n - 1) : 0; }
+
+static inline long kib_of_all(const int *pids, int n) { return n ? kib_of(*pids) + kib_of_all(pids + 1, n - 1) : 0; }
 #endif

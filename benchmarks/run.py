@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.chart import chart
-from benchmarks.measure import Run, build, measure
+from benchmarks.measure import CORES, Run, build, measure
 from benchmarks.packages import Missing
-from benchmarks.plan import Crowd, plan
-from benchmarks.report import Table, summary, text
+from benchmarks.plan import Crowd, plan, shared_plan
+from benchmarks.report import Table, added, summary, text
 from benchmarks.systems import System, systems
 
 BUILD = Path(__file__).parents[1] / ".cache" / "bench"
@@ -49,7 +49,7 @@ def bench(chosen: dict[str, System], crowds: list[Crowd], rounds: int, loadgen: 
             takes = {name: several for name, several in runs.items() if phase in crowd.phases_of(chosen[name])}
             if not takes:
                 continue
-            tables[phase.title] = {name: summary(phase, several) for name, several in takes.items()}
+            tables[phase.title] = added({name: summary(phase, several) for name, several in takes.items()})
             print(f"\n{text(phase, tables[phase.title])}", flush=True)
     return tables
 
@@ -69,6 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("systems", nargs="*", help="names out of benchmarks/systems; all, where none is given")
     parser.add_argument("--clients", type=int, nargs="+", default=[1_000, 100, 5_000])
+    parser.add_argument("--channels", type=int, default=10_000, help="of one instance over Redis")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--build", type=Path, default=BUILD, help="where the peers are; the C programs go there")
@@ -78,9 +79,12 @@ def main() -> None:
     chosen, versions = choose(known, asked.systems)
     build(asked.build)
     allow_many_files()
-    tables = bench(chosen, plan(asked.clients, asked.seconds), asked.rounds, asked.build / "loadgen")
+    crowds = [*plan(asked.clients, asked.seconds), *shared_plan(asked.clients[0], asked.channels, asked.seconds)]
+    tables = bench(chosen, crowds, asked.rounds, asked.build / "loadgen")
     about = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(), "versions": versions}
     print(f"\n{about['machine']}; {about['date']}; {', '.join(map(' '.join, versions.items()))}")
+    if any(system.over_redis for system in chosen.values()):
+        print(CORES)
     if asked.out:
         write(asked.out, about, tables, known)
 

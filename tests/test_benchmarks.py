@@ -12,6 +12,7 @@ from benchmarks.measure import build, measure
 from benchmarks.plan import Crowd, Phase
 from benchmarks.report import summary, text
 from benchmarks.systems import System
+from tests.support.programs import program
 
 ROOT = Path(__file__).parents[1]
 RATE = Phase("2 x 1", "rate", "rate:1:0.1")
@@ -46,6 +47,28 @@ def test_a_small_run_of_two_systems(tmp_path: Path) -> None:
             assert row["failures"] == []
             assert row["medians"][figure] > 0
     assert (tmp_path / "chart.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.redis
+def test_a_small_run_over_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_SERVER", str(program("redis-server")))
+    systems = ["redis-none", "redis", "redis-channels"]
+    sizes = ["--clients", "5", "--channels", "200", "--seconds", "0.1"]
+    run(*systems, *sizes, "--build", str(tmp_path), "--out", str(tmp_path))
+    results = json.loads((tmp_path / "results.json").read_text())["results"]
+    figures = {
+        "publishes over Redis, one awaited after the other": "rate",
+        "publishes over Redis, 64 at a time": "store_us",
+        "2 x 5 over Redis x 1": "rate",
+        "2 x 5 over Redis x 16": "store_us",
+        "2 x 5 over Redis, latency": "added_p99_ms",
+        "200 channels and a lost link": "resubscribed",
+    }
+    assert results.keys() == figures.keys()
+    for title, figure in figures.items():
+        row = results[title].get("redis") or results[title]["redis-channels"]
+        assert row["failures"] == []
+        assert row["medians"][figure]
 
 
 def test_a_peer_that_is_missing_is_left_out_with_how_to_install_it(tmp_path: Path) -> None:

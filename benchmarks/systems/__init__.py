@@ -1,7 +1,7 @@
 """What is measured: how each system is started, and how its clients and publishers speak to it."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import packages
@@ -30,11 +30,21 @@ class System:
     only: str = ""  # the one kind of phase that it is for
     deflate: bool = False  # its clients offer permessage-deflate
     forks: bool = False  # its only child does the work
+    shared: bool = False  # measured with the crowds that instances over Redis are for, and no others
+    over_redis: bool = False  # a Redis is started for it, and named in REDIS_URL
+    instances: int = 1
 
 
 def systems(build: Path) -> dict[str, System]:
     """`build`: where the floor is compiled to, and the peers are installed."""
-    return {**_floors(build), **_ours(), **_python_peers(build), **_node_peers(build), "nchan": _nchan(build)}
+    return {
+        **_floors(build),
+        **_ours(),
+        **_python_peers(build),
+        **_node_peers(build),
+        "nchan": _nchan(build),
+        **_over_redis(build),
+    }
 
 
 def _floors(build: Path) -> dict[str, System]:
@@ -90,6 +100,45 @@ def _python_peers(build: Path) -> dict[str, System]:
         "litestar": System("litestar channels", _uvicorn(home, "litestar_app"), versions("litestar")),
         "socketify": System("socketify (uWebSockets)", socketify, versions("socketify")),
     }
+
+
+def _over_redis(build: Path) -> dict[str, System]:
+    """Instances that share a Redis; what that adds is told against one process in memory."""
+    home, peers = Path(sys.prefix), build / "peers"
+    ours = System(
+        "pattern_stack over Redis",
+        _uvicorn(home, "redis_pattern_stack", "--ws", "pattern_stack.atoms.broadcast.fastlane:FastLane"),
+        packages.python(home, "make setup", *SERVER, "orjson", "redis", "hiredis"),
+        "/ws/broadcast",
+        '{"subscribe":["%d"],"id":1}',
+        1,
+    )
+
+    def versions(*names: str) -> Versions:
+        return packages.python(peers, packages.PEERS, *names, *SERVER, "redis", "hiredis")
+
+    def django(title: str, layer: str) -> System:
+        command = ["env", f"LAYER={layer}", *_uvicorn(peers, "redis_django")]
+        return System(title, command, versions("channels", "channels_redis", "Django"))
+
+    socketio = versions("python-socketio", "python-engineio")
+    return {
+        "redis-none": replace(ours, title="pattern_stack, one process in memory", shared=True),
+        "redis": _sharing(ours),
+        "redis-channels": replace(_sharing(ours), shared=False, instances=1, only="links"),
+        "redis-socketio": _sharing(
+            _socketio("python-socketio over Redis", _uvicorn(peers, "redis_socketio"), socketio)
+        ),
+        "redis-litestar": _sharing(
+            System("litestar over Redis", _uvicorn(peers, "redis_litestar"), versions("litestar"))
+        ),
+        "redis-django": _sharing(django("Django channels, channels_redis.core", "core")),
+        "redis-django-pubsub": _sharing(django("the same, channels_redis.pubsub", "pubsub")),
+    }
+
+
+def _sharing(system: System) -> System:
+    return replace(system, versions=packages.over_redis(system.versions), shared=True, over_redis=True, instances=2)
 
 
 def _node_peers(build: Path) -> dict[str, System]:

@@ -1,6 +1,7 @@
 """What the peers publish, and how a control frame asks for it."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 PAYLOAD = {"entity_id": "1"}
@@ -19,7 +20,16 @@ def event(channel: str, event: str = "tick", payload: dict[str, Any] = PAYLOAD) 
 
 def asked(frame: str) -> Iterator[str]:
     """The channel of each event that a frame "K C" asks for: K on each of the channels 0 to C - 1."""
-    events, channels = map(int, frame.split())
+    events, channels = map(int, frame.split()[:2])
     for channel in map(str, range(channels)):
         for _ in range(events):
             yield channel
+
+
+async def publish_asked(frame: str, publish: Callable[[str], Awaitable[object]]) -> None:
+    """One awaited after the other; for a frame "K C together" concurrently, as the requests of many clients publish."""
+    if frame.endswith("together"):
+        await asyncio.gather(*map(publish, asked(frame)))
+    else:
+        for channel in asked(frame):
+            await publish(channel)

@@ -133,7 +133,9 @@ class Bridge(Engine):
         self._store.abandon()
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
-        places = await asyncio.gather(*(self._store.publish(draft, self.window(draft.channel)) for draft in drafts))
+        publishes = [self._store.publish(draft, self.window(draft.channel)) for draft in drafts]
+        # one alone needs no task of its own
+        places = [await publishes[0]] if len(publishes) == 1 else await asyncio.gather(*publishes)
         return [draft.at(*place) for draft, place in zip(drafts, places, strict=True)]
 
     # -- channels that are wanted

@@ -4,6 +4,7 @@ import asyncio
 import math
 from typing import Any
 
+from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
@@ -44,7 +45,7 @@ class Pipe:
                 give_up([answer for _, answer in batch], "the link to Redis broke", sent=True)
 
     async def _exchange(self, batch: list[tuple[Command, asyncio.Future[Any]]]) -> None:
-        await self._connection.send_packed_command(self._connection.pack_commands([command for command, _ in batch]))
+        await self._connection.send_packed_command([pack_command(command) for command, _ in batch])
         for _, answer in batch:
             try:
                 value, error = await self._connection.read_response(timeout=math.inf, disconnect_on_error=False), None

@@ -25,8 +25,10 @@ _KEPT = 86_400
 
 
 def _script(*parts: str) -> str:
+    """Without comments and indentation: every call sends it, and the server takes a hash of all of it."""
     lua = files("pattern_stack.atoms.broadcast") / "lua"
-    return "".join((lua / f"{part}.lua").read_text() for part in parts)
+    lines = [line for part in parts for line in (lua / f"{part}.lua").read_text().splitlines()]
+    return "\n".join(filter(None, (line.partition("--")[0].strip() for line in lines)))
 
 
 class RedisStore(Store):
