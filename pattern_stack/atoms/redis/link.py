@@ -19,6 +19,11 @@ _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 2.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 
+_PROBE = """
+redis.call('SET', KEYS[1], ARGV[1], 'PX', 10000)  -- a server that takes no writes, or none of this user's, is no good
+redis.call('PUBLISH', KEYS[1], ARGV[1])
+"""
+
 
 class Listener(Protocol):
     """Whoever uses a link."""
@@ -33,7 +38,8 @@ class Listener(Protocol):
 class Link:
     """Commands and messages of one URL, on one loop. It reconnects by itself, with full jitter up to 2 s.
 
-    Every 2 s it sends itself a message: a link on which it does not come back within 3 s is broken, whatever TCP says.
+    Every 2 s it writes a key and sends itself a message: a link on which it does not come back within 3 s is broken,
+    whatever TCP says.
     `trouble` is what keeps it from working, in words; None while it works. ValueError for what is no Redis URL.
     """
 
@@ -86,25 +92,25 @@ class Link:
             while True:
                 try:
                     await self._connect()
-                    pause = _SHORTEST_PAUSE
                     await self._work()
                 except Exception as error:
-                    await self._down(_first(error))
+                    pause = pause if self.trouble else _SHORTEST_PAUSE
+                    await self._down(self._reason(_first(error)))
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, _LONGEST_PAUSE)
         finally:
             await self._down(None)
 
     async def _connect(self) -> None:
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                self._servers = await Servers.behind(self._open)
-                self._feed = Feed(await self._open(), self._message)
-        except Exception as error:
-            refusal = refused(error)
-            if refusal and not self._tried.is_set():
-                self._refusal = refusal
-            raise refusal or error from error
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            self._servers = await Servers.behind(self._open)
+            self._feed = Feed(await self._open(), self._message)
+
+    def _reason(self, error: BaseException) -> BaseException:
+        refusal = refused(error)
+        if not self._tried.is_set():
+            self._refusal = refusal
+        return refusal or error
 
     async def _open(self, **where: Any) -> AbstractConnection:
         connection = self._dial(where)
@@ -119,15 +125,17 @@ class Link:
         async with asyncio.TaskGroup() as group:
             for run in (self._feed.read(), self._feed.write(), *(pipe.run() for pipe in self._servers.pipes)):
                 group.create_task(run)
-            await asyncio.gather(*map(self._feed.subscribe, [self._probe_channel, *self._followed]))
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await asyncio.gather(*map(self._feed.subscribe, [self._probe_channel, *self._followed]))
+            await self._probe(self._servers)
+            self._up.set()  # before what was missed is fetched: whoever fetches may be waiting for it
             await self._listener.restored()
             logger.info("the link to Redis at %s is up", self.place)
             self.trouble = None
-            self._up.set()
             self._tried.set()
             while not self._broken.is_set():
-                await self._probe(self._servers)
                 await _within(_PROBE_SECONDS, self._broken)
+                await self._probe(self._servers)
             raise Lost("the server takes no writes", sent=False)
 
     async def _probe(self, servers: Servers) -> None:
@@ -135,7 +143,8 @@ class Link:
         self._token = secrets.token_bytes(8)
         self._heard.clear()
         async with asyncio.timeout(_PROBE_SECONDS + 1):
-            await servers.pipes[0].call(("PUBLISH", self._probe_channel, self._token))
+            key = self._probe_channel.decode()
+            await servers.pipe(key).call(("EVAL", _PROBE, 1, key, self._token))
             await self._heard.wait()
             await servers.check()
 

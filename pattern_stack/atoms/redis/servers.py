@@ -65,10 +65,11 @@ class Servers:
         return next(self._pipes[address] for begin, end, address in self._slots if begin <= slot <= end)
 
     async def check(self) -> None:
-        """Raises Lost where one of them was promoted or has begun anew since."""
+        """Raises Lost where one of them has become a replica, was promoted or has begun anew since."""
         for pipe, life in zip(self.pipes, self._lives, strict=True):
-            if _fields(await pipe.call(("INFO", "replication")))[b"master_replid"] != life:
-                raise Lost("a server was promoted", sent=False)
+            about = _fields(await pipe.call(("INFO", "replication")))
+            if (about[b"role"], about[b"master_replid"]) != (b"master", life):
+                raise Lost("a server has another role, or another life", sent=False)
 
 
 def dialler(url: str) -> tuple[Callable[[dict[str, Any]], AbstractConnection], str]:
