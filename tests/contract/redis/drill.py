@@ -161,7 +161,7 @@ class Instance:
 
 
 class Drill(Journal):
-    """`outside` publishes past the line."""
+    """`outside` publishes past the line, where the drill does not say otherwise."""
 
     def __init__(self, redis: RedisServer, line: Proxy, instances: list[Instance], outside: BroadcastBackend) -> None:
         super().__init__()
@@ -189,12 +189,12 @@ class Drill(Journal):
 
 
 @asynccontextmanager
-async def drill(redis: RedisServer) -> AsyncIterator[Drill]:
+async def drill(redis: RedisServer, *, past_the_line: bool = True) -> AsyncIterator[Drill]:
     async with AsyncExitStack() as ends:
         line = await ends.enter_async_context(proxy(redis.port))
-        url = redis.url.replace(str(redis.port), str(line.port))
+        url = over(line, redis)
         instances = [await ends.enter_async_context(Instance(url)) for _ in range(2)]
-        outside = RedisBroadcastBackend(redis.url)
+        outside = RedisBroadcastBackend(redis.url if past_the_line else url)
         ends.push_async_callback(outside.close)
         one = Drill(redis, line, instances, outside)
         await asyncio.gather(*(each.until_ready_says(200) for each in instances))
@@ -202,3 +202,8 @@ async def drill(redis: RedisServer) -> AsyncIterator[Drill]:
         ends.push_async_callback(one.end)
         await one.publish_everywhere(5)
         yield one
+
+
+def over(line: Proxy, redis: RedisServer) -> str:
+    """The server's URL, through the line."""
+    return redis.url.replace(f":{redis.port}/", f":{line.port}/")
