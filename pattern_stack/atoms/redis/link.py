@@ -12,6 +12,7 @@ from redis.asyncio.connection import AbstractConnection
 from pattern_stack.atoms.redis.errors import ELSEWHERE, Lost, Refused, refused
 from pattern_stack.atoms.redis.feed import Feed
 from pattern_stack.atoms.redis.servers import Servers, dialler
+from pattern_stack.atoms.redis.tls import mismatch
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Link:
 
     Every 2 s it writes a key and sends itself a message: a link on which it does not come back within 3 s is broken,
     whatever TCP says.
-    `trouble` is what keeps it from working, in words; None while it works. ValueError for what is no Redis URL.
+    `trouble` is what keeps it from working, in words; None while it works. InvalidURL for what is no Redis URL.
     """
 
     def __init__(self, url: str, listener: Listener, name: str) -> None:
@@ -95,7 +96,7 @@ class Link:
                     await self._work()
                 except Exception as error:
                     pause = pause if self.trouble else _SHORTEST_PAUSE
-                    await self._down(self._reason(_first(error)))
+                    await self._down(await self._reason(_first(error)))
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, _LONGEST_PAUSE)
         finally:
@@ -106,10 +107,10 @@ class Link:
             self._servers = await Servers.behind(self._open)
             self._feed = Feed(await self._open(), self._message)
 
-    def _reason(self, error: BaseException) -> BaseException:
+    async def _reason(self, error: BaseException) -> BaseException:
         refusal = refused(error)
         if not self._tried.is_set():
-            self._refusal = refusal
+            self._refusal = refusal = refusal or await mismatch(self._dial({}))
         return refusal or error
 
     async def _open(self, **where: Any) -> AbstractConnection:
@@ -156,7 +157,7 @@ class Link:
 
     async def _down(self, error: BaseException | None) -> None:
         why = f"{type(error).__name__}: {error}" if error else "stopped"
-        if error and (self.trouble is None or not self._tried.is_set()):
+        if error and not self._refusal and (self.trouble is None or not self._tried.is_set()):
             logger.warning("the link to Redis at %s is down: %s", self.place, why)
         self.trouble = f"Redis at {self.place}: {why}"
         self._up.clear()
@@ -166,7 +167,7 @@ class Link:
         connections, self._connections = self._connections, []
         self._tried.set()
         for connection in connections:
-            await connection.disconnect(nowait=True)
+            await _abort(connection)
 
     # -- in use
 
@@ -197,6 +198,14 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
+
+
+async def _abort(connection: AbstractConnection) -> None:
+    """What was not sent yet must not be sent later, and TLS must not wait for the other end's goodbye."""
+    writer = getattr(connection, "_writer", None)
+    if writer:
+        writer.transport.abort()
+    await connection.disconnect(nowait=True)
 
 
 def _first(error: BaseException) -> BaseException:
