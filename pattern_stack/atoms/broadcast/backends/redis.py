@@ -81,7 +81,12 @@ class RedisStore(Store):
         name = channel[len(self._prefix) + 2 : -1].decode()
         epoch, _, rest = data.partition(b":")
         offset, _, body = rest.partition(b":")
-        if offset.isdigit() and len(offset) < _DIGITS and body.startswith(b'{"channel":"%b",' % name.encode()) and body.endswith(b"}"):
+        if (
+            offset.isdigit()
+            and len(offset) < _DIGITS
+            and body.startswith(b'{"channel":"%b",' % name.encode())
+            and body.endswith(b"}")
+        ):
             self.arrived(name, Arrival(epoch.decode("latin-1"), int(offset), body))
         else:
             self.strange(name)
@@ -166,7 +171,7 @@ class RedisStore(Store):
 class RedisBroadcastBackend(InstanceBackend):
     """Events to the handlers of every process on one Redis; as a `bridge`, to the WebSocket clients of every instance.
 
-    `channel_prefix` keeps applications on one server apart. ValueError for a URL that cannot be read.
+    `channel_prefix` keeps applications on one server apart. InvalidURL for a URL that cannot be read.
     """
 
     def __init__(
