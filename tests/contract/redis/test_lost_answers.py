@@ -113,8 +113,9 @@ async def test_a_first_try_that_comes_after_the_second_is_not_published(redis_se
         assert (await publishing).offset == 2
         asked = redis_server.info("cmdstat_eval")["calls"]
         await old.restore()
-        while redis_server.info("cmdstat_eval")["calls"] == asked:
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(20):
+            while redis_server.info("cmdstat_eval")["calls"] == asked:  # noqa: ASYNC110 - Redis is asked
+                await asyncio.sleep(0.02)
         assert (await backend.position(CHANNEL)).offset == 2
         await backend.close()
 
