@@ -5,12 +5,13 @@ import sys
 import urllib.error
 import urllib.request
 from importlib.metadata import version
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
 import orjson
 import typer
 
+from pattern_stack.errors import BroadcastError
 from pattern_stack.serve import serve as run_server
 from pattern_stack.tail import Stopped, Tail
 
@@ -47,12 +48,19 @@ def publish(
     event: str,
     payload: Annotated[str, typer.Argument(help="a JSON object")] = "{}",
     url: Url = _HERE,
+    redis_url: Annotated[str, typer.Option(help="Straight into this Redis, past every server.")] = "",
 ) -> None:
-    """Publish an event through a running test_server, and print its position."""
+    """Publish an event through a running test_server, or into Redis, and print its position."""
     try:
-        body = orjson.dumps({"channel": channel, "event": event, "payload": orjson.loads(payload)})
+        content = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         _fail(f"the payload is not JSON: {error}")
+    if redis_url:
+        try:
+            return print(asyncio.run(_published(redis_url, channel, event, content)))
+        except BroadcastError as error:
+            _fail(str(error))
+    body = orjson.dumps({"channel": channel, "event": event, "payload": content})
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{_checked(url)}/test/broadcast", body, headers)  # noqa: S310 - it was checked
     try:
@@ -84,6 +92,17 @@ def tail(
         _fail(str(error))
     except KeyboardInterrupt:
         pass
+
+
+async def _published(redis_url: str, channel: str, event: str, payload: Any) -> str:
+    from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+
+    backend = RedisBroadcastBackend(redis_url)
+    try:
+        epoch, offset = (await backend.broadcast(channel, event, payload)).position
+    finally:
+        await backend.close()
+    return orjson.dumps({"status": "broadcasted", "epoch": epoch, "offset": offset}).decode()
 
 
 async def _print_all(source: Tail) -> None:

@@ -5,6 +5,7 @@ BroadcastError
 ├── BroadcastUnavailable  the store behind the backend cannot be reached now: try again
 ├── InvalidChannel        a channel's name has a wrong form (also a ValueError)
 ├── InvalidEvent          an event cannot be encoded or is too big (also a ValueError)
+├── InvalidURL            a URL names no store that there is (also a ValueError)
 ├── Unauthenticated       nobody knows who this is; a hook or `authenticate` raises it to refuse
 ├── Forbidden             known, but not allowed; a hook raises it to refuse
 ├── NotFound              there is no such thing; a hook raises it to refuse
@@ -30,6 +31,10 @@ class InvalidChannel(BroadcastError, ValueError):
 
 class InvalidEvent(BroadcastError, ValueError):
     """The event's name or payload cannot go on the wire. Nothing was published."""
+
+
+class InvalidURL(BroadcastError, ValueError):
+    """No backend goes by this URL. What it says quotes nothing of the URL but its scheme: there may be a password in it."""
 
 
 class Unauthenticated(BroadcastError):

@@ -9,6 +9,7 @@ import uvicorn
 
 from pattern_stack.atoms.broadcast.fastlane import FastLane
 from pattern_stack.atoms.broadcast.node import drain_all
+from pattern_stack.errors import BroadcastError
 
 _DRAIN_SECONDS = 4.0
 _HTTP_SECONDS = 5
@@ -39,8 +40,19 @@ class _NoLinePerClient(logging.Filter):
         return not str(record.msg).startswith(('%s - "WebSocket %s"', "connection "))
 
 
+class _OneLine(logging.Filter):
+    """What keeps the application from starting is told by what this package raised: a traceback has nothing to add."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = str(record.msg)
+        error, _, told = text.rstrip().rpartition("\n")[2].partition(": ")
+        if text.startswith("Traceback") and error == f"{BroadcastError.__module__}.{BroadcastError.__qualname__}":
+            record.msg, record.args = "%s", (told,)
+        return True
+
+
 def serve(app: str, host: str, port: int, *, factory: bool = False) -> None:
-    """Run `module:app` until SIGTERM or SIGINT."""
+    """Run `module:app` until SIGTERM or SIGINT. Where it cannot start, the process ends with a status other than 0."""
     sys.path.insert(0, "")
     _raise_file_limit()
     config = uvicorn.Config(
@@ -57,8 +69,15 @@ def serve(app: str, host: str, port: int, *, factory: bool = False) -> None:
         ws_per_message_deflate=False,
     )
     logger.addFilter(_NoLinePerClient())
+    logger.addFilter(_OneLine())
+    server = PacedServer(config)
     with contextlib.suppress(KeyboardInterrupt):
-        PacedServer(config).run()
+        try:
+            server.run()
+        except BroadcastError as error:
+            sys.exit(f"{app} cannot be made: {error}")
+        if not server.started:
+            sys.exit(1)
 
 
 def _raise_file_limit() -> None:

@@ -9,6 +9,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.process import BIN, ROOT, Process, running
+from tests.support.redis.server import RedisServer
 
 PATTERN_STACK = BIN / "pattern-stack"
 
@@ -72,6 +73,39 @@ def test_what_went_wrong_is_one_line(server: Process, arguments: list[str], said
     assert result.returncode == 1
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+@pytest.mark.redis
+def test_publish_goes_straight_into_redis(redis_server: RedisServer) -> None:
+    environment = {"REDIS_URL": redis_server.url}
+    with (
+        running(PATTERN_STACK, "serve", "test_server:app", "--port", "0", **environment) as server,
+        tail(server, "orders") as following,
+    ):
+        assert following.stdout
+        published = run("publish", "orders", "created", '{"entity_id": "1"}', "--redis-url", redis_server.url)
+        event, position = json.loads(following.stdout.readline()), json.loads(published.stdout)
+        assert (position["status"], position["offset"]) == ("broadcasted", event["offset"])
+        assert event["payload"] == {"entity_id": "1"}
+        following.terminate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a", "b", "--redis-url", "http://:hunter2@127.0.0.1"], "not a Redis URL"),
+        (["a", "b", "--redis-url", "redis://:hunter2@127.0.0.1:{port}/99"], "cannot be used"),
+        (["a b", "b", "--redis-url", "redis://127.0.0.1:{port}"], "channel"),
+        (["a", "b", "[]", "--redis-url", "redis://127.0.0.1:{port}"], "payload"),
+    ],
+)
+def test_what_went_wrong_with_redis_is_one_line(redis_server: RedisServer, arguments: list[str], said: str) -> None:
+    result = run("publish", *(argument.format(port=redis_server.port) for argument in arguments))
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert "hunter2" not in result.stderr
+    (line,) = [line for line in result.stderr.splitlines() if "is down" not in line]
+    assert "Traceback" not in line
 
 
 def test_version() -> None:

@@ -97,6 +97,8 @@ class Home:
         except asyncio.CancelledError:
             waiting.cancel()
             raise
+        if not waiting.cancelled():
+            waiting.exception()  # it has been looked at: nothing of it is logged
         return _result(crossing)
 
     def run_sync(self, call: Call[T], elsewhere: Call[T]) -> T:

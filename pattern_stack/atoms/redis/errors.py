@@ -15,6 +15,7 @@ from redis.exceptions import (
     MasterDownError,
     MovedError,
     NoPermissionError,
+    OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
     TryAgainError,
@@ -22,6 +23,9 @@ from redis.exceptions import (
 
 ELSEWHERE = (AskError, ClusterDownError, MasterDownError, MovedError, ReadOnlyError, TryAgainError)
 """Answers of a server that is not, or not now, the one for this key: nothing was done."""
+
+_FOR_NOW = ("BUSY", "MISCONF", "NOREPLICAS", "OOM")
+"""What a server says that does not write now, and may later."""
 
 
 class Refused(Exception):
@@ -40,7 +44,9 @@ def refused(error: BaseException) -> Refused | None:
     """Whether an attempt to connect failed because the server has answered and will go on refusing."""
     if isinstance(error, Refused):
         return error
-    if isinstance(error, (*ELSEWHERE, BusyLoadingError)):
+    if isinstance(error, (*ELSEWHERE, BusyLoadingError, OutOfMemoryError)):
+        return None
+    if isinstance(error, ResponseError) and any(word in str(error) for word in _FOR_NOW):
         return None
     if isinstance(error, AuthenticationError | AuthorizationError | NoPermissionError | ResponseError):
         return Refused(f"it says {error}")

@@ -12,12 +12,18 @@ from redis.asyncio.connection import AbstractConnection
 from pattern_stack.atoms.redis.errors import ELSEWHERE, Lost, Refused, refused
 from pattern_stack.atoms.redis.feed import Feed
 from pattern_stack.atoms.redis.servers import Servers, dialler
+from pattern_stack.atoms.redis.tls import mismatch
 
 logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 2.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+
+_PROBE = """
+redis.call('SET', KEYS[1], ARGV[1], 'PX', 10000)  -- a server that takes no writes, or none of this user's, is no good
+redis.call('PUBLISH', KEYS[1], ARGV[1])
+"""
 
 
 class Listener(Protocol):
@@ -33,8 +39,9 @@ class Listener(Protocol):
 class Link:
     """Commands and messages of one URL, on one loop. It reconnects by itself, with full jitter up to 2 s.
 
-    Every 2 s it sends itself a message: a link on which it does not come back within 3 s is broken, whatever TCP says.
-    `trouble` is what keeps it from working, in words; None while it works. ValueError for what is no Redis URL.
+    Every 2 s it writes a key and sends itself a message: a link on which it does not come back within 3 s is broken,
+    whatever TCP says.
+    `trouble` is what keeps it from working, in words; None while it works. InvalidURL for what is no Redis URL.
     """
 
     def __init__(self, url: str, listener: Listener, name: str) -> None:
@@ -86,25 +93,25 @@ class Link:
             while True:
                 try:
                     await self._connect()
-                    pause = _SHORTEST_PAUSE
                     await self._work()
                 except Exception as error:
-                    await self._down(_first(error))
+                    pause = pause if self.trouble else _SHORTEST_PAUSE
+                    await self._down(await self._reason(_first(error)))
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, _LONGEST_PAUSE)
         finally:
             await self._down(None)
 
     async def _connect(self) -> None:
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                self._servers = await Servers.behind(self._open)
-                self._feed = Feed(await self._open(), self._message)
-        except Exception as error:
-            refusal = refused(error)
-            if refusal and not self._tried.is_set():
-                self._refusal = refusal
-            raise refusal or error from error
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            self._servers = await Servers.behind(self._open)
+            self._feed = Feed(await self._open(), self._message)
+
+    async def _reason(self, error: BaseException) -> BaseException:
+        refusal = refused(error)
+        if not self._tried.is_set():
+            self._refusal = refusal = refusal or await mismatch(self._dial({}))
+        return refusal or error
 
     async def _open(self, **where: Any) -> AbstractConnection:
         connection = self._dial(where)
@@ -119,15 +126,17 @@ class Link:
         async with asyncio.TaskGroup() as group:
             for run in (self._feed.read(), self._feed.write(), *(pipe.run() for pipe in self._servers.pipes)):
                 group.create_task(run)
-            await asyncio.gather(*map(self._feed.subscribe, [self._probe_channel, *self._followed]))
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await asyncio.gather(*map(self._feed.subscribe, [self._probe_channel, *self._followed]))
+            await self._probe(self._servers)
+            self._up.set()  # before what was missed is fetched: whoever fetches may be waiting for it
             await self._listener.restored()
             logger.info("the link to Redis at %s is up", self.place)
             self.trouble = None
-            self._up.set()
             self._tried.set()
             while not self._broken.is_set():
-                await self._probe(self._servers)
                 await _within(_PROBE_SECONDS, self._broken)
+                await self._probe(self._servers)
             raise Lost("the server takes no writes", sent=False)
 
     async def _probe(self, servers: Servers) -> None:
@@ -135,7 +144,8 @@ class Link:
         self._token = secrets.token_bytes(8)
         self._heard.clear()
         async with asyncio.timeout(_PROBE_SECONDS + 1):
-            await servers.pipes[0].call(("PUBLISH", self._probe_channel, self._token))
+            key = self._probe_channel.decode()
+            await servers.pipe(key).call(("EVAL", _PROBE, 1, key, self._token))
             await self._heard.wait()
             await servers.check()
 
@@ -147,7 +157,7 @@ class Link:
 
     async def _down(self, error: BaseException | None) -> None:
         why = f"{type(error).__name__}: {error}" if error else "stopped"
-        if error and (self.trouble is None or not self._tried.is_set()):
+        if error and not self._refusal and (self.trouble is None or not self._tried.is_set()):
             logger.warning("the link to Redis at %s is down: %s", self.place, why)
         self.trouble = f"Redis at {self.place}: {why}"
         self._up.clear()
@@ -157,7 +167,7 @@ class Link:
         connections, self._connections = self._connections, []
         self._tried.set()
         for connection in connections:
-            await connection.disconnect(nowait=True)
+            await _abort(connection)
 
     # -- in use
 
@@ -188,6 +198,14 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
+
+
+async def _abort(connection: AbstractConnection) -> None:
+    """What was not sent yet must not be sent later, and TLS must not wait for the other end's goodbye."""
+    writer = getattr(connection, "_writer", None)
+    if writer:
+        writer.transport.abort()
+    await connection.disconnect(nowait=True)
 
 
 def _first(error: BaseException) -> BaseException:

@@ -12,6 +12,7 @@ from redis.crc import key_slot
 
 from pattern_stack.atoms.redis.errors import Lost, Refused
 from pattern_stack.atoms.redis.pipe import Pipe
+from pattern_stack.errors import InvalidURL
 
 _OLDEST = (6, 2)
 
@@ -65,14 +66,15 @@ class Servers:
         return next(self._pipes[address] for begin, end, address in self._slots if begin <= slot <= end)
 
     async def check(self) -> None:
-        """Raises Lost where one of them was promoted or has begun anew since."""
+        """Raises Lost where one of them has become a replica, was promoted or has begun anew since."""
         for pipe, life in zip(self.pipes, self._lives, strict=True):
-            if _fields(await pipe.call(("INFO", "replication")))[b"master_replid"] != life:
-                raise Lost("a server was promoted", sent=False)
+            about = _fields(await pipe.call(("INFO", "replication")))
+            if (about[b"role"], about[b"master_replid"]) != (b"master", life):
+                raise Lost("a server has another role, or another life", sent=False)
 
 
 def dialler(url: str) -> tuple[Callable[[dict[str, Any]], AbstractConnection], str]:
-    """What makes connections to a URL, and where that is, without its secrets. ValueError where it cannot be read."""
+    """What makes connections to a URL, and where that is, without its secrets. InvalidURL where it cannot be read."""
     try:
         arguments: dict[str, Any] = dict(parse_url(url))
         kind = arguments.pop("connection_class", TcpConnection)
@@ -83,7 +85,7 @@ def dialler(url: str) -> tuple[Callable[[dict[str, Any]], AbstractConnection], s
         if "path" not in arguments and path and not path.isdecimal():
             raise ValueError(path)
     except (TypeError, ValueError):  # which may quote a password
-        raise ValueError(
+        raise InvalidURL(
             "not a Redis URL, like redis://user:password@host:6379/0, rediss:// with TLS, or unix://"
         ) from None
     return lambda where: kind(**{**arguments, **where}), place

@@ -1,19 +1,21 @@
 """One engine a URL: the setting that an application changes to change where its events go."""
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.history import History
 from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.errors import InvalidURL
 
 
 def broadcast_from_url(
     url: str, *, limits: Limits | None = None, history: History | None = None, everyone: Iterable[str] = ()
 ) -> WebSocketBroadcastBackend:
     """The backend that a URL names: `memory://` is one process, `redis://`, `rediss://` (TLS) and `unix://` a Redis that
-    instances share. ValueError for any other scheme, and for a URL that cannot be read."""
-    scheme = urlsplit(url).scheme
+    instances share. InvalidURL for any other scheme, and for a URL that cannot be read."""
+    scheme, separator, _ = url.partition("://")
+    if not separator or not scheme.isidentifier():  # what stands there may be a password
+        raise InvalidURL("not a URL, like memory:// or redis://localhost:6379/0")
     if scheme == "memory":
         return WebSocketBroadcastBackend(limits=limits, history=history, everyone=everyone)
     if scheme in ("redis", "rediss", "unix"):
@@ -21,4 +23,4 @@ def broadcast_from_url(
 
         bridge = RedisBroadcastBackend(url, limits=limits)
         return WebSocketBroadcastBackend(bridge=bridge, limits=limits, history=history, everyone=everyone)
-    raise ValueError(f"no broadcast backend for {scheme}://, only for memory://, redis://, rediss:// and unix://")
+    raise InvalidURL(f"no broadcast backend for {scheme}://, only for memory://, redis://, rediss:// and unix://")

@@ -22,6 +22,8 @@ _PATIENCE = 9.0
 """Seconds that a publish or a read waits for the link."""
 _KEPT = 86_400
 """Seconds that a channel's place outlives its last use."""
+_DIGITS = 17
+"""Of an offset that nobody gave: Lua counts to 2**53."""
 
 
 def _script(*parts: str) -> str:
@@ -35,7 +37,8 @@ class RedisStore(Store):
     """A channel's keys share a hash tag, so that a cluster keeps them together:
 
     `{prefix}:{channel}:state`, a hash of epoch, offset and the server that gave them; `:events`, a stream whose ids are
-    the offsets; and the pub/sub channel `{prefix}:{channel}`, which carries `epoch:offset:bytes`.
+    the offsets; `:again:` with a publish's id, for an hour, where that was tried again; and the pub/sub channel
+    `{prefix}:{channel}`, which carries `epoch:offset:bytes`.
     """
 
     def __init__(self, url: str, prefix: str) -> None:
@@ -80,7 +83,12 @@ class RedisStore(Store):
         name = channel[len(self._prefix) + 2 : -1].decode()
         epoch, _, rest = data.partition(b":")
         offset, _, body = rest.partition(b":")
-        if offset.isdigit() and body.startswith(b'{"channel":"%b",' % name.encode()) and body.endswith(b"}"):
+        if (
+            offset.isdigit()
+            and len(offset) < _DIGITS
+            and body.startswith(b'{"channel":"%b",' % name.encode())
+            and body.endswith(b"}")
+        ):
             self.arrived(name, Arrival(epoch.decode("latin-1"), int(offset), body))
         else:
             self.strange(name)
@@ -106,14 +114,15 @@ class RedisStore(Store):
         topic, keep = self._topic(draft.channel), int(window.seconds * 1000)
 
         async def attempt() -> list[Any]:
-            since = int((monotonic() - tried[0]) * 1000) + 1_000 if tried else -1
+            began = monotonic()
+            since = int((began - tried[0]) * 1000) + 1_000 if tried else -1
             arguments = (draft.body, id, max(window.events, 1), max(keep, 1), topic, since)
             try:
-                answer: list[Any] = await self._run(self._publish, draft.channel, keep, *arguments)
+                answer: list[Any] = await self._run(self._publish, draft.channel, keep, *arguments, again=id)
                 return answer
             except Lost as error:
                 if error.sent:
-                    tried.append(monotonic())
+                    tried.append(began)
                 raise
 
         answer = await self._patiently(attempt)
@@ -137,9 +146,9 @@ class RedisStore(Store):
 
     async def _patiently(self, attempt: Callable[[], Any]) -> Any:
         """Again while the link is down. Raises BroadcastUnavailable after 9 s, or where the server will not do it."""
-        await self.start()
         try:
             async with asyncio.timeout(_PATIENCE):
+                await self.start()
                 while True:
                     try:
                         return await attempt()
@@ -150,11 +159,11 @@ class RedisStore(Store):
         except ResponseError as error:
             raise BroadcastUnavailable(f"Redis says {error}") from error
 
-    async def _run(self, script: str, channel: str, keep: int, *arguments: Any) -> Any:
+    async def _run(self, script: str, channel: str, keep: int, *arguments: Any, again: str = "") -> Any:
         topic = self._topic(channel).decode()
-        keys = (f"{topic}:state", f"{topic}:events")
+        keys = (f"{topic}:state", f"{topic}:events", f"{topic}:again:{again}")
         return await self._link.call(
-            topic, "EVAL", script, 2, *keys, secrets.token_hex(6), max(keep, _KEPT * 1000), *arguments
+            topic, "EVAL", script, 3, *keys, secrets.token_hex(6), max(keep, _KEPT * 1000), *arguments
         )
 
     def _topic(self, channel: str) -> bytes:
@@ -164,7 +173,7 @@ class RedisStore(Store):
 class RedisBroadcastBackend(InstanceBackend):
     """Events to the handlers of every process on one Redis; as a `bridge`, to the WebSocket clients of every instance.
 
-    `channel_prefix` keeps applications on one server apart. ValueError for a URL that cannot be read.
+    `channel_prefix` keeps applications on one server apart. InvalidURL for a URL that cannot be read.
     """
 
     def __init__(

@@ -1,0 +1,211 @@
+"""Two instances whose Redis is behind a line that breaks, clients on them, and all that happens, noted for the checker."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from pattern_stack import BroadcastBackend, BroadcastUnavailable, WebSocketBroadcastBackend
+from pattern_stack.app import create_app
+from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from pattern_stack.settings import Settings
+from tests.contract.checker import Log, Place, judge
+from tests.support import server
+from tests.support.client import Client, Message, client
+from tests.support.proxy import Proxy, proxy
+from tests.support.redis.server import RedisServer
+
+CHANNEL = "orders"
+
+READY_SECONDS, RAISE_SECONDS, CAUGHT_UP_SECONDS = 8, 10, 5
+"""The promises: /ready says 503, a publish raises, and clients are in step once the link is back."""
+
+
+class Follower:
+    """One client that reads all there is, over as many connections as it takes."""
+
+    def __init__(self, url: str, log: Log) -> None:
+        self.reader = log.reader(CHANNEL)
+        self.connections = 0
+        self._url = url
+        self._log = log
+        self._moved = asyncio.Event()
+
+    async def run(self) -> None:
+        """For ever. AssertionError where what it gets cannot be right."""
+        while True:
+            with suppress(ConnectionClosed, InvalidHandshake, OSError):
+                async with client(self._url) as here:
+                    self.connections += 1
+                    await self._follow(here)
+            await asyncio.sleep(0.01)
+
+    async def until(self, place: Place) -> None:
+        while self.reader.place != place:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def _follow(self, here: Client) -> None:
+        asked = self.reader.place
+        since = {CHANNEL: {"epoch": asked[0], "offset": asked[1]}} if asked else {}
+        answer = await here.ask({"subscribe": [CHANNEL], "since": since})
+        if "subscribed" in answer:
+            self._log.subscribed(self.reader, answer["subscribed"][CHANNEL], asked)
+            while True:
+                self._moved.set()
+                self._read(await here.receive(timeout=1_000))
+
+    def _read(self, message: Message) -> None:
+        if "reset" in message:
+            self._log.reset(self.reader, message["reset"][CHANNEL])
+        else:
+            self._log.delivered(self.reader, message["offset"], message["payload"]["key"])
+
+
+class Journal:
+    """What is published and what followers get."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.followers: list[Follower] = []
+        self._following: list[asyncio.Task[None]] = []
+        self._keys = map(str, itertools.count())
+
+    async def follow(self, *urls: str) -> None:
+        """A client at each, once they are on the channel."""
+        began = [Follower(url, self.log) for url in urls]
+        self.followers += began
+        self._following += [asyncio.create_task(one.run()) for one in began]
+        for one in began:
+            while one.reader.place is None:  # noqa: ASYNC110 - nobody knows the place that it will be told
+                await asyncio.sleep(0.01)
+
+    async def publish(self, backend: BroadcastBackend, count: int = 1, **payload: Any) -> None:
+        """One after the other. What raises may be in the order, or not."""
+        for key in itertools.islice(self._keys, count):
+            began = self.log.tick()
+            try:
+                event: Any = await backend.broadcast(CHANNEL, "e", {**payload, "key": key})
+            except BroadcastUnavailable:
+                self.log.publish_raised(key)
+            else:
+                self.log.publish(CHANNEL, key, began, event.position)
+
+    async def finish(self, backend: BroadcastBackend, seconds: float = CAUGHT_UP_SECONDS) -> None:
+        """One last event, which brings everybody to the end within that time; then all of it is judged."""
+        wait = asyncio.create_task(self._to_the_end(backend))
+        await asyncio.wait({wait, *self._following}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for one in self._following:
+            if one.done():
+                one.result()
+        places = [one.reader.place for one in self.followers]
+        assert wait.done(), f"after {seconds} s the last of {self.log.published[-1:]} had not come to {places}"
+        judge(self.log, {CHANNEL: await wait})
+
+    async def _to_the_end(self, backend: BroadcastBackend) -> Place:
+        count = len(self.log.published)
+        while len(self.log.published) == count:
+            await self.publish(backend)
+        final = self.log.published[-1].place
+        await asyncio.gather(*(one.until(final) for one in self.followers))
+        return final
+
+    async def end(self) -> None:
+        for task in self._following:
+            task.cancel()
+        await asyncio.wait(self._following)
+
+
+class Instance:
+    """One in this process, so that a test can look into it."""
+
+    def __init__(self, url: str) -> None:
+        app = create_app(Settings(broadcast_url=url))
+        self.backend: WebSocketBroadcastBackend = app.state.broadcast
+        self._serving = server.serving(app)
+
+    async def __aenter__(self) -> "Instance":
+        self.server = await asyncio.to_thread(self._serving.__enter__)  # not here: here is its line to Redis
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._serving.__exit__, None, None, None)
+
+    async def until_ready_says(self, status: int, seconds: float = READY_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
+        async with httpx2.AsyncClient() as http:
+            while (await http.get(f"{self.server.http}/ready")).status_code != status:
+                assert time.monotonic() < deadline, f"/ready did not say {status} within {seconds} s"
+                await asyncio.sleep(0.02)
+
+    async def refuses_subscribes(self) -> None:
+        async with client(self.server.url) as late:
+            answer = await late.ask({"subscribe": ["new"]})
+            assert answer["error"]["code"] == "unavailable"
+
+    async def tells_the_truth(self) -> None:
+        """While Redis is away, and has just gone."""
+        await asyncio.gather(self.until_ready_says(503), raises(self.backend), self.refuses_subscribes())
+
+
+async def raises(backend: BroadcastBackend) -> None:
+    """In time, and does not pretend."""
+    began = time.monotonic()
+    with pytest.raises(BroadcastUnavailable):
+        await backend.broadcast("other", "e", {})
+    assert time.monotonic() - began < RAISE_SECONDS
+
+
+class Drill(Journal):
+    """`outside` publishes past the line, where the drill does not say otherwise."""
+
+    def __init__(self, redis: RedisServer, line: Proxy, instances: list[Instance], outside: BroadcastBackend) -> None:
+        super().__init__()
+        self.redis = redis
+        self.line = line
+        self.instances = instances
+        self.outside = outside
+
+    @property
+    def resets(self) -> int:
+        return sum(one.reader.resets for one in self.followers)
+
+    async def publish_everywhere(self, count: int) -> None:
+        everywhere = [self.outside, *(one.backend for one in self.instances)]
+        await asyncio.gather(*(self.publish(backend, count) for backend in everywhere))
+
+    async def until_away(self) -> None:
+        await asyncio.gather(*(one.until_ready_says(503) for one in self.instances))
+
+    async def conclude(self) -> None:
+        """Nobody was thrown out, and all are in step."""
+        await self.finish(self.outside)
+        assert {one.connections for one in self.followers} == {1}
+        await asyncio.gather(*(one.until_ready_says(200) for one in self.instances))
+
+
+@asynccontextmanager
+async def drill(redis: RedisServer, *, past_the_line: bool = True) -> AsyncIterator[Drill]:
+    async with AsyncExitStack() as ends:
+        line = await ends.enter_async_context(proxy(redis.port))
+        url = over(line, redis)
+        instances = [await ends.enter_async_context(Instance(url)) for _ in range(2)]
+        outside = RedisBroadcastBackend(redis.url if past_the_line else url)
+        ends.push_async_callback(outside.close)
+        one = Drill(redis, line, instances, outside)
+        await asyncio.gather(*(each.until_ready_says(200) for each in instances))
+        await one.follow(*[each.server.url for each in instances] * 2)
+        ends.push_async_callback(one.end)
+        await one.publish_everywhere(5)
+        yield one
+
+
+def over(line: Proxy, redis: RedisServer) -> str:
+    """The server's URL, through the line."""
+    return redis.url.replace(f":{redis.port}/", f":{line.port}/")

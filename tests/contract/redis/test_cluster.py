@@ -1,0 +1,67 @@
+"""A cluster of three: each channel lives on the node that has its slot."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pattern_stack import Event, Position
+from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from tests.contract.redis.drill import CHANNEL, Instance, Journal
+from tests.support.redis.cluster import RedisCluster
+
+NAMES = [f"channel{n}" for n in range(20)]
+
+
+@pytest.fixture
+async def pair(redis_cluster: RedisCluster) -> AsyncIterator[list[Instance]]:
+    async with Instance(redis_cluster.nodes[0].url) as one, Instance(redis_cluster.nodes[2].url) as two:
+        await asyncio.gather(one.until_ready_says(200), two.until_ready_says(200))
+        yield [one, two]
+
+
+async def test_one_order_and_no_loss(pair: list[Instance]) -> None:
+    journal = Journal()
+    await journal.follow(*[each.server.url for each in pair] * 2)
+    await asyncio.gather(*(journal.publish(each.backend, 50) for each in pair * 2))
+    await journal.finish(pair[0].backend)
+    await journal.end()
+    assert not journal.log.raised
+
+
+async def test_each_node_has_some_of_the_channels(pair: list[Instance], redis_cluster: RedisCluster) -> None:
+    for name in NAMES:
+        await pair[0].backend.broadcast(name, "e", {})
+        assert redis_cluster.node_of(f"{{{name}}}").command("EXISTS", f"pattern_stack:{{{name}}}:events")
+    assert len({redis_cluster.node_of(f"{{{name}}}").port for name in NAMES}) == 3
+
+
+async def test_what_was_missed_is_recovered_through_another_node(pair: list[Instance]) -> None:
+    one, two = (each.backend for each in pair)
+    for name in NAMES:
+        start: Position = (await one.broadcast(name, "e", {"n": 0})).position
+        await one.broadcast_many([(name, "e", {"n": n}) for n in (1, 2)])
+        missed: list[Event] = await pair[1].server.acall(lambda name=name, start=start: _first(two, name, start))  # type: ignore[misc]
+        assert [event.offset for event in missed] == [2, 3]
+
+
+async def _first(backend: object, name: str, start: Position) -> list[Event]:
+    events: list[Event] = []
+    async for event in backend.listen(name, start):  # type: ignore[attr-defined]
+        events.append(event)
+        if len(events) == 2:
+            break
+    return events
+
+
+async def test_handlers_of_a_bridge_alone(redis_cluster: RedisCluster) -> None:
+    backend = RedisBroadcastBackend(redis_cluster.url)
+    got = asyncio.Event()
+
+    async def handler(event_type: str, payload: dict[str, object]) -> None:
+        got.set()
+
+    await backend.subscribe(CHANNEL, handler)
+    await backend.broadcast(CHANNEL, "e", {})
+    await asyncio.wait_for(got.wait(), 10)
+    await backend.close()

@@ -1,0 +1,170 @@
+"""Whatever happens to Redis or to the line to it, clients are caught up or told to refetch: the checker judges.
+
+Each fault is a block: it begins with the fault, and ends when the fault has ended.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from pattern_stack.atoms.broadcast.bridge import Bridge, Reading, Track
+from pattern_stack.atoms.broadcast.event import Position
+from tests.contract.redis.drill import CHANNEL, Drill, drill
+from tests.support.ports import free_port
+from tests.support.redis.server import RedisServer
+
+Fault = Callable[[Drill], AbstractAsyncContextManager[None]]
+
+_KEY = f"pattern_stack:{{{CHANNEL}}}"
+
+
+@asynccontextmanager
+async def restarted(drill: Drill) -> AsyncIterator[None]:
+    drill.redis.kill()
+    yield
+    drill.redis.start()
+
+
+@asynccontextmanager
+async def unreachable(drill: Drill) -> AsyncIterator[None]:
+    drill.line.refuse()
+    await drill.publish(drill.outside, 10)
+    yield
+    await drill.line.restore()
+
+
+@asynccontextmanager
+async def half_open(drill: Drill) -> AsyncIterator[None]:
+    drill.line.swallow()
+    await drill.publish(drill.outside, 10)
+    yield
+    await drill.line.restore()
+
+
+@asynccontextmanager
+async def paused(drill: Drill) -> AsyncIterator[None]:
+    drill.redis.pause()
+    waiting = [asyncio.create_task(drill.publish(drill.outside)) for _ in range(10)]
+    yield
+    drill.redis.resume()
+    await asyncio.gather(*waiting)
+
+
+@asynccontextmanager
+async def read_only(drill: Drill) -> AsyncIterator[None]:
+    drill.redis.command("REPLICAOF", "127.0.0.1", 1)
+    yield
+    drill.redis.command("REPLICAOF", "NO", "ONE")
+
+
+@asynccontextmanager
+async def killed_subscriptions(drill: Drill) -> AsyncIterator[None]:
+    drill.line.target = free_port()  # nobody is back before something was missed
+    drill.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+    await drill.publish(drill.outside, 10)
+    yield
+    drill.line.target = drill.redis.port
+
+
+@asynccontextmanager
+async def too_slow(drill: Drill) -> AsyncIterator[None]:
+    """An instance that does not read is cut off by Redis."""
+    drill.redis.configure(client_output_buffer_limit="pubsub 100000 100000 1")
+    drill.line.hold("down")
+    while _subscribers(drill.redis):
+        await drill.publish(drill.outside, 5, filling="x" * 300_000)
+    yield
+    await drill.line.restore()
+
+
+def _subscribers(redis: RedisServer) -> int:
+    (_, count) = redis.command("PUBSUB", "NUMSUB", _KEY)
+    return int(count)
+
+
+@asynccontextmanager
+async def flushed_scripts(drill: Drill) -> AsyncIterator[None]:
+    drill.redis.command("SCRIPT", "FLUSH")
+    yield
+
+
+def evicted(*names: str) -> Fault:
+    @asynccontextmanager
+    async def evicted(drill: Drill) -> AsyncIterator[None]:
+        async with unreachable(drill):
+            drill.redis.command("DEL", *(f"{_KEY}:{name}" for name in names))
+            await drill.publish(drill.outside, 3)
+            yield
+
+    return evicted
+
+
+def evicted_in_step(*names: str) -> Fault:
+    """While every instance follows: the next event tells."""
+
+    @asynccontextmanager
+    async def evicted_in_step(drill: Drill) -> AsyncIterator[None]:
+        drill.redis.command("DEL", *(f"{_KEY}:{name}" for name in names))
+        yield
+
+    return evicted_in_step
+
+
+pytestmark = pytest.mark.redis
+
+LOST = [restarted, evicted("state"), evicted("events"), evicted("state", "events"), evicted_in_step("state")]
+KEPT = [killed_subscriptions, too_slow]
+HARMLESS = [flushed_scripts, evicted_in_step("events")]
+AWAY = [unreachable, half_open, paused, read_only]
+
+
+def each(faults: list[Fault]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("fault", faults, ids=lambda fault: fault.__name__)
+
+
+@each(LOST + KEPT + HARMLESS)
+async def test_clients_are_caught_up_or_told(redis_server: RedisServer, fault: Fault) -> None:
+    async with drill(redis_server) as one:
+        publishing = asyncio.create_task(one.publish_everywhere(30))
+        async with fault(one):
+            pass
+        await publishing
+        await one.conclude()
+        assert bool(one.resets) == (fault in LOST)
+
+
+async def test_while_redis_is_away_nobody_pretends() -> None:
+    """All at once: each takes the ten seconds in which a publish has to raise."""
+
+    async def nobody_pretends(fault: Fault) -> None:
+        with RedisServer() as redis:
+            async with drill(redis) as one:
+                async with fault(one):
+                    await asyncio.gather(*(each.tells_the_truth() for each in one.instances))
+                await one.conclude()
+                assert bool(one.resets) == (fault is read_only), fault.__name__
+
+    await asyncio.gather(*map(nobody_pretends, AWAY))
+
+
+def adopt(self: Bridge, channel: str, track: Track, here: Position, reading: Reading) -> None:
+    """What a bridge without repair does: it goes on from wherever it is."""
+    track.position = Position(reading.epoch, reading.offset)
+
+
+async def test_without_repair_each_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bridge, "_apply", adopt)
+
+    async def is_found_out(fault: Fault) -> None:
+        with RedisServer() as redis:
+            async with drill(redis) as one:
+                async with fault(one):
+                    if fault in AWAY:
+                        await one.until_away()
+                with pytest.raises(AssertionError):
+                    await one.finish(one.outside)
+
+    for faults in (LOST, KEPT, AWAY):
+        await asyncio.gather(*map(is_found_out, faults))

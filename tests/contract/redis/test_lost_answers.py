@@ -1,0 +1,134 @@
+"""A publish whose answer was lost is in the order once, or raises: never under two offsets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pattern_stack import BroadcastUnavailable, History
+from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from pattern_stack.atoms.redis import Lost
+from pattern_stack.atoms.redis.servers import dialler
+from tests.contract.redis.drill import CHANNEL, drill, over
+from tests.support.proxy import Proxy, proxy
+from tests.support.redis.replicated import Replicated
+from tests.support.redis.server import RedisServer
+
+EVENTS = f"pattern_stack:{{{CHANNEL}}}:events"
+
+
+async def until_kept(redis: RedisServer, count: int) -> None:
+    while redis.command("XLEN", EVENTS) < count:  # noqa: ASYNC110 - Redis is asked
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def far(redis: RedisServer, events: int = 256) -> AsyncIterator[tuple[RedisBroadcastBackend, Proxy]]:
+    """A backend over a line. One event is there, from long ago: a second is long."""
+    async with proxy(redis.port) as line:
+        backend = RedisBroadcastBackend(over(line, redis), history=History(events=events))
+        await backend.broadcast(CHANNEL, "old", {})
+        await asyncio.sleep(1.1)  # the margin that a retry leaves
+        yield backend, line
+        await backend.close()
+
+
+async def lose_the_answers(redis: RedisServer) -> None:
+    async with drill(redis) as one:
+        kept = redis.command("XLEN", EVENTS)
+        one.line.hold("down")
+        backends = [each.backend for each in one.instances]
+        publishing = [asyncio.create_task(one.publish(backend)) for backend in backends * 5]
+        await until_kept(redis, kept + len(publishing))
+        one.line.cut()
+        await one.line.restore()
+        await asyncio.gather(*publishing)
+        await one.conclude()
+        assert not one.log.raised
+
+
+async def test_the_event_is_found_where_the_first_try_put_it(redis_server: RedisServer) -> None:
+    await lose_the_answers(redis_server)
+
+
+async def test_who_repeats_blindly_is_found_out(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Lost, "sent", property(lambda lost: False, lambda lost, sent: None), raising=False)
+    with pytest.raises(AssertionError):
+        await lose_the_answers(redis_server)
+
+
+async def test_a_question_that_was_lost_is_asked_again(redis_server: RedisServer) -> None:
+    async with far(redis_server) as (backend, line):
+        line.swallow("up")
+        publishing = asyncio.create_task(backend.broadcast(CHANNEL, "e", {}))
+        while backend.is_ready:  # noqa: ASYNC110 - the link has no event for a test
+            await asyncio.sleep(0.02)
+        await line.restore()
+        assert (await publishing).offset == 2
+        assert redis_server.command("XLEN", EVENTS) == 2
+
+
+async def test_what_has_left_the_window_since_is_not_published_again(redis_server: RedisServer) -> None:
+    async with far(redis_server, events=4) as (backend, line):
+        other = RedisBroadcastBackend(redis_server.url, history=History(events=4))
+        line.hold("down")
+        publishing = asyncio.create_task(backend.broadcast(CHANNEL, "mine", {}))
+        await until_kept(redis_server, 2)
+        for _ in range(6):
+            await other.broadcast(CHANNEL, "later", {})
+        while backend.is_ready:  # noqa: ASYNC110 - the link has no event for a test
+            await asyncio.sleep(0.02)
+        await line.restore()
+        with pytest.raises(BroadcastUnavailable, match="cannot be known"):
+            await publishing
+        assert (await other.position(CHANNEL)).offset == 8
+        await other.close()
+
+
+async def test_a_store_that_has_lost_it_is_not_asked_to_publish_it_again(redis_server: RedisServer) -> None:
+    """Some client may have had it."""
+    async with far(redis_server) as (backend, line):
+        line.hold("down")
+        publishing = asyncio.create_task(backend.broadcast(CHANNEL, "e", {}))
+        await until_kept(redis_server, 2)
+        redis_server.restart()
+        line.cut()
+        await line.restore()
+        with pytest.raises(BroadcastUnavailable, match="cannot be known"):
+            await publishing
+        assert not redis_server.command("XLEN", EVENTS)
+
+
+async def test_a_first_try_that_comes_after_the_second_is_not_published(redis_server: RedisServer) -> None:
+    async with proxy(redis_server.port) as old, proxy(redis_server.port) as new:
+        backend = RedisBroadcastBackend(over(old, redis_server))
+        await backend.broadcast(CHANNEL, "old", {})
+        await asyncio.sleep(1.1)  # the margin that a retry leaves
+        old.hold("up")
+        publishing = asyncio.create_task(backend.broadcast(CHANNEL, "e", {}))
+        await asyncio.sleep(0)  # it has begun
+        link = backend.engine._store._link  # type: ignore[attr-defined]
+        link._dial, _ = dialler(over(new, redis_server))  # as a network does that has found another way
+        assert (await publishing).offset == 2
+        asked = redis_server.info("cmdstat_eval")["calls"]
+        await old.restore()
+        async with asyncio.timeout(20):
+            while redis_server.info("cmdstat_eval")["calls"] == asked:  # noqa: ASYNC110 - Redis is asked
+                await asyncio.sleep(0.02)
+        assert (await backend.position(CHANNEL)).offset == 2
+        await backend.close()
+
+
+async def test_a_replica_that_lacks_the_last_writes_begins_a_new_epoch(redis_replicated: Replicated) -> None:
+    primary, replica = redis_replicated.primary, redis_replicated.replica
+    async with drill(primary, past_the_line=False) as one:
+        redis_replicated.catch_up()
+        redis_replicated.detach()
+        await one.publish_everywhere(10)
+        redis_replicated.fail_over()
+        one.line.target = replica.port
+        await one.publish_everywhere(10)
+        await one.conclude()
+        assert one.resets
+        assert len({place[0] for place in (published.place for published in one.log.published)}) == 2

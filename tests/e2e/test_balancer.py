@@ -1,0 +1,116 @@
+"""Two instances as processes over one Redis, behind a real load balancer: what users have."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from pattern_stack import BroadcastBackend, BroadcastUnavailable, Event, Subscription
+from pattern_stack.atoms.broadcast.base import Handler
+from tests.contract.redis.drill import Journal
+from tests.support.balancer import Balancer
+from tests.support.instances import Instance, instances
+from tests.support.redis.server import RedisServer
+
+RECOVERY_SECONDS = 20
+
+
+class Posting(BroadcastBackend):
+    """Publishes over HTTP, through the balancer. An answer that does not come tells nothing."""
+
+    def __init__(self, url: str, http: httpx2.AsyncClient) -> None:
+        self._url = f"{url}/test/broadcast"
+        self._http = http
+
+    async def broadcast(
+        self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
+    ) -> Event:
+        body = {"channel": channel, "event": event_type, "payload": dict(payload)}
+        try:
+            answer = await self._http.post(self._url, json=body)
+        except httpx2.HTTPError as error:
+            raise BroadcastUnavailable(str(error)) from error
+        if answer.status_code >= 500:
+            raise BroadcastUnavailable(answer.text)
+        told = answer.json()
+        return Event(channel, b"", told["epoch"], told["offset"])
+
+    async def subscribe(self, channel: str, handler: Handler) -> Subscription:
+        raise NotImplementedError
+
+    async def close(self) -> None: ...
+
+
+class Site(Journal):
+    def __init__(self, balancer: Balancer, each: list[Instance], posting: Posting) -> None:
+        super().__init__()
+        self.balancer = balancer
+        self.instances = each
+        self.posting = posting
+
+    async def post(self, count: int) -> None:
+        """By four publishers at a time."""
+        await asyncio.gather(*(self.publish(self.posting, count // 4) for _ in range(4)))
+
+
+@asynccontextmanager
+async def site(redis: RedisServer) -> AsyncIterator[Site]:
+    with (
+        instances(2, BROADCAST_URL=redis.url) as each,
+        Balancer([one.port for one in each]) as balancer,
+    ):
+        async with httpx2.AsyncClient(timeout=15) as http:
+            one = Site(balancer, each, Posting(balancer.http, http))
+            try:
+                await one.follow(*[balancer.url] * 10)
+                yield one
+            finally:
+                await one.end()
+
+
+async def test_all_clients_of_both_see_one_order(redis_server: RedisServer) -> None:
+    async with site(redis_server) as one:
+        connected = [await asyncio.to_thread(each.stats) for each in one.instances]
+        assert [stats["connections"] for stats in connected] == [5, 5]
+        await one.post(400)
+        await one.finish(one.posting)
+        assert not one.log.raised
+        assert {follower.connections for follower in one.followers} == {1}
+
+
+async def test_who_was_on_a_killed_instance_recovers_on_the_other(redis_server: RedisServer) -> None:
+    async with site(redis_server) as one:
+        publishing = asyncio.create_task(one.post(400))
+        while len(one.log.published) < 50:  # noqa: ASYNC110 - amid the stream
+            await asyncio.sleep(0.005)
+        await asyncio.to_thread(one.instances[0].kill)
+        await publishing
+        await one.finish(one.posting, RECOVERY_SECONDS)
+        assert sorted(follower.connections > 1 for follower in one.followers) == [False] * 5 + [True] * 5
+        assert not any(follower.reader.resets for follower in one.followers)
+        assert (await asyncio.to_thread(one.instances[1].stats))["connections"] == 10
+
+
+async def test_redis_is_taken_out_of_service_and_comes_back_empty(redis_server: RedisServer) -> None:
+    async with site(redis_server) as one:
+        await one.post(20)
+        redis_server.kill()
+        await asyncio.to_thread(one.balancer.until_serving)
+        redis_server.start()
+        await asyncio.to_thread(one.balancer.until_serving, *(each.port for each in one.instances))
+        await one.post(20)
+        await one.finish(one.posting)
+        assert all(follower.reader.resets for follower in one.followers)
+        assert {follower.connections for follower in one.followers} == {1}
+
+
+async def test_who_takes_a_repeat_for_news_is_found_out(redis_server: RedisServer) -> None:
+    """The judge can find fault here too: a client is told an event twice."""
+    async with site(redis_server) as one:
+        await one.post(20)
+        one.followers[0].reader.got.popitem()
+        with pytest.raises(AssertionError, match="lost"):
+            await one.finish(one.posting)
