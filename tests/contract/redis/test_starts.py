@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import subprocess
 
 import pytest
@@ -12,7 +13,8 @@ from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.atoms.redis.errors import Refused
 from pattern_stack.atoms.redis.servers import _check_version
 from pattern_stack.settings import Settings
-from tests.contract.redis.drill import Instance, raises
+from tests.contract.redis.drill import CHANNEL, Instance, Journal, raises
+from tests.support.client import client
 from tests.support.process import BIN, ROOT
 from tests.support.proxy import proxy
 from tests.support.redis.server import RedisServer
@@ -102,6 +104,24 @@ async def test_permissions(redis_server: RedisServer, rights: str, caplog: pytes
     said = await start(redis_server.url_as("app", SECRET))
     assert "permissions" in said or "can't run" in said
     assert SECRET not in caplog.text
+
+
+async def test_the_rights_that_the_page_names_are_enough(redis_server: RedisServer) -> None:
+    page = (ROOT / "docs" / "instances.md").read_text()
+    (rights,) = re.findall(r"`(\+eval [^`]+)`", page)
+    redis_server.command(
+        *("ACL", "SETUSER", "app", "on", f">{SECRET}", "resetkeys", "resetchannels", "-@all"),
+        *("~pattern_stack:*", "&pattern_stack:*", *rights.split()),
+    )
+    journal = Journal()
+    async with Instance(redis_server.url_as("app", SECRET)) as one, client(one.server.url) as late:
+        await journal.follow(one.server.url)
+        await journal.publish(one.backend, 5)
+        await journal.finish(one.backend)
+        first = {"epoch": journal.log.published[0].place[0], "offset": 1}
+        assert (await late.subscribe(CHANNEL, since={CHANNEL: first}))[CHANNEL]["recovered"]
+        await journal.end()
+        assert not journal.log.raised
 
 
 async def test_a_database_that_is_not_there(redis_server: RedisServer) -> None:
