@@ -4,6 +4,7 @@ Each fault is a block: it begins with the fault, and ends when the fault has end
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -135,18 +136,21 @@ async def test_clients_are_caught_up_or_told(redis_server: RedisServer, fault: F
         assert bool(one.resets) == (fault in LOST)
 
 
-async def test_while_redis_is_away_nobody_pretends() -> None:
+async def test_while_redis_is_away_nobody_pretends_or_tells_its_password(caplog: pytest.LogCaptureFixture) -> None:
     """All at once: each takes the ten seconds in which a publish has to raise."""
+    caplog.set_level(logging.DEBUG)
 
     async def nobody_pretends(fault: Fault) -> None:
-        with RedisServer() as redis:
+        with RedisServer(password="hunter2") as redis:
             async with drill(redis) as one:
                 async with fault(one):
                     await asyncio.gather(*(each.tells_the_truth() for each in one.instances))
                 await one.conclude()
-                assert bool(one.resets) == (fault is read_only), fault.__name__
+                assert bool(one.resets) == (fault in (restarted, read_only)), fault.__name__
 
-    await asyncio.gather(*map(nobody_pretends, AWAY))
+    await asyncio.gather(*map(nobody_pretends, [restarted, *AWAY]))
+    assert "is down" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 def adopt(self: Bridge, channel: str, track: Track, here: Position, reading: Reading) -> None:
