@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
@@ -47,15 +48,16 @@ def server(database: str) -> Iterator[Instance]:
 
 @pytest.fixture
 def open_page() -> Iterator[Open]:
-    """In a context of its own, as another user would, or in that of another page, as another tab."""
+    """In a browser, as another user would, or beside another page, as another tab. Toasts stay until they are dismissed."""
     pages: list[OrdersPage] = []
 
-    def open_page(where: Browser | OrdersPage, url: str, **options: object) -> OrdersPage:
-        context = where.page.context if isinstance(where, OrdersPage) else where.new_context(**options)  # type: ignore[arg-type]
+    def open_page(where: Browser | OrdersPage, url: str, **options: Any) -> OrdersPage:
+        tab = isinstance(where, OrdersPage)
+        context = where.page.context if tab else where.new_context(reduced_motion="reduce", **options)
         pages.append(OrdersPage(context, url))
         return pages[-1]
 
     yield open_page
     for page in pages:
         page.page.context.close()
-        assert not page.faults
+    assert [fault for page in pages for fault in page.faults] == []

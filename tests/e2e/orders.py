@@ -55,14 +55,19 @@ class OrdersPage:
 
     def says(self, text: str) -> None:
         """In a toast, which is dismissed."""
-        toast = self.page.get_by_role("alert").filter(has_text=text)
-        expect(toast).to_be_visible()
+        toast = self.toast(text)
         self.shot("toast")
         toast.get_by_role("button").click()
         expect(toast).to_have_count(0)
 
+    def toast(self, text: str) -> Locator:
+        """Once it has come up."""
+        toast = self.page.get_by_role("alert").filter(has_text=text)
+        expect(toast).to_have_css("opacity", "1")
+        return toast
+
     def shot(self, name: str) -> None:
-        self.page.screenshot(path=ARTIFACTS / f"orders-{name}.png")
+        self.page.screenshot(path=ARTIFACTS / f"orders-{name}.png", full_page=True)
 
     def until(self, is_it: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 20
