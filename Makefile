@@ -27,12 +27,12 @@ test: setup system page browsers ## every test but the soaks
 test-client: setup packages ## the TypeScript client's tests alone, as they go
 	cd $(CLIENT) && npm run --silent check
 
-test-servers: setup system ## what needs Redis, on each server of .ci/servers: Redis 6.2 and 8, Valkey 8
+test-servers: setup system page browsers ## what needs Redis, on each server of .ci/servers: Redis 6.2 and 8, Valkey 8
 	@servers=$$(.ci/servers) && for server in $$servers; do \
 		"$$server" --version && REDIS_SERVER=$$server $(BIN)/pytest -m "redis and not soak" || exit; \
 	done
 
-soak: setup system ## the long ones
+soak: setup system browsers ## the long ones
 	$(BIN)/pytest tests/plan --times 200
 	$(BIN)/pytest -m soak
 
