@@ -7,8 +7,9 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 PEERS := .cache/bench/peers
 CLIENT := clients/typescript
+PAGE := examples/orders/page
 
-.PHONY: help run test test-client test-servers client soak bench bench-peers check format setup system packages clean
+.PHONY: help run example test test-client test-servers client soak bench bench-peers check format setup system packages page browsers clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
@@ -16,18 +17,22 @@ help: ## what there is
 run: setup ## the test server with its live page, in the fast shape: make run PORT=8123
 	@exec $(BIN)/pattern-stack serve test_server:app --host $(HOST) --port $(PORT)
 
-test: setup system packages ## every test but the soaks
+example: setup page ## an application with a database and a React page, built and served: make example PORT=8123
+	@echo "Orders: http://$(HOST):$(PORT)/ - open it in two windows"
+	@exec $(BIN)/pattern-stack serve examples.orders.app:app --host $(HOST) --port $(PORT)
+
+test: setup system page browsers ## every test but the soaks
 	$(BIN)/pytest -m "not soak"
 
 test-client: setup packages ## the TypeScript client's tests alone, as they go
 	cd $(CLIENT) && npm run --silent check
 
-test-servers: setup system ## what needs Redis, on each server of .ci/servers: Redis 6.2 and 8, Valkey 8
+test-servers: setup system page browsers ## what needs Redis, on each server of .ci/servers: Redis 6.2 and 8, Valkey 8
 	@servers=$$(.ci/servers) && for server in $$servers; do \
 		"$$server" --version && REDIS_SERVER=$$server $(BIN)/pytest -m "redis and not soak" || exit; \
 	done
 
-soak: setup system ## the long ones
+soak: setup system browsers ## the long ones
 	$(BIN)/pytest tests/plan --times 200
 	$(BIN)/pytest -m soak
 
@@ -66,11 +71,26 @@ system: # the real servers and the browser that the tests run, installed where t
 packages: # what the TypeScript client is built with
 	@.ci/system find npm > /dev/null || { [ $$? = 77 ] && exit; \
 		echo "The TypeScript client needs Node.js 20.19 or later, with npm." >&2; exit 1; }; \
-	$(MAKE) --no-print-directory $(CLIENT)/node_modules/.ready
+	$(MAKE) -s $(CLIENT)/node_modules/.ready
 
-$(CLIENT)/node_modules/.ready: $(CLIENT)/package.json $(CLIENT)/package-lock.json
-	@cd $(CLIENT) && npm ci --loglevel=error --no-audit --no-fund
+%/node_modules/.ready: %/package.json %/package-lock.json
+	@cd $* && npm ci --loglevel=error --no-audit --no-fund
+	@touch $@
+
+page: packages # the example's page
+	@.ci/system find npm > /dev/null || exit 0; $(MAKE) -s $(PAGE)/dist/index.html
+
+$(PAGE)/dist/index.html: $(CLIENT)/dist/esm/index.d.ts $(PAGE)/node_modules/.ready $(wildcard $(PAGE)/*.* $(PAGE)/src/*)
+	@cd $(PAGE) && npm run --silent build -- --logLevel warn
+
+$(CLIENT)/dist/esm/index.d.ts: $(CLIENT)/node_modules/.ready $(wildcard $(CLIENT)/scripts/* $(CLIENT)/src/* $(CLIENT)/src/*/*)
+	@$(MAKE) -s client
+
+browsers: .venv/.browsers # what drives one in tests: apart, for it is 50 MB that nothing else needs
+
+.venv/.browsers: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[e2e]'
 	@touch $@
 
 clean: ## forget the environment and everything made
-	rm -rf $(CLIENT)/node_modules $(CLIENT)/dist .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache artifacts
+	rm -rf $(CLIENT)/node_modules $(CLIENT)/dist $(PAGE)/node_modules $(PAGE)/dist .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache artifacts

@@ -17,6 +17,7 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "clients" / "typescript" / "README.md",
+    *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 
 

@@ -63,6 +63,14 @@ class Balancer:
         """These, and no others."""
         eventually(lambda: self.serving() == set(ports), f"new connections do not go to {ports}")
 
+    def spare(self, port: int) -> None:
+        """No new connections to it; those that it has stay."""
+        self._ask(f"set server instances/instance-{port} state drain")
+
+    def use(self, port: int) -> None:
+        """As before `spare`."""
+        self._ask(f"set server instances/instance-{port} state ready")
+
     def _config(self) -> str:
         text, binds = re.subn(r"bind :8000", f"bind 127.0.0.1:{self.port}", CONFIG.read_text())
         text, servers = re.subn(r"\n  server .*", "", text)

@@ -76,3 +76,17 @@ async def test_without_an_instance_it_says_503_itself() -> None:
         with pytest.raises(Exception, match="503"):
             async with crowd(balancer, 1):
                 pass
+
+
+async def test_who_is_spared_gets_no_more_and_keeps_what_it_has() -> None:
+    with instances(2) as (one, two), Balancer([one.port, two.port]) as balancer:
+        async with crowd(balancer, 4) as clients:
+            balancer.spare(one.port)
+            async with crowd(balancer, 4):
+                assert await asyncio.to_thread(connections, one, two) == [2, 6]
+            for each in clients:
+                await each.nothing_more()
+            balancer.use(one.port)
+            balancer.spare(two.port)
+            async with crowd(balancer, 1):
+                assert await asyncio.to_thread(connections, one) == [3]

@@ -1,0 +1,63 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from tests.e2e.orders import OrdersPage
+from tests.support.browser import launch
+from tests.support.instances import Instance, instances
+from tests.support.process import ROOT
+from tests.support.programs import program
+
+APP = "examples.orders.app:app"
+Open = Callable[..., OrdersPage]
+
+
+@pytest.fixture(scope="module")
+def _playwright() -> Iterator[Playwright]:
+    """Within the module: while it runs, nothing else may run a loop in this thread."""
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(_playwright: Playwright) -> Browser:
+    return launch(_playwright)
+
+
+@pytest.fixture(scope="module")
+def other_browser(_playwright: Playwright) -> Browser:
+    return launch(_playwright)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    program("npm")
+    if not (ROOT / "examples" / "orders" / "page" / "dist").exists():
+        pytest.fail("the example's page is not built: make page", pytrace=False)
+    return f"sqlite+aiosqlite:///{tmp_path / 'orders.db'}"
+
+
+@pytest.fixture
+def server(database: str) -> Iterator[Instance]:
+    with instances(1, APP, DATABASE_URL=database) as (one,):
+        yield one
+
+
+@pytest.fixture
+def open_page() -> Iterator[Open]:
+    """In a browser, as another user would, or beside another page, as another tab. Toasts stay until they are dismissed."""
+    pages: list[OrdersPage] = []
+
+    def open_page(where: Browser | OrdersPage, url: str, **options: Any) -> OrdersPage:
+        tab = isinstance(where, OrdersPage)
+        context = where.page.context if tab else where.new_context(reduced_motion="reduce", **options)
+        pages.append(OrdersPage(context, url))
+        return pages[-1]
+
+    yield open_page
+    for page in pages:
+        page.page.context.close()
+    assert [fault for page in pages for fault in page.faults] == []
