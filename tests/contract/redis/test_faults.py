@@ -167,6 +167,8 @@ async def test_without_repair_each_is_found_out(monkeypatch: pytest.MonkeyPatch)
                 async with fault(one):
                     if fault in AWAY:
                         await one.until_away()
+                await asyncio.gather(*(each.until_ready_says(200) for each in one.instances))
+                await one.publish(one.outside, 20)  # some of these arrive, and show the gap before them
                 with pytest.raises(AssertionError):
                     await one.finish(one.outside)
 
