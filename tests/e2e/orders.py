@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, Request, Route, expect
 
 from tests.support.browser import ARTIFACTS
 
@@ -76,20 +76,39 @@ class OrdersPage:
             self.page.wait_for_timeout(10)  # in which Playwright tells what has happened
 
     @contextmanager
-    def unanswered(self, method: str, *, answer: Callable[[Route], None] = Route.continue_) -> Iterator[None]:
-        """Within it, the server does not get such requests; then there has to be one, and it does."""
+    def unasked(self, method: str, *, then: Callable[[Route], None] = Route.continue_) -> Iterator[None]:
+        """Within it, the server does not get such a request, of which there has to be one; afterwards it does."""
+        with self._held(method) as held:
+            yield
+            self.until(lambda: bool(held), f"there was no {method}")
+            then(held[0])
+
+    @contextmanager
+    def unanswered(self, method: str) -> Iterator[Callable[[], None]]:
+        """The server does what the first such request asks for, and the page gets its answer afterwards. What it yields
+        waits until the server has answered."""
+        answers: list[APIResponse] = []
+        with self._held(method) as held:
+
+            def answered() -> None:
+                self.until(lambda: bool(held), f"there was no {method}")
+                answers.append(held[0].fetch())
+
+            yield answered
+            held[0].fulfill(response=answers[0])
+
+    @contextmanager
+    def _held(self, method: str) -> Iterator[list[Route]]:
         held: list[Route] = []
 
         def hold(route: Route) -> None:
-            if route.request.method == method:
+            if route.request.method == method and not held:
                 held.append(route)
             else:
                 route.continue_()
 
         self.page.route(f"**{PATH}**", hold)
-        yield
-        self.until(lambda: len(held) == 1, f"there was no {method}")
-        answer(held[0])
+        yield held
         self.page.unroute(f"**{PATH}**", hold)
 
     def _count(self, request: Request) -> None:
