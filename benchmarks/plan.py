@@ -69,6 +69,7 @@ def shared_plan(clients: int, channels: int, seconds: float) -> list[Crowd]:
             1,
             (
                 *(Phase(f"{crowd} x {burst}", "shared rate", f"rate:{burst}:{seconds}") for burst in (1, 16)),
+                Phase(f"{crowd} x 16, published concurrently", "shared rate", f"together:16:{seconds}"),
                 Phase(f"{crowd}, latency", "shared latency", f"latency:20:{2 * seconds}"),
             ),
         ),

@@ -61,6 +61,7 @@ def test_a_small_run_over_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "publishes over Redis, 64 at a time": "store_us",
         "2 x 5 over Redis x 1": "rate",
         "2 x 5 over Redis x 16": "store_us",
+        "2 x 5 over Redis x 16, published concurrently": "rate",
         "2 x 5 over Redis, latency": "added_p99_ms",
         "200 channels and a lost link": "resubscribed",
     }
