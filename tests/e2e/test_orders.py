@@ -101,6 +101,16 @@ def test_a_read_from_before_a_change_does_not_undo_it(page: OrdersPage, stranger
     page.shows("Ann", "Bob")
 
 
+def test_an_order_that_is_read_before_its_answer_is_there_once(page: OrdersPage, stranger: Stranger) -> None:
+    with page.unanswered("POST") as answered:
+        page.add("Ann")
+        answered()
+        stranger.add("Bob")
+        expect(page.row("Bob")).to_be_visible()
+        page.shows("Bob", "Ann")
+    page.shows("Bob", "Ann")
+
+
 def test_a_late_answer_does_not_undo_what_others_did_since(page: OrdersPage, stranger: Stranger) -> None:
     ann = stranger.add("Ann")
     page.shows("Ann")
