@@ -37,6 +37,7 @@ class Home:
     def __init__(self, abandoned: Callable[[], None]) -> None:
         self._abandoned = abandoned
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
         self._holders = 0
         self._lock = threading.RLock()
 
@@ -53,6 +54,7 @@ class Home:
             owner = self._owner()
             if owner is None:
                 self._loop, self._holders = running, 0
+                self._thread = threading.get_ident()
             elif owner is not running:
                 raise BroadcastError(
                     "this hub is in use on another event loop. Use it there, or a backend of your own; "
@@ -78,8 +80,12 @@ class Home:
             return self._owner() is not None
 
     def is_here(self) -> bool:
-        """Whether the caller is on the hub's loop."""
-        return self._loop is not None and self._loop is _running()
+        """Whether the caller is on the hub's loop: the loop runs, and in this thread.
+
+        `asyncio.get_running_loop` would say it too, but before Python 3.12 it asks the kernel for the process id each time.
+        """
+        loop = self._loop
+        return loop is not None and self._thread == threading.get_ident() and loop.is_running()
 
     async def run(self, call: Call[T], elsewhere: Call[T]) -> T:
         """`call()` where the caller is on the hub's loop, `elsewhere()` on the hub's loop where the caller is not.
@@ -134,13 +140,6 @@ def _result(crossing: futures.Future[T]) -> T:
     if crossing.cancelled():
         raise BroadcastClosed("the loop that the hub belonged to has ended")
     return crossing.result()
-
-
-def _running() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 @contextmanager
