@@ -31,14 +31,15 @@ def by_name(name: str) -> str:
 
 
 @pytest.fixture
-def running() -> Iterator[Any]:
-    """Serves a backend until the test ends."""
+def running(redis_server: RedisServer) -> Iterator[Any]:
+    """Serves a backend until the test ends, or until `stop`: what stops without its store waits for it."""
     with ExitStack() as stack:
 
         async def run(backend: WebSocketBroadcastBackend) -> Server:
             Watched(backend, presence=True)
             return await asyncio.to_thread(stack.enter_context, serving_backend(backend, authenticate=by_name))
 
+        run.stop = lambda: asyncio.to_thread(stack.close)
         yield run
 
 
@@ -84,6 +85,7 @@ async def test_who_was_on_an_instance_that_was_cut_off_is_gone_and_comes_back(
             await line.restore()
             assert told(await ann.event()) == ("presence-joined", "bob", 2)
             assert await users(ann) == ["ann", "bob"]
+        await running.stop()
 
 
 async def test_who_left_while_the_store_was_away_is_taken_off_later(
@@ -106,15 +108,17 @@ async def test_who_left_while_the_store_was_away_is_taken_off_later(
             event, _, count = told(await ann.event())
             assert (event, count) == ("presence-left", 1)
             assert await users(ann) == ["ann"]
+        await running.stop()
 
 
-async def test_a_store_that_forgot_is_told_again(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_forgot_is_told_again(
+    running: Any, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(roster, "RENEW_SECONDS", 0.2)
-    with RedisServer() as redis:
-        server = await running(over(redis.url))
-        async with client(f"{server.url}?name=ann") as ann:
-            await ann.subscribe(ROOM)
-            redis.restart()
-            assert "reset" in await ann.receive()
-            assert told(await ann.event()) == ("presence-joined", "ann", 1)
-            assert await users(ann) == ["ann"]
+    server = await running(over(redis_server.url))
+    async with client(f"{server.url}?name=ann") as ann:
+        await ann.subscribe(ROOM)
+        redis_server.restart()
+        assert "reset" in await ann.receive()
+        assert told(await ann.event()) == ("presence-joined", "ann", 1)
+        assert await users(ann) == ["ann"]
