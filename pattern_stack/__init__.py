@@ -21,6 +21,7 @@ from pattern_stack.errors import (
     InvalidEvent,
     InvalidURL,
     NotFound,
+    ServiceError,
     TooSlow,
     Unauthenticated,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Limits",
     "NotFound",
     "Position",
+    "ServiceError",
     "Subscription",
     "TooSlow",
     "Unauthenticated",

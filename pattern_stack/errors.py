@@ -9,6 +9,7 @@ BroadcastError
 ├── Unauthenticated       nobody knows who this is; a hook or `authenticate` raises it to refuse
 ├── Forbidden             known, but not allowed; a hook raises it to refuse
 ├── NotFound              there is no such thing; a hook raises it to refuse
+├── ServiceError          a feature cannot do what a call asks; each feature's errors.py names its own
 └── TooSlow               an in-process listener fell behind its bound
 """
 
@@ -47,6 +48,13 @@ class Forbidden(BroadcastError):
 
 class NotFound(BroadcastError):
     """Raised by a channel's hook to refuse, and by `listen` when its position is out of the history."""
+
+
+class ServiceError(BroadcastError):
+    """A feature cannot do what a call asks, and has changed nothing. REST answers `status`, `code` and the message."""
+
+    status = 400
+    code = "REFUSED"
 
 
 class TooSlow(BroadcastError):

@@ -8,7 +8,7 @@ def test_the_public_names() -> None:
     assert sorted(pattern_stack.__all__) == [
         "BroadcastBackend", "BroadcastClosed", "BroadcastError", "BroadcastUnavailable", "Channel", "Event", "Forbidden",
         "History", "Identity", "InvalidChannel", "InvalidEvent", "InvalidURL", "Limits", "NotFound", "Position",
-        "Subscription", "TooSlow", "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url",
+        "ServiceError", "Subscription", "TooSlow", "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url",
     ]  # fmt: skip
     assert all(hasattr(pattern_stack, name) for name in pattern_stack.__all__)
 

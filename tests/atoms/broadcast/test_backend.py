@@ -169,6 +169,25 @@ async def test_many_are_published_all_or_none() -> None:
     assert [event.offset for event in await backend.broadcast_many([("a", "x", {}), ("a", "y", {})])] == [1, 2]
 
 
+async def test_what_is_published_together_has_one_origin() -> None:
+    async with WebSocketBroadcastBackend() as backend:
+        events = await backend.broadcast_many([("a", "x", {}), ("b", "y", {})], origin="tab-1")
+        assert [event.origin for event in events] == ["tab-1", "tab-1"]
+
+
+async def test_a_thread_runs_what_it_wants_where_the_hub_lives() -> None:
+    async def where() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    async with WebSocketBroadcastBackend() as backend, await backend.subscribe("a", collector([], 1)[0]):
+        here = asyncio.get_running_loop()
+        assert await backend.run(where) is here
+        assert await asyncio.to_thread(backend.run_sync, where) is here
+        assert await asyncio.to_thread(lambda: asyncio.run(backend.run(where))) is here
+        with pytest.raises(BroadcastError):
+            backend.run_sync(where)
+
+
 async def test_errors_leave_everything_as_it_was() -> None:
     backend = WebSocketBroadcastBackend()
     before = await backend.broadcast("a", "x", {})

@@ -1,7 +1,7 @@
 """What every backend does with its instance: publish, subscribe handlers, listen, end channels."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
 from pattern_stack.atoms.broadcast.channels import Channels
@@ -11,6 +11,8 @@ from pattern_stack.atoms.broadcast.limits import Limits
 from pattern_stack.atoms.broadcast.loop import Call
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.errors import BroadcastUnavailable
+
+T = TypeVar("T")
 
 
 class InstanceBackend(BroadcastBackend):
@@ -30,9 +32,11 @@ class InstanceBackend(BroadcastBackend):
         """See BroadcastBackend. It may be awaited on any loop, in any thread."""
         return (await self._publish([self._draft(channel, event_type, payload, origin)]))[0]
 
-    async def broadcast_many(self, events: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Event]:
+    async def broadcast_many(
+        self, events: Iterable[tuple[str, str, Mapping[str, Any]]], *, origin: str | None = None
+    ) -> list[Event]:
         """Publish (channel, event_type, payload) one after the other, all or none, as one write for each subscriber."""
-        return await self._publish([self._draft(*event) for event in events])
+        return await self._publish([self._draft(*event, origin) for event in events])
 
     def broadcast_sync(
         self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
@@ -52,6 +56,16 @@ class InstanceBackend(BroadcastBackend):
 
     def _publishing(self, drafts: list[Draft]) -> tuple[Call[list[Event]], Call[list[Event]]]:
         return lambda: self._node.publish(drafts), lambda: self._node.publish_from_elsewhere(drafts)
+
+    async def run(self, call: Call[T]) -> T:
+        """`await call()` on the hub's loop, whichever loop and thread this is: there, what has no await in between
+        happens at once for everybody. Where nothing uses the hub yet it runs here."""
+        return await self._node.run(call, call)
+
+    def run_sync(self, call: Call[T]) -> T:
+        """`run` for plain threads. On the hub's own loop it raises BroadcastError. While nothing uses the hub, `call` must
+        not have to wait for anything."""
+        return self._node.home.run_sync(call, call)
 
     async def position(self, channel: str) -> Position:
         """The newest place of the channel: every later event follows it. For a snapshot that is read from a store."""

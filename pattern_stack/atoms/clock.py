@@ -1,0 +1,23 @@
+"""What time it is, as an argument, so that tests can set it; and how times are written."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import PlainSerializer
+
+Clock = Callable[[], datetime]
+"""Now, as an aware datetime in UTC."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def iso(time: datetime) -> str:
+    """In UTC, ISO 8601 with microseconds and Z."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+Time = Annotated[datetime, PlainSerializer(iso, return_type=str, when_used="json")]
+"""A datetime in a model; in JSON it is written by `iso`."""

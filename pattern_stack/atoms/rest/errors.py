@@ -1,0 +1,98 @@
+"""{"error": {"code", "message"}}: the one answer to what went wrong, whoever found it."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from pattern_stack.errors import BroadcastClosed, BroadcastUnavailable, InvalidChannel, InvalidEvent, ServiceError
+
+_STATUS_CODES = {
+    401: "UNAUTHENTICATED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "PAYLOAD_TOO_LARGE",
+}
+_BROADCAST_ERRORS = {
+    InvalidChannel: (422, "INVALID_CHANNEL"),
+    InvalidEvent: (422, "INVALID_EVENT"),
+    BroadcastUnavailable: (503, "BROADCAST_UNAVAILABLE"),
+    BroadcastClosed: (503, "BROADCAST_UNAVAILABLE"),
+}
+
+
+class Error(BaseModel):
+    code: str
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    """What every error is answered with."""
+
+    error: Error
+
+
+def error_answer(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+
+
+def refusals(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: what it may answer instead, each code with an example. VALIDATION_ERROR is among them."""
+    examples: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    told = [(kind.status, kind.code, (kind.__doc__ or "").strip()) for kind in kinds]
+    for status, code, message in [(422, "VALIDATION_ERROR", "body.name: Field required"), *told]:
+        examples[status][code] = {"value": {"error": {"code": code, "message": message}}}
+    return {
+        status: {
+            "model": ErrorAnswer,
+            "description": ", ".join(some),
+            "content": {"application/json": {"examples": some}},
+        }
+        for status, some in examples.items()
+    }
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Every error of the application, the framework's own and those of this package included, gets that form."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(ServiceError, _service)
+    app.add_exception_handler(Exception, _internal)
+    for kind, (status, code) in _BROADCAST_ERRORS.items():
+        app.add_exception_handler(kind, _broadcast(status, code))
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    answer = error_answer(error.status_code, _STATUS_CODES.get(error.status_code, "HTTP_ERROR"), str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    wrong = (f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
+    return error_answer(422, "VALIDATION_ERROR", "; ".join(wrong))
+
+
+async def _service(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)
+    return error_answer(error.status, error.code, str(error))
+
+
+async def _internal(request: Request, error: Exception) -> JSONResponse:
+    """The server logs the traceback; the client learns nothing of it."""
+    return error_answer(500, "INTERNAL", "something went wrong here; it was logged")
+
+
+def _broadcast(status: int, code: str) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return error_answer(status, code, str(error))
+
+    return answer

@@ -1,0 +1,79 @@
+"""One form for every error, and a bound on bodies that the client learns of."""
+
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+from fastapi import APIRouter, FastAPI
+
+from pattern_stack.atoms.rest import BoundedRoute, answer_errors, refusals
+from pattern_stack.errors import ServiceError
+from tests.support.server import serving
+
+
+class Busy(ServiceError):
+    """It is busy."""
+
+    status, code = 409, "BUSY"
+
+
+def application() -> FastAPI:
+    app = FastAPI()
+    answer_errors(app)
+    router = APIRouter(route_class=BoundedRoute)
+
+    @router.post("/size", responses=refusals(Busy))
+    async def size(body: dict[str, Any]) -> int:
+        return len(body)
+
+    @router.get("/busy")
+    async def busy() -> None:
+        raise Busy("not now")
+
+    @router.get("/broken")
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    app.include_router(router)
+    return app
+
+
+async def ask(method: str, path: str, content: bytes | None = None) -> tuple[int, Any]:
+    with serving(application()) as server:
+        async with httpx2.AsyncClient(base_url=server.http) as http:
+            answer = await http.request(method, path, content=content, headers={"Content-Type": "application/json"})
+            return answer.status_code, answer.json()
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (orjson.dumps({"x": "y" * 10_000_000}), 413, "PAYLOAD_TOO_LARGE"),
+        (b'{"x":' * 10_000 + b"1" + b"}" * 10_000, 422, "VALIDATION_ERROR"),
+        (b"{", 422, "VALIDATION_ERROR"),
+        (b'{"x": "\xff"}', 422, "VALIDATION_ERROR"),
+        (b"[]", 422, "VALIDATION_ERROR"),
+    ],
+)
+async def test_bodies_that_are_too_much(content: bytes, status: int, code: str) -> None:
+    got, answer = await ask("POST", "/size", content)
+    assert (got, answer["error"]["code"]) == (status, code)
+
+
+async def test_a_body_within_the_bound() -> None:
+    assert await ask("POST", "/size", orjson.dumps({"x": "y" * 200_000})) == (200, 1)
+
+
+async def test_what_a_service_refuses_and_what_is_broken() -> None:
+    assert await ask("GET", "/busy") == (409, {"error": {"code": "BUSY", "message": "not now"}})
+    status, answer = await ask("GET", "/broken")
+    assert (status, answer["error"]["code"]) == (500, "INTERNAL")
+    assert "Zero" not in answer["error"]["message"]
+
+
+def test_openapi_tells_what_a_call_may_answer_instead() -> None:
+    responses = application().openapi()["paths"]["/size"]["post"]["responses"]
+    examples = responses["409"]["content"]["application/json"]["examples"]
+    assert examples["BUSY"]["value"] == {"error": {"code": "BUSY", "message": "It is busy."}}
+    assert "VALIDATION_ERROR" in responses["422"]["content"]["application/json"]["examples"]
