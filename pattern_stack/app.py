@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
+from pattern_stack import pages
 from pattern_stack.atoms.broadcast import broadcast_from_url
 from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.atoms.rest.errors import error_answer
@@ -15,7 +16,7 @@ Trouble = Callable[[], str | None]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The broadcast endpoint with GET /health and /ready. Its backend is `app.state.broadcast`.
+    """The broadcast endpoint with the live pages, GET /health and /ready. Its backend is `app.state.broadcast`.
 
     Every error is answered as {"error": {"code", "message"}}.
     """
@@ -25,6 +26,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     broadcast = broadcast_from_url(settings.broadcast_url)
     app.state.broadcast = broadcast
     app.include_router(broadcast.get_router(origins=settings.origins))
+    app.include_router(pages.get_router())
     _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble})
     return app
 

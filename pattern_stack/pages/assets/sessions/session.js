@@ -1,0 +1,213 @@
+/** One session: its channel, its graph, and what can be done with it. */
+
+import { $, clock, element, write } from "../elements.js"
+import { origin } from "../connection.js"
+import { Log } from "../log.js"
+import { api } from "../rest.js"
+import { attempt } from "../toasts.js"
+import { adding, Detail } from "./detail.js"
+import { Graph } from "./graph.js"
+import { coloured, People } from "./people.js"
+import { Schema } from "./schema.js"
+import { CHANGES_GRAPH, story } from "./story.js"
+import { Tree } from "./tree.js"
+
+const QUIET = ["command-executing", "command-executed"]
+
+export class Session {
+  id = null
+  project = null
+  #connection
+  #lost
+  #graph = new Graph()
+  #schema = new Schema(null)
+  #log = new Log($("events"), $("events-empty"))
+  #people = new People($("here"))
+  #detail = new Detail(this.#graph, this.#acts())
+  #tree = new Tree($("tree"), this.#graph, (id) => this.#detail.show(id, this.#schema))
+  #waiting = null // events, while the template is read that the snapshot names
+  #asking = null
+
+  /** `lost(why)` is called when the session is not there any more. */
+  constructor(connection, lost) {
+    this.#connection = connection
+    this.#lost = lost
+    $("undo").onclick = () => this.#step("undo")
+    $("redo").onclick = () => this.#step("redo")
+    $("save").onclick = () => attempt(() => this.#save())
+    $("add-root").onclick = () => this.#addRoot()
+    $("close").onclick = () => this.#close()
+    $("close").onblur = () => write($("close"), "Close session")
+    document.addEventListener("keydown", (event) => this.#pressed(event))
+  }
+
+  open(id) {
+    this.leave()
+    this.id = id
+    this.project = null
+    this.#connection.follow(this.#channel, {
+      event: (event) => this.#hear(event),
+      reset: (amid) => {
+        this.#note("continuity was lost: what is shown was read anew")
+        if (amid) this.#refresh()
+      },
+      refused: ({ code }) => this.#end(code === "not_found" ? "That session is not there." : `That session cannot be opened: ${code}`),
+      ended: () => this.#end("The session was closed."),
+    })
+  }
+
+  leave() {
+    if (this.id !== null) this.#connection.leave(this.#channel)
+    this.id = null
+    this.#log.clear()
+    this.#tree.clear()
+    this.#people.forget()
+  }
+
+  get #channel() {
+    return `session:${this.id}`
+  }
+
+  #end(why) {
+    const { id, project } = this
+    this.leave()
+    this.#lost(why, id, project)
+  }
+
+  #refresh() {
+    this.#connection.refresh(this.#channel)
+  }
+
+  // -- hearing
+
+  #hear(event) {
+    if (event.event === "snapshot") this.#begin(event)
+    else if (this.#waiting) this.#waiting.push(event)
+    else this.#take(event)
+  }
+
+  async #begin({ payload: { session, graph, connection_id: me }, offset }) {
+    const waiting = (this.#waiting = [])
+    const schema = await Schema.of(session.template_id).catch(() => new Schema(null))
+    if (this.#waiting !== waiting || session.session_id !== this.id) return // a later one came, or the page went elsewhere
+    this.#waiting = null
+    this.#schema = schema
+    this.#graph.replace(graph)
+    this.#people.begin(session.active_clients, me)
+    this.#told(session)
+    this.#rebuild()
+    write($("position"), `from ${offset}`)
+    for (const event of waiting) this.#take(event)
+  }
+
+  #take({ event, payload, offset, timestamp, origin: by }) {
+    const mine = by === origin
+    this.#write(offset, timestamp, by, story(event, payload, this.#graph, this.#schema), event)
+    if (event.startsWith("session-")) return this.#people.hear(event, payload)
+    if (event === "graph-changed") this.#refresh()
+    if (CHANGES_GRAPH.includes(event)) return this.#refresh() // the template may be another one, too
+    this.#change(event, payload, mine)
+    if (["command-executed", "undo", "redo", "graph-changed"].includes(event)) this.#ask()
+  }
+
+  #change(event, payload, mine) {
+    const parent = this.#graph.nodes.get(payload.node_id)?.parent
+    const id = this.#graph.apply(event, payload)
+    if (id === undefined) return
+    if (event === "node-deleted") this.#tree.remove(id, parent)
+    else this.#tree.put(id, mine)
+    this.#detail.update()
+    this.#count()
+  }
+
+  #rebuild() {
+    this.#tree.rebuild(this.#schema)
+    this.#count()
+  }
+
+  #count() {
+    const count = this.#graph.nodes.size
+    write($("node-count"), count ? `${count} ${count === 1 ? "node" : "nodes"}` : "")
+    $("tree-empty").hidden = count > 0
+    write($("title"), this.#graph.nodes.get(this.#graph.roots[0])?.name ?? `Session ${this.id.slice(0, 8)}`)
+    document.title = `${$("title").textContent} · Sessions`
+  }
+
+  #write(offset, timestamp, by, text, event) {
+    const who = by ? coloured(element("span", { className: "person", title: by }, by === origin ? "You" : by.slice(0, 4)), by === origin ? "you" : by) : ""
+    const what = element("div", { title: `${event}, ${clock(timestamp)}` }, text, " ", element("code", { className: "quiet" }, event))
+    this.#log.add([String(offset), who, what], QUIET.includes(event) ? "faint" : "")
+    write($("position"), `at ${offset}`)
+  }
+
+  #note(text) {
+    this.#log.add(["", "", text], "note")
+  }
+
+  /** What the events do not tell: whether there is something to undo. Asked once more where it changes meanwhile. */
+  async #ask() {
+    if (this.#asking) return void (this.#asking.again = true)
+    const asking = (this.#asking = { again: false })
+    const { id } = this
+    const session = await api.get(`sessions/${id}/info`).catch(() => null)
+    this.#asking = null
+    if (id !== this.id || !session) return
+    this.#told(session)
+    if (asking.again) this.#ask()
+  }
+
+  #told({ project_id: project, undo_available: undo, redo_available: redo }) {
+    this.project = project
+    $("undo").disabled = !undo
+    $("redo").disabled = !redo
+    $("save").hidden = !project
+  }
+
+  // -- doing
+
+  #acts() {
+    const nodes = (rest) => `sessions/${this.id}/nodes${rest}`
+    const act = (work) => (...values) => attempt(() => work(...values))
+    return {
+      set: act((id, property, value) => api.post(nodes(`/${id}/properties`), { property_id: property, value })),
+      add: act((parent, type, name) => api.post(nodes(`/${parent}/children`), { blueprint_type_id: type, name })),
+      addRoot: act((type, name) => api.post(nodes(""), { blueprint_type_id: type, name })),
+      remove: act((id) => api.delete(nodes(`/${id}`))),
+      link: act((parent, id) => api.post(nodes(`/${parent}/links`), { child_id: id })),
+      unlink: act((parent, id) => api.delete(nodes(`/${parent}/links/${id}`))),
+    }
+  }
+
+  #step(way) {
+    attempt(() => api.post(`sessions/${this.id}/${way}?graph=false`))
+  }
+
+  async #save() {
+    await api.post(`projects/${this.project}/save`)
+    write($("save"), "Saved")
+    setTimeout(() => write($("save"), "Save project"), 2_000)
+  }
+
+  #addRoot() {
+    const form = adding(this.#schema, null, this.#acts().addRoot)
+    write($("detail-title"), "A new root")
+    write($("detail-type"), "")
+    $("detail").replaceChildren(form)
+    form.elements.name.focus()
+  }
+
+  #close() {
+    if ($("close").textContent === "Close session") return write($("close"), "Close it for everybody?")
+    attempt(() => api.delete(`sessions/${this.id}`))
+  }
+
+  #pressed(event) {
+    if (this.id === null || event.target.closest("input, select, textarea")) return
+    const inTree = $("tree").contains(event.target)
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") this.#step(event.shiftKey ? "redo" : "undo")
+    else if (inTree && event.key === "Delete" && this.#tree.selected) this.#acts().remove(this.#tree.selected)
+    else if (inTree && ["Enter", "+"].includes(event.key)) this.#detail.focusNew()
+    else return
+    event.preventDefault()
+  }
+}
