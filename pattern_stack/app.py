@@ -9,6 +9,7 @@ from pattern_stack import pages
 from pattern_stack.atoms.broadcast import broadcast_from_url
 from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.atoms.rest.errors import error_answer
+from pattern_stack.features.notifications import Notifications
 from pattern_stack.settings import Settings
 
 Trouble = Callable[[], str | None]
@@ -16,16 +17,20 @@ Trouble = Callable[[], str | None]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The broadcast endpoint with the live pages, GET /health and /ready. Its backend is `app.state.broadcast`.
+    """The broadcast endpoint, the notifications under /api/v1, the live pages, GET /health and /ready.
+
+    `app.state.broadcast` is the backend, `app.state.notifications` the service on it.
 
     Every error is answered as {"error": {"code", "message"}}.
     """
     settings = settings or Settings()
     app = FastAPI(title="pattern_stack")
     answer_errors(app)
-    broadcast = broadcast_from_url(settings.broadcast_url)
+    broadcast = broadcast_from_url(settings.broadcast_url, everyone=["notifications"])
     app.state.broadcast = broadcast
     app.include_router(broadcast.get_router(origins=settings.origins))
+    app.state.notifications = Notifications(broadcast)
+    app.include_router(app.state.notifications.get_router())
     app.include_router(pages.get_router())
     _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble})
     return app
