@@ -29,7 +29,7 @@ export class Feed {
     const unread = this.#unread()
     const shown = this.#open ? unread : this.#concerning()
     fill($("feed"), shown.slice(0, AT_MOST), { key: ({ id }) => id, make: (one) => this.#row(one), update: (one, record) => this.#update(one, record) })
-    write($("feed-count"), unread.length ? `${unread.length} unread` : "")
+    write($("feed-count"), unread.length ? `${unread.length} to acknowledge` : "")
     $("acknowledge-all").disabled = unread.length === 0
     $("feed-empty").hidden = shown.length > 0
   }
@@ -45,12 +45,12 @@ export class Feed {
   #row(record) {
     const { id, type, title, message, session_id: run, metadata, timestamp } = record
     const mark = element("span", { className: "mark", title: type, role: "img", "aria-label": type, data: { type } }, MARKS[type])
-    const where = element("p", { className: "where quiet" }, time(timestamp), run && ` · ${run}`)
-    if (typeof metadata.run === "string") where.append(element("button", { className: "plain watch", type: "button", data: { watch: metadata.run } }, `Watch ${metadata.run}`))
+    const of = run && element("span", { className: "of quiet" }, run)
+    const watch = typeof metadata.run === "string" && element("button", { className: "plain watch", type: "button", data: { watch: metadata.run } }, `Watch ${metadata.run}`)
     const acknowledge = element("button", { className: "plain acknowledge", type: "button", "aria-label": `Acknowledge ${title}` }, "Acknowledge")
     acknowledge.onclick = () => this.#press(record, acknowledge)
-    const text = element("div", {}, element("strong", {}, title), message && element("p", { className: "quiet" }, message), where)
-    const one = element("li", { className: "record notification", data: { type, id } }, mark, text, acknowledge)
+    const text = element("div", { className: "text" }, element("strong", {}, title), of, watch, message && element("p", { className: "quiet" }, message))
+    const one = element("li", { className: "record notification", data: { type, id } }, mark, text, time(timestamp), acknowledge)
     if (record.heard) flash(one)
     return one
   }
@@ -60,7 +60,7 @@ export class Feed {
     if (watch) watch.hidden = this.#runs.watched.includes(metadata.run)
     if (!acknowledged || one.dataset.settled) return
     one.dataset.settled = true
-    one.querySelector(".acknowledge").replaceWith(element("span", { className: "done quiet", title: "Acknowledged", role: "img", "aria-label": "Acknowledged" }, "✓"))
+    one.querySelector(".acknowledge").replaceWith(element("span", { className: "unseen" }, "Acknowledged"))
   }
 
   async #press(record, button) {

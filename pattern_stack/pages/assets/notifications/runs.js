@@ -40,10 +40,10 @@ export class Runs {
 
   /** Runs that were heard of. */
   offer(ids) {
-    $("offers").hidden = ids.length === 0
+    $("heard-of").hidden = ids.length === 0
     fill($("offers"), ids.slice(0, 6), {
       key: (id) => id,
-      make: (id) => element("button", { className: "plain", data: { watch: id } }, `Watch ${id}`),
+      make: (id) => element("button", { className: "plain watch", type: "button", data: { watch: id } }, `Watch ${id}`),
     })
   }
 }
@@ -68,8 +68,8 @@ function update(one, report) {
   write(tag, report ? (run ? WORDS[state] : progress ? "Under way" : "Not begun") : "…")
   const percent = state === "completed" ? 100 : (progress?.progress_percentage ?? 0)
   if (bar.value !== percent) bar.value = percent
-  write(one.querySelector(".percent"), progress ? `${Math.floor(percent)} %` : "")
-  write(one.querySelector(".step"), progress ? stepOf(progress) : "")
+  write(one.querySelector(".percent"), progress && state !== "completed" ? `${Math.floor(percent)} %` : "")
+  write(one.querySelector(".step"), progress && state !== "completed" ? stepOf(progress) : "")
   write(one.querySelector(".left"), timeOf(state, run, progress, report?.at))
   write(end, endOf(run))
   end.hidden = !end.textContent
@@ -86,11 +86,19 @@ function timeOf(state, run, progress, at) {
   if (progress.remaining_time === null) return "no estimate yet"
   const left = progress.remaining_time - (performance.now() - at) / 1000
   if (left < -5) return `${duration(-left)} over its estimate`
+  if (left < 1) return "any moment now"
   return `${duration(left)} left · until ${clock(progress.estimated_completion)}`
 }
 
 function endOf(run) {
   if (run?.state === "failed") return [run.error_type, run.error_message].filter(Boolean).join(": ")
-  if (run?.state === "completed" && run.results !== null) return JSON.stringify(run.results)
+  if (run?.state === "completed") return resultsOf(run.results)
   return ""
+}
+
+function resultsOf(results) {
+  if (results === null) return ""
+  if (typeof results !== "object" || Array.isArray(results)) return JSON.stringify(results)
+  const word = (value) => (typeof value === "number" ? value.toLocaleString() : typeof value === "string" ? value : JSON.stringify(value))
+  return Object.entries(results).map(([name, value]) => `${name} ${word(value)}`).join(" · ")
 }

@@ -79,7 +79,7 @@ export class Detail {
 
   #links() {
     const { id } = this.#node
-    const unlink = element("button", { type: "button", className: "unlink plain", title: "It becomes a root" }, "Take out")
+    const unlink = element("button", { type: "button", className: "unlink plain" }, "Make it a root")
     unlink.onclick = () => this.#act.unlink(this.#graph.nodes.get(id).parent, id)
     const remove = element("button", { type: "button", className: "plain danger", title: "Delete" }, "Delete")
     remove.onclick = () => this.#act.remove(id)

@@ -12,8 +12,6 @@ import { Schema } from "./schema.js"
 import { CHANGES_GRAPH, story } from "./story.js"
 import { Tree } from "./tree.js"
 
-const QUIET = ["command-executing", "command-executed"]
-
 export class Session {
   id = null
   project = null
@@ -36,6 +34,7 @@ export class Session {
     $("redo").onclick = () => this.#step("redo")
     $("save").onclick = () => attempt(() => this.#save())
     $("add-root").onclick = () => this.#addRoot()
+    $("commands").onclick = () => ($("commands").ariaPressed = String($("log").classList.toggle("whole")))
     $("close").onclick = () => this.#close()
     $("close").onblur = () => write($("close"), "Close session")
     document.addEventListener("keydown", (event) => this.#pressed(event))
@@ -102,7 +101,7 @@ export class Session {
 
   #take({ event, payload, offset, timestamp, origin: by }) {
     const mine = by === origin
-    this.#write(offset, timestamp, by, story(event, payload, this.#graph, this.#schema), event)
+    this.#write(event, payload, offset, timestamp, by)
     if (event.startsWith("session-")) return this.#people.hear(event, payload)
     if (event === "graph-changed") this.#refresh()
     if (CHANGES_GRAPH.includes(event)) return this.#refresh() // the template may be another one, too
@@ -133,10 +132,12 @@ export class Session {
     document.title = `${$("title").textContent} · Sessions`
   }
 
-  #write(offset, timestamp, by, text, event) {
+  #write(event, payload, offset, timestamp, by) {
+    const text = story(event, payload, this.#graph, this.#schema)
+    const faint = event === "command-executing" || (event === "command-executed" && payload.success)
     const who = by ? coloured(element("span", { className: "person", title: by }, by === origin ? "You" : by.slice(0, 4)), by === origin ? "you" : by) : ""
     const what = element("div", { title: `${event}, ${clock(timestamp)}` }, text, " ", element("code", { className: "quiet" }, event))
-    this.#log.add([String(offset), who, what], QUIET.includes(event) ? "faint" : "")
+    this.#log.add([String(offset), who, what], faint ? "faint" : "")
     write($("position"), `at ${offset}`)
   }
 
