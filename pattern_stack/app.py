@@ -8,6 +8,8 @@ from fastapi.responses import JSONResponse
 from pattern_stack.atoms.broadcast import broadcast_from_url
 from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.atoms.rest.errors import error_answer
+from pattern_stack.features.sessions import Sessions
+from pattern_stack.features.sessions.sql import SQLStore
 from pattern_stack.settings import Settings
 
 Trouble = Callable[[], str | None]
@@ -15,7 +17,8 @@ Trouble = Callable[[], str | None]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The broadcast endpoint with GET /health and /ready. Its backend is `app.state.broadcast`.
+    """The broadcast endpoint with GET /health and /ready, and the features. What it stands on is `app.state.broadcast`,
+    `app.state.sessions`.
 
     Every error is answered as {"error": {"code", "message"}}.
     """
@@ -25,6 +28,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     broadcast = broadcast_from_url(settings.broadcast_url)
     app.state.broadcast = broadcast
     app.include_router(broadcast.get_router(origins=settings.origins))
+    app.state.sessions = Sessions(broadcast, store=SQLStore(settings.database_url))
+    app.include_router(app.state.sessions.get_router())
     _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble})
     return app
 
