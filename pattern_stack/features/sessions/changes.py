@@ -8,7 +8,7 @@ from typing import Any, Final
 from pattern_stack.features.sessions.graph import Graph, Node
 
 Told = tuple[str, dict[str, Any]]
-"""An event's name and payload. The payload shares values with the graph: it is encoded before anything else changes."""
+"""An event's name and payload. It shares the values of properties with the graph, which replaces them and never changes one."""
 TypeName = Callable[[str], str]
 
 UNSET: Final = object()
@@ -53,7 +53,7 @@ class Create(Change):
             "name": node.name,
             "blueprint_type_id": node.blueprint_type_id,
             "type": type_name(node.blueprint_type_id),
-            "node": node.fields(),
+            "node": {**node.fields(), "children": []},  # its own events tell of them
             "index": self.index,
         }
 

@@ -54,7 +54,7 @@ class Sessions:
         clock: Clock = utc_now,
         ids: Callable[[], UUID] = uuid4,
     ) -> None:
-        self._broadcast = broadcast
+        self.broadcast = broadcast
         self._clock = clock
         self._ids = ids
         self._sessions: dict[str, Session] = {}
@@ -93,7 +93,7 @@ class Sessions:
         del self._sessions[session_id]
         self.projects.release(session)
         await self.publish(session, [("session-closed", {})])
-        await self._broadcast.end(session.channel)
+        await self.broadcast.end(session.channel)
 
     async def clean_up(self, max_inactive_hours: float) -> int:
         """Close those that nobody is on and that were idle for longer. Returns how many."""
@@ -168,7 +168,7 @@ class Sessions:
         """All of them in one write. They have their places before anything else happens on the loop."""
         ids = {"session_id": session.id} if command_id is None else {"session_id": session.id, "command_id": command_id}
         events = [(session.channel, name, {**ids, **payload}) for name, payload in told]
-        await self._broadcast.broadcast_many(events, origin=origin)
+        await self.broadcast.broadcast_many(events, origin=origin)
 
     def snapshot(self, session: Session, connection_id: str) -> dict[str, Any]:
         return {

@@ -1,11 +1,11 @@
 """A server with sessions, its clock in the test's hand, and clients that keep a graph of their own."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 from fastapi import FastAPI
@@ -25,6 +25,9 @@ class Hand:
     """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
         self.time = BEGIN
 
     def __call__(self) -> datetime:
@@ -61,28 +64,33 @@ class Participant(Client):
         return events
 
 
+class Served(NamedTuple):
+    """An application, and the server that it runs in."""
+
+    app: FastAPI
+    sessions: Sessions
+    clock: Hand
+    server: Server
+
+
 class World:
     """What a test speaks to."""
 
-    def __init__(self, app: FastAPI, sessions: Sessions, clock: Hand) -> None:
-        self.app = app
-        self.sessions = sessions
-        self.clock = clock
-        self.broadcast: WebSocketBroadcastBackend = app.state.broadcast
-        self.server: Server
+    def __init__(self, served: Served) -> None:
+        self.app, self.sessions, self.clock, self.server = served
+        self.broadcast: WebSocketBroadcastBackend = served.app.state.broadcast
         self.http: httpx2.AsyncClient
         self._stack: AsyncExitStack
 
     @asynccontextmanager
-    async def open(self, server: Server) -> AsyncIterator["World"]:
-        self.server = server
+    async def open(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as self._stack:
-            http = httpx2.AsyncClient(base_url=f"{server.http}/api/v1", timeout=30)
+            http = httpx2.AsyncClient(base_url=f"{self.server.http}/api/v1", timeout=30)
             self.http = await self._stack.enter_async_context(http)
-            yield self
+            yield
 
     async def client(self) -> Participant:
-        socket = (await self._stack.enter_async_context(client(self.server.url))).socket
+        socket = (await self._stack.enter_async_context(client(self.server.url, max_queue=None))).socket
         return Participant(socket)
 
     async def joined(self, session_id: str, count: int) -> list[Participant]:
@@ -136,8 +144,8 @@ class World:
         return await self.call("POST", "/commands/execute", body, status=status)
 
 
-def build(directory: Path, **options: Any) -> World:
-    """The application; who serves it opens the world with its server."""
+def build(directory: Path, **options: Any) -> tuple[FastAPI, Sessions, Hand]:
+    """An application with nothing but sessions, which keeps its projects in that directory."""
     app, broadcast, clock = FastAPI(), WebSocketBroadcastBackend(), Hand()
     answer_errors(app)
     store = SQLStore(f"sqlite+aiosqlite:///{directory}/projects.db")
@@ -145,7 +153,4 @@ def build(directory: Path, **options: Any) -> World:
     app.state.broadcast = broadcast
     app.include_router(broadcast.get_router())
     app.include_router(sessions.get_router())
-    return World(app, sessions, clock)
-
-
-Build = Callable[..., World]
+    return app, sessions, clock
