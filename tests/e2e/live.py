@@ -40,6 +40,12 @@ class LivePage:
         """Nothing that a stranger wrote became markup, and nothing ran."""
         assert self.page.evaluate("[typeof hacked, document.images.length]") == ["undefined", 0]
 
+    def settle(self) -> None:
+        """What flashes has done so."""
+        self.page.evaluate(
+            "for (const one of document.getAnimations()) if (one.animationName === 'flash') one.finish()"
+        )
+
     def shot(self, name: str) -> None:
         self.page.screenshot(path=ARTIFACTS / f"{self.name}-{name}.png", full_page=True)
 

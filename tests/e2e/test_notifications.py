@@ -48,13 +48,19 @@ def page(browser: Browser, site: Instance, open_page: Open) -> NotificationsPage
     return one
 
 
-def test_two_browsers_in_step(
-    page: NotificationsPage, other_browser: Browser, site: Instance, reporter: Reporter, open_page: Open
-) -> None:
+Both = tuple[NotificationsPage, NotificationsPage]
+
+
+@pytest.fixture
+def both(page: NotificationsPage, other_browser: Browser, open_page: Open) -> Both:
+    """In two browsers, on one run: its address names it."""
     page.watch("nightly-import")
-    other: NotificationsPage = open_page(other_browser, page.page.url, NotificationsPage)  # the address names the run
-    both = [page, other]
+    other: NotificationsPage = open_page(other_browser, page.page.url, NotificationsPage)
     other.shows("nightly-import", "Not begun")
+    return page, other
+
+
+def test_a_run_in_two_browsers(both: Both, reporter: Reporter) -> None:
     reporter.post("/runs/nightly-import/started")
     reporter.post("/progress/nightly-import/start", total_steps=8)
     for each in both:
@@ -63,38 +69,46 @@ def test_two_browsers_in_step(
     for each in both:
         each.shows("nightly-import", "Running", "3 of 8 · Copying photographs", "37 %")
         expect(each.bar("nightly-import")).to_have_js_property("value", 37.5)
+    reporter.post("/progress/nightly-import/complete")
+    reporter.post("/runs/nightly-import/completed", results={"orders": 12480})
+    for each in both:
+        each.shows("nightly-import", "Completed", "orders 12,480", "took")
+        expect(each.bar("nightly-import")).to_have_js_property("value", 100)
 
+
+def test_notifications_in_two_browsers(both: Both, reporter: Reporter) -> None:
     for kind in KINDS:
         reporter.post("/notifications", type=kind, title=f"A {kind}")
     for each in both:
         each.feed(*[f"A {kind}" for kind in reversed(KINDS)])
         for kind in KINDS[1:]:  # four at a time
             each.toast(kind, f"A {kind}")
+    page, other = both
     page.page.get_by_label("Acknowledge A warning").click()
     for each in both:
         each.feed("A progress", "A error", "A success", "A info")
+    page.page.get_by_role("button", name="Hide acknowledged").click()
+    expect(page.page.locator(".notification")).to_have_count(4)
     other.page.get_by_role("button", name="Acknowledge all").click()
     for each in both:
         each.feed()
 
+
+def test_alerts_in_two_browsers(both: Both, reporter: Reporter) -> None:
     for severity in ["low", "critical", "medium"]:
         reporter.post("/alerts", severity=severity, title=f"Something {severity}", session_id="nightly-import")
     for each in both:
         each.alerts("Something critical", "Something medium", "Something low")
         expect(each.page.locator("#unresolved")).to_have_text("3")
         expect(each.page).to_have_title("● Notifications")
+        each.toast("critical", "Something critical")
+    page, other = both
     other.page.get_by_label("Resolve Something critical").click()
     for each in both:
         each.alerts("Something medium", "Something low")
         expect(each.page.locator("#unresolved")).to_have_text("2")
     page.page.get_by_role("button", name="Show resolved").click()
     expect(page.page.locator(".alert[data-settled]")).to_contain_text("Something critical")
-
-    reporter.post("/progress/nightly-import/complete")
-    reporter.post("/runs/nightly-import/completed", results={"orders": 12480})
-    for each in both:
-        each.shows("nightly-import", "Completed", "orders 12,480", "took")
-        expect(each.bar("nightly-import")).to_have_js_property("value", 100)
 
 
 def test_every_state_of_a_run_and_the_time_left(page: NotificationsPage, reporter: Reporter) -> None:
@@ -228,7 +242,9 @@ def test_what_does_not_work_is_said(page: NotificationsPage, site: Instance, rep
     expect(page.page.get_by_label("Resolve Disk full")).to_be_enabled()
 
 
-def test_a_demonstration_moves_in_both(page: NotificationsPage, other_browser: Browser, site: Instance, open_page: Open) -> None:
+def test_a_demonstration_moves_in_both(
+    page: NotificationsPage, other_browser: Browser, site: Instance, open_page: Open
+) -> None:
     other: NotificationsPage = open_page(other_browser, f"{site.http}/notifications", NotificationsPage)
     page.page.get_by_role("button", name="Start a run").click()
     other.page.get_by_role("button", name=re.compile("^Watch .+-...$")).first.click()
@@ -277,15 +293,25 @@ def test_looks(browser: Browser, site: Instance, reporter: Reporter, open_page: 
     reporter.post(f"/notifications/{read['id']}/acknowledge")
     reporter.post("/notifications", title="12,480 orders read", type="success", session_id="stock-count")
     unread = "The price list of Marlow & Sons is not readable"
-    reporter.post("/notifications", title=unread, message="It ends after 12 of 340 lines. Yesterday's stays in force.", type="error")
-    reporter.post("/notifications", title="Two addresses could not be matched", message="Orders 7714 and 7719.", type="warning")
-    reporter.post("/notifications", title="returns-2026 has started", message="40 steps.", metadata={"run": "returns-2026"})
+    reporter.post(
+        "/notifications",
+        title=unread,
+        message="It ends after 12 of 340 lines. Yesterday's stays in force.",
+        type="error",
+    )
+    reporter.post(
+        "/notifications", title="Two addresses could not be matched", message="Orders 7714 and 7719.", type="warning"
+    )
+    reporter.post(
+        "/notifications", title="returns-2026 has started", message="40 steps.", metadata={"run": "returns-2026"}
+    )
     reporter.post("/alerts", severity="low", title="Certificate expires in 20 days", description="shop.example")
     reporter.post("/alerts", severity="high", title="photo-archive has failed", session_id="photo-archive")
     reporter.post("/alerts", severity="critical", title="Disk full", description="/var on db-2 has 12 MB left")
     expect(page.page.locator(".toast")).to_have_count(4)
     expect(page.page.locator("#unresolved")).to_have_text("3")
     for scheme in ["light", "dark"]:
+        page.settle()
         page.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.shot(f"{look}-{scheme}")
     assert page.fits()

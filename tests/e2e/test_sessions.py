@@ -53,7 +53,14 @@ def test_two_browsers_in_step(
     other.select("Floor pans")
     other.press("Make it a root")
     for each in both:
-        each.shows([[1, "Porsche 912", "Planning"], [2, "Bodywork", "Not started"], [1, "Floor pans", "To do"], [2, "Cut out rust", "Done"]])
+        each.shows(
+            [
+                [1, "Porsche 912", "Planning"],
+                [2, "Bodywork", "Not started"],
+                [1, "Floor pans", "To do"],
+                [2, "Cut out rust", "Done"],
+            ]
+        )
     page.select("Floor pans")
     page.page.get_by_label("Put under").select_option("Bodywork")
     page.select("Bodywork")
@@ -92,7 +99,7 @@ def test_a_break_is_recovered_by_position(
     page.nodes(4)
     page.shows(project.outline())
     offsets = page.offsets()
-    assert offsets == list(range(offsets[0], 0, -1)) or offsets == list(range(offsets[0], offsets[-1] - 1, -1))
+    assert offsets == list(range(offsets[0], offsets[-1] - 1, -1))
     expect(page.page.locator("#events .note")).to_have_count(0)  # no continuity was lost
     expect(page.flashes("Remove seats")).to_have_count(1)
 
@@ -129,7 +136,7 @@ def test_a_server_that_was_killed_and_is_back(
     page.nodes(2)
     site.start()
     for each in [page, other]:  # sessions live as long as the server; what was saved does not
-        expect(each.page.locator("#gone-why")).to_have_text("That session is not there.")
+        expect(each.page.locator("#gone-why")).to_contain_text("as it was saved last")
         each.shot("gone")
         each.press("Open its project again")
         each.nodes(2)
@@ -151,8 +158,8 @@ def test_a_closed_session_and_one_that_never_was(page: SessionsPage, other_brows
         expect(each.page.locator("#sessions-empty")).to_be_visible()
     for wrong in ["00000000-0000-4000-8000-000000000000", "x", "a b"]:
         page.page.evaluate(f"location.hash = '{wrong}'")
-        expect(page.page.locator("#gone-why")).to_have_text(re.compile("That session"))
-        expect(page.page.locator("#choose")).to_be_visible()
+        expect(page.page.locator("#gone-why")).to_have_text("That session is not there.")
+        expect(page.page).to_have_url(re.compile("/sessions#?$"))
     page.begin("Another one")
 
 
@@ -166,7 +173,7 @@ def test_what_changes_a_great_deal_is_read_anew(page: SessionsPage, reporter: Re
     page.press("Delete")
     page.nodes(1)
     page.shows(project.outline())
-    page.press("Show commands")
+    page.press("Show all")
     expect(page.page.locator("#events").get_by_text("graph-changed")).to_have_count(1)
     page.press("Undo")
     page.nodes(262)
@@ -275,7 +282,9 @@ def test_looks(browser: Browser, site: Instance, reporter: Reporter, open_page: 
     page.shot(f"{look}-choose")
     project = Project(reporter, page.begin("Porsche 912, 1968"))
     root = project.root
-    phases = [project.add(root, "phase", name) for name in ["Teardown", "Bodywork", "Engine and drivetrain", "Assembly"]]
+    phases = [
+        project.add(root, "phase", name) for name in ["Teardown", "Bodywork", "Engine and drivetrain", "Assembly"]
+    ]
     strip = project.add(phases[0], "job", "Strip interior")
     for name in ["Remove seats", "Lift the carpet"]:
         project.status(project.add(strip, "task", name), "task", "Done")
@@ -294,6 +303,7 @@ def test_looks(browser: Browser, site: Instance, reporter: Reporter, open_page: 
     page.here(2)
     expect(page.page.locator("#events").get_by_text("set Description")).to_have_count(1)
     for scheme in ["light", "dark"]:
+        page.settle()
         page.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.shot(f"{look}-{scheme}")
     assert page.fits()

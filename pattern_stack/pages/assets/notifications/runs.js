@@ -76,7 +76,7 @@ function update(one, report) {
 }
 
 function stepOf({ current_step: step, total_steps: total, step_name: name }) {
-  return `${step} of ${total}${name ? ` · ${name}` : ""}`
+  return `${step.toLocaleString()} of ${total.toLocaleString()}${name ? ` · ${name}` : ""}`
 }
 
 function timeOf(state, run, progress, at) {

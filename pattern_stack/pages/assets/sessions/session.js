@@ -50,7 +50,7 @@ export class Session {
         this.#note("continuity was lost: what is shown was read anew")
         if (amid) this.#refresh()
       },
-      refused: ({ code }) => this.#end(code === "not_found" ? "That session is not there." : `That session cannot be opened: ${code}`),
+      refused: ({ code }) => this.#end(["not_found", "invalid_channel"].includes(code) ? this.#missing : `That session cannot be opened: ${code}`),
       ended: () => this.#end("The session was closed."),
     })
   }
@@ -65,6 +65,10 @@ export class Session {
 
   get #channel() {
     return `session:${this.id}`
+  }
+
+  get #missing() {
+    return this.project ? "The session has gone. Its project is there, as it was saved last." : "That session is not there."
   }
 
   #end(why) {
