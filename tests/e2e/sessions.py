@@ -62,6 +62,8 @@ class SessionsPage(LivePage):
         self.page.get_by_role("button", name=button, exact=True).click()
 
     def nodes(self, count: int) -> None:
+        """A session is open, and has so many."""
+        expect(self.page.locator("#session")).to_be_visible()
         expect(self.page.locator("#node-count")).to_have_text(f"{count} node{'s' * (count != 1)}")
 
     def here(self, count: int) -> None:
@@ -77,6 +79,10 @@ class SessionsPage(LivePage):
         while (shown := self.outline()) != outline:
             assert time.monotonic() < deadline, f"{shown} is not {outline}"
             self.page.wait_for_timeout(20)  # in which Playwright tells what has happened
+
+    def by(self, what: str) -> Locator:
+        """Who did it, as the list of events says."""
+        return self.page.locator("#events tr").filter(has_text=what).locator(".person")
 
     def offsets(self) -> list[int]:
         """Of the events that it lists, the newest first."""

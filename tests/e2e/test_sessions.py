@@ -31,7 +31,10 @@ def test_two_browsers_in_step(
     page.add("Porsche 912", "Bodywork")
     expect(other.flashes("Bodywork")).to_have_count(1)
     expect(page.flashes("Bodywork")).to_have_count(0)  # its own doing
+    expect(page.by("created Phase")).to_have_text("You")
     other.add("Bodywork", "Floor pans")
+    who = page.page.locator("#here .person:not(.you)").text_content()  # who came is who did it
+    expect(page.by("created Job")).to_have_text(str(who))
     page.add("Floor pans", "Cut out rust")
     other.set("Cut out rust", "Status", "Done")
     expect(page.node("Cut out rust").locator(".tag")).to_have_text("Done")
@@ -102,6 +105,10 @@ def test_a_break_is_recovered_by_position(
     assert offsets == list(range(offsets[0], offsets[-1] - 1, -1))
     expect(page.page.locator("#events .note")).to_have_count(0)  # no continuity was lost
     expect(page.flashes("Remove seats")).to_have_count(1)
+    page.here(1)
+    page.add("Strip interior", "Lift the carpet")
+    expect(page.by("Lift the carpet")).to_have_text("You")
+    expect(page.flashes("Lift the carpet")).to_have_count(0)
 
 
 def test_a_break_too_long_is_told_and_read_anew(

@@ -5,9 +5,6 @@ const PASSING = new Set(["unavailable", "rate_limited", "internal"])
 const SILENCE = 30_000 // then a ping asks whether the server is still there
 const PATIENCE = 10_000 // then it is not
 
-/** Events that carry it are this page's own doing: see rest.js. */
-export const origin = Array.from({ length: 3 }, () => Math.random().toString(36).slice(2, 8)).join("")
-
 export class Connection {
   #channels = new Map() // name -> { handlers, position, joined, asked, told }
   #show
@@ -31,6 +28,7 @@ export class Connection {
   /** Calls, where they are given:
    * `joined()`: what is read from now on, later events follow. Once.
    * `event(event)`: in order, each once, a snapshot too.
+   * `recovered()`: the connection is another one, and what was missed follows.
    * `reset(amid)`: events may have been missed. Where the channel has a snapshot, one follows; not when it happened `amid`.
    * `refused(error)`, `ended()`: the channel is not followed any more. */
   follow(channel, handlers) {
@@ -135,7 +133,8 @@ export class Connection {
     channel.position = { epoch, offset }
     channel.told = recovered === false // now: the connection may break before the reset frame comes
     if (first) channel.handlers.joined?.()
-    else if (!recovered) channel.handlers.reset?.(false)
+    else if (recovered) channel.handlers.recovered?.()
+    else channel.handlers.reset?.(false)
   }
 
   #reset(name, position) {

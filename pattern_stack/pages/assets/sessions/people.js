@@ -2,6 +2,8 @@
 
 import { element, fill, write } from "../elements.js"
 
+const AT_MOST = 6
+
 export class People {
   #place
   #count = 0
@@ -14,7 +16,7 @@ export class People {
 
   /** As a snapshot tells it. */
   begin(count, me) {
-    if (this.#me !== me) this.#others.delete(me)
+    this.#others.delete(me)
     this.#count = count
     this.#me = me
     this.#show()
@@ -33,27 +35,20 @@ export class People {
   }
 
   #show() {
-    const named = [...this.#others].slice(-Math.max(0, this.#count - 1))
-    const more = this.#count - 1 - named.length
-    const shown = [["you", "You"], ...named.slice(0, 6).map((id) => [id, id.slice(0, 4)])]
-    const rest = more + Math.max(0, named.length - 6)
-    if (rest > 0) shown.push(["rest", `+${rest}`])
-    fill(this.#place, [["count", `${this.#count} here`], ...shown], {
-      key: ([key]) => key,
-      make: ([key]) => chip(key),
-      update: (one, [, text]) => write(one, text),
+    const named = [...this.#others].slice(-Math.max(0, this.#count - 1)).slice(0, AT_MOST)
+    const rest = this.#count - 1 - named.length
+    fill(this.#place, ["count", "you", ...named, ...(rest > 0 ? ["rest"] : [])], {
+      key: (id) => id,
+      make: (id) => (id === "count" ? element("span", { className: "number" }) : chip(id)),
+      update: (one, id) => (id === "count" ? write(one, `${this.#count} here`) : id === "rest" && write(one, `+${rest}`)),
     })
   }
 }
 
-function chip(key) {
-  if (key === "count") return element("span", { className: "number" })
-  return coloured(element("span", { className: "person" }), key)
-}
-
-/** The same colour for the same id, on every page. */
-export function coloured(one, id) {
-  if (/^(you|rest)$/.test(id)) one.classList.add(id)
-  else one.style.setProperty("--turn", [...id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7))
+/** The same colour and the same short name for the same id, on every page. */
+export function chip(id) {
+  if (id === "you") return element("span", { className: "person you" }, "You")
+  const one = element("span", { className: "person", title: id }, id.slice(0, 4))
+  one.style.setProperty("--turn", [...id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7))
   return one
 }

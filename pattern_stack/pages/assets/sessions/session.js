@@ -1,16 +1,18 @@
 /** One session: its channel, its graph, and what can be done with it. */
 
 import { $, clock, element, write } from "../elements.js"
-import { origin } from "../connection.js"
 import { Log } from "../log.js"
-import { api } from "../rest.js"
+import { api, speakAs } from "../rest.js"
 import { attempt } from "../toasts.js"
 import { adding, Detail } from "./detail.js"
 import { Graph } from "./graph.js"
-import { coloured, People } from "./people.js"
+import { chip, People } from "./people.js"
 import { Schema } from "./schema.js"
-import { CHANGES_GRAPH, story } from "./story.js"
+import { story } from "./story.js"
 import { Tree } from "./tree.js"
+
+const ANEW = ["graph-changed", "project-created", "project-loaded", "template-loaded"] // after these a snapshot has to tell
+const STEPS = ["command-executed", "undo", "redo"] // after these there may be something else to undo
 
 export class Session {
   id = null
@@ -23,6 +25,8 @@ export class Session {
   #people = new People($("here"))
   #detail = new Detail(this.#graph, this.#acts())
   #tree = new Tree($("tree"), this.#graph, (id) => this.#detail.show(id, this.#schema))
+  #mine = new Set() // ids of the connections that this page has had: the origins of its own doings
+  #stale = true // whether the graph has to be taken from a snapshot
   #waiting = null // events, while the template is read that the snapshot names
   #asking = null
 
@@ -44,10 +48,13 @@ export class Session {
     this.leave()
     this.id = id
     this.project = null
+    this.#stale = true
     this.#connection.follow(this.#channel, {
       event: (event) => this.#hear(event),
+      recovered: () => this.#connection.refresh(this.#channel), // it tells who this page is now
       reset: (amid) => {
         this.#note("continuity was lost: what is shown was read anew")
+        this.#stale = true
         if (amid) this.#refresh()
       },
       refused: ({ code }) => this.#end(["not_found", "invalid_channel"].includes(code) ? this.#missing : `That session cannot be opened: ${code}`),
@@ -59,7 +66,9 @@ export class Session {
     if (this.id !== null) this.#connection.leave(this.#channel)
     this.id = null
     this.#log.clear()
+    this.#graph.replace({ roots: [] })
     this.#tree.clear()
+    for (const shown of ["node-count", "title", "position"]) write($(shown), "")
     this.#people.forget()
   }
 
@@ -78,39 +87,46 @@ export class Session {
   }
 
   #refresh() {
+    this.#stale = true
     this.#connection.refresh(this.#channel)
   }
 
   // -- hearing
 
   #hear(event) {
-    if (event.event === "snapshot") this.#begin(event)
+    if (event.event === "snapshot") this.#meet(event)
     else if (this.#waiting) this.#waiting.push(event)
     else this.#take(event)
   }
 
-  async #begin({ payload: { session, graph, connection_id: me }, offset }) {
+  #meet({ payload: { session, graph, connection_id: me }, offset }) {
+    this.#mine.add(me)
+    speakAs(me)
+    this.#people.begin(session.active_clients, me)
+    this.#told(session)
+    if (this.#stale) this.#begin(session, graph, offset)
+  }
+
+  async #begin(session, graph, offset) {
     const waiting = (this.#waiting = [])
     const schema = await Schema.of(session.template_id).catch(() => new Schema(null))
     if (this.#waiting !== waiting || session.session_id !== this.id) return // a later one came, or the page went elsewhere
     this.#waiting = null
+    this.#stale = false
     this.#schema = schema
     this.#graph.replace(graph)
-    this.#people.begin(session.active_clients, me)
-    this.#told(session)
     this.#rebuild()
     write($("position"), `from ${offset}`)
     for (const event of waiting) this.#take(event)
   }
 
   #take({ event, payload, offset, timestamp, origin: by }) {
-    const mine = by === origin
+    const mine = this.#mine.has(by)
     this.#write(event, payload, offset, timestamp, by)
     if (event.startsWith("session-")) return this.#people.hear(event, payload)
-    if (event === "graph-changed") this.#refresh()
-    if (CHANGES_GRAPH.includes(event)) return this.#refresh() // the template may be another one, too
-    this.#change(event, payload, mine)
-    if (["command-executed", "undo", "redo", "graph-changed"].includes(event)) this.#ask()
+    if (ANEW.includes(event)) this.#refresh()
+    if (!this.#stale) this.#change(event, payload, mine)
+    if (STEPS.includes(event)) this.#ask()
   }
 
   #change(event, payload, mine) {
@@ -139,7 +155,7 @@ export class Session {
   #write(event, payload, offset, timestamp, by) {
     const text = story(event, payload, this.#graph, this.#schema)
     const faint = event === "command-executing" || (event === "command-executed" && payload.success)
-    const who = by ? coloured(element("span", { className: "person", title: by }, by === origin ? "You" : by.slice(0, 4)), by === origin ? "you" : by) : ""
+    const who = by ? chip(this.#mine.has(by) ? "you" : by) : ""
     const what = element("div", { title: `${event}, ${clock(timestamp)}` }, text, " ", element("code", { className: "quiet" }, event))
     this.#log.add([String(offset), who, what], faint ? "faint" : "")
     write($("position"), `at ${offset}`)

@@ -1,7 +1,5 @@
 /** What an event says, in words. */
 
-export const CHANGES_GRAPH = ["project-created", "project-loaded", "template-loaded"]
-
 /** Asked before the graph has taken the event in, so that what goes still has its name. */
 export function story(event, payload, graph, schema) {
   const name = (id) => `“${graph.nodes.get(id)?.name ?? "a node"}”`
