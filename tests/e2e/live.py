@@ -55,6 +55,11 @@ class LivePage:
         return fits
 
 
+LOOKS: dict[str, dict[str, Any]] = {
+    "wide": {"viewport": {"width": 1280, "height": 860}},
+    "narrow": {"viewport": {"width": 375, "height": 900}, "device_scale_factor": 2},
+}
+
 HOSTILE = "<img src=x onerror='hacked=1'><script>hacked=1</script>"
 
 

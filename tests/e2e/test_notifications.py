@@ -3,43 +3,14 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import Open
-from tests.e2e.live import HOSTILE, Line, LivePage, Reporter
+from tests.e2e.live import HOSTILE, LOOKS, Reporter
+from tests.e2e.notifications import NotificationsPage
 from tests.support.instances import Instance
 
 KINDS = ["info", "success", "warning", "error", "progress"]
-
-
-class NotificationsPage(LivePage):
-    name = "notifications"
-
-    def run(self, id: str) -> Locator:
-        return self.page.locator(f'.run[data-key="{id}"]')
-
-    def watch(self, *ids: str) -> None:
-        """Once it knows how they are."""
-        for id in ids:
-            self.page.get_by_label("Run to watch").fill(id)
-            self.page.get_by_role("button", name="Watch", exact=True).click()
-            expect(self.run(id).locator(".tag")).not_to_have_text("…")
-
-    def shows(self, id: str, state: str, *texts: str) -> None:
-        expect(self.run(id).locator(".tag")).to_have_text(state)
-        for text in texts:
-            expect(self.run(id)).to_contain_text(text)
-
-    def bar(self, id: str) -> Locator:
-        return self.page.get_by_label(f"Progress of {id}")
-
-    def alerts(self, *titles: str) -> None:
-        """These, in this order, are open."""
-        expect(self.page.locator(".alert:not([data-settled]) strong")).to_have_text(list(titles))
-
-    def feed(self, *titles: str) -> None:
-        """These, in this order, are not acknowledged."""
-        expect(self.page.locator(".notification:not([data-settled]) strong")).to_have_text(list(titles))
 
 
 @pytest.fixture
@@ -149,50 +120,6 @@ def test_what_was_there_before(browser: Browser, site: Instance, reporter: Repor
     expect(page.page.locator(".toast")).to_have_count(0)  # none of it is news
 
 
-def test_a_break_is_recovered_by_position(
-    browser: Browser, line: Line, site: Instance, reporter: Reporter, open_page: Open
-) -> None:
-    page: NotificationsPage = open_page(browser, f"{line.http}/notifications", NotificationsPage)
-    page.watch("nightly-import")
-    reporter.post("/progress/nightly-import/start", total_steps=4)
-    page.shows("nightly-import", "Under way", "0 of 4")
-    first = reporter.post("/notifications", title="Before")
-    page.feed("Before")
-    line.cut()
-    page.is_("Reconnecting: as of")
-    page.shot("reconnecting")
-    reporter.post(f"/notifications/{first['id']}/acknowledge")
-    for step in [1, 2, 3]:
-        reporter.post("/progress/nightly-import", current_step=step)
-    reporter.post("/notifications", title="Meanwhile", type="warning")
-    requests: list[str] = []
-    page.page.on("request", lambda request: requests.append(request.url))
-    line.mend()
-    page.is_("Live")
-    page.shows("nightly-import", "Under way", "3 of 4")
-    page.feed("Meanwhile")
-    page.toast("warning", "Meanwhile")
-    assert not [url for url in requests if "/alerts" in url]  # nothing was read anew: the events came
-
-
-def test_a_server_that_was_killed_and_is_back(page: NotificationsPage, site: Instance, reporter: Reporter) -> None:
-    page.watch("nightly-import")
-    reporter.post("/runs/nightly-import/started")
-    page.shows("nightly-import", "Running")
-    reporter.post("/notifications", title="Of the first life")
-    page.feed("Of the first life")
-    site.kill()
-    page.is_("Reconnecting: as of")
-    page.feed("Of the first life")
-    site.start()
-    reporter.post("/notifications", title="Of the second life")
-    page.is_("Live")
-    page.feed("Of the second life")
-    page.shows("nightly-import", "Not begun")
-    reporter.post("/runs/nightly-import/started")
-    page.shows("nightly-import", "Running")
-
-
 def test_what_strangers_write_stays_text(page: NotificationsPage, reporter: Reporter) -> None:
     page.watch("run")
     reporter.post("/runs/run/started")
@@ -231,17 +158,6 @@ def test_by_keyboard_alone(page: NotificationsPage, reporter: Reporter) -> None:
     expect(page.page.get_by_label("Resolve Two")).to_be_focused()
 
 
-def test_what_does_not_work_is_said(page: NotificationsPage, site: Instance, reporter: Reporter) -> None:
-    reporter.post("/alerts", severity="high", title="Disk full")
-    page.toast("high", "Disk full")
-    site.kill()
-    page.is_("Reconnecting")
-    page.page.get_by_label("Resolve Disk full").click()
-    page.toast("error", "The server cannot be reached.")
-    page.alerts("Disk full")
-    expect(page.page.get_by_label("Resolve Disk full")).to_be_enabled()
-
-
 def test_a_demonstration_moves_in_both(
     page: NotificationsPage, other_browser: Browser, site: Instance, open_page: Open
 ) -> None:
@@ -267,12 +183,6 @@ def test_a_demonstration_to_its_end(browser: Browser, site: Instance, open_page:
             break
     expect(page.page.locator(".run .tag")).to_have_text(["Failed", "Completed"])
     expect(page.page.locator(".alert strong")).to_contain_text("has failed")
-
-
-LOOKS = {
-    "wide": {"viewport": {"width": 1280, "height": 860}},
-    "narrow": {"viewport": {"width": 375, "height": 900}, "device_scale_factor": 2},
-}
 
 
 @pytest.mark.parametrize("look", LOOKS)
