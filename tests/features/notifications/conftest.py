@@ -2,12 +2,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.features.notifications.world import World, worlds
+from tests.features.notifications.world import World, serving_world
 
 
 @pytest.fixture(scope="module")
 def _shared_world(lane: str) -> Iterator[World]:
-    with worlds() as world:
+    with serving_world() as world:
         yield world
 
 

@@ -15,7 +15,7 @@ from pattern_stack.features.notifications import Notifications
 from tests.support.client import Client, client
 from tests.support.server import Server, serving, until
 
-_names = itertools.count(1)
+_names, _ids = itertools.count(1), itertools.count(1)
 
 
 class Clock:
@@ -83,9 +83,10 @@ def application(backend: WebSocketBroadcastBackend, notifications: Notifications
 
 
 @contextmanager
-def worlds(**arguments: Any) -> Iterator[World]:
+def serving_world(**arguments: Any) -> Iterator[World]:
+    """`arguments` are the backend's."""
     backend = WebSocketBroadcastBackend(everyone=["notifications"], **arguments)
-    clock, ids = Clock(), (f"id-{number}" for number in itertools.count(1))
-    notifications = Notifications(backend, clock=clock, ids=lambda: next(ids))
+    clock = Clock()
+    notifications = Notifications(backend, clock=clock, ids=lambda: f"id-{next(_ids)}")
     with serving(application(backend, notifications)) as server:
         yield World(backend, notifications, clock, server)
