@@ -1,33 +1,28 @@
 """Notifications: what an application reports of its long-running work, and what it can ask for."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from fastapi import APIRouter
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
-from pattern_stack.features.notifications.calls import on_the_hub
+from pattern_stack.features.notifications.blocking import Blocking
 from pattern_stack.features.notifications.channel import declare
-from pattern_stack.features.notifications.models import SystemStatus
 from pattern_stack.features.notifications.notices import Notices
-from pattern_stack.features.notifications.records import EVERYONE, Records
+from pattern_stack.features.notifications.records import Records
 from pattern_stack.features.notifications.redis import store_of
 from pattern_stack.features.notifications.report import Report, tracked
 from pattern_stack.features.notifications.router import router_of
 from pattern_stack.features.notifications.sessions import Sessions
-from pattern_stack.features.notifications.status import status_of
+from pattern_stack.features.notifications.status import Overview
 from pattern_stack.features.notifications.store import Retention, Store
-
-if TYPE_CHECKING:
-    from pattern_stack.features.notifications.blocking import Blocking
 
 T = TypeVar("T")
 
 
-class Notifications(Notices, Sessions):
+class Notifications(Notices, Sessions, Overview):
     """Notifications, alerts, progress and runs, each reported by a call, kept for a while, and told to whoever watches.
 
     What belongs to a session goes to `notifications:{session_id}`, what belongs to none to `notifications`, which every
@@ -48,20 +43,14 @@ class Notifications(Notices, Sessions):
     ) -> None:
         store = store or store_of(broadcast, retention or Retention(), clock)
         super().__init__(broadcast, Records(broadcast, store), clock, ids)
+        self.sync = Blocking(self)
         declare(broadcast, self._snapshot)
 
     def get_router(self) -> APIRouter:
         """The REST calls, under /api/v1. `pattern_stack.atoms.rest.answer_errors(app)` gives refusals their status."""
         return router_of(self)
 
-    # -- from plain threads
-
-    @cached_property
-    def sync(self) -> "Blocking":
-        """The same calls for plain threads: sync endpoints, workers, scripts. On the hub's own loop they raise BroadcastError."""
-        from pattern_stack.features.notifications.blocking import Blocking
-
-        return Blocking(self)
+    # -- from plain threads: beside these two, the calls of `sync`
 
     def progress(
         self,
@@ -81,14 +70,3 @@ class Notifications(Notices, Sessions):
         `total` is needed where `items` has no length; none of them tells of nothing. See `tracked` for how it ends.
         """
         return tracked(self.sync, items, session_id, total, rate)
-
-    @on_the_hub
-    async def status(self) -> SystemStatus:
-        return await status_of(self._records, self._clock())
-
-    @on_the_hub
-    async def publish_status(self) -> SystemStatus:
-        """Tells everyone."""
-        status = await status_of(self._records, self._clock())
-        await self.broadcast.broadcast(EVERYONE, "system-status", status.model_dump(mode="json"))
-        return status
