@@ -9,6 +9,8 @@ from pattern_stack.atoms.broadcast import broadcast_from_url
 from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.atoms.rest.errors import error_answer
 from pattern_stack.features.notifications import Notifications
+from pattern_stack.features.sessions import Sessions
+from pattern_stack.features.sessions.sql import SQLStore
 from pattern_stack.settings import Settings
 
 Trouble = Callable[[], str | None]
@@ -16,9 +18,9 @@ Trouble = Callable[[], str | None]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The broadcast endpoint, the notifications under /api/v1, GET /health and /ready.
+    """The broadcast endpoint, the features under /api/v1, GET /health and /ready.
 
-    `app.state.broadcast` is the backend, `app.state.notifications` the service on it.
+    What it stands on is `app.state.broadcast`, `app.state.notifications` and `app.state.sessions`.
 
     Every error is answered as {"error": {"code", "message"}}.
     """
@@ -30,6 +32,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(broadcast.get_router(origins=settings.origins))
     app.state.notifications = Notifications(broadcast)
     app.include_router(app.state.notifications.get_router())
+    app.state.sessions = Sessions(broadcast, store=SQLStore(settings.database_url))
+    app.include_router(app.state.sessions.get_router())
     _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble})
     return app
 
