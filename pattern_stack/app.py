@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pattern_stack.atoms.broadcast import broadcast_from_url
 from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.atoms.rest.errors import error_answer
+from pattern_stack.features.fleet import Fleet
 from pattern_stack.settings import Settings
 
 Trouble = Callable[[], str | None]
@@ -15,7 +16,7 @@ Trouble = Callable[[], str | None]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The broadcast endpoint with GET /health and /ready. Its backend is `app.state.broadcast`.
+    """The broadcast endpoint with GET /health and /ready, and the fleet. They are `app.state.broadcast` and `.fleet`.
 
     Every error is answered as {"error": {"code", "message"}}.
     """
@@ -25,7 +26,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     broadcast = broadcast_from_url(settings.broadcast_url)
     app.state.broadcast = broadcast
     app.include_router(broadcast.get_router(origins=settings.origins))
-    _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble})
+    fleet = Fleet(
+        broadcast,
+        computer=settings.fleet_computer,
+        redis_url=settings.fleet_redis_url,
+        prefix=settings.fleet_prefix,
+        heartbeat_seconds=settings.fleet_heartbeat_seconds,
+        directory=settings.fleet_directory,
+    )
+    app.include_router(fleet.get_router())
+    app.state.fleet = fleet
+    _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble})
     return app
 
 
