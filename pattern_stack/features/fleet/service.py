@@ -160,7 +160,7 @@ class FleetService:
         if beat.computer == self.name:
             return self._heard_rival(beat, live)
         if now - time >= self._alive:
-            return Heard(self.sweep(), [], False)
+            return Heard(self._changed(), [], False)
         before, known = self._cache.get(_PEERS, beat.computer), self._cache.get("computers", beat.computer)
         told = beat.model_dump(include={"user", "host", "role", "system_stats"})
         computer = Computer(name=beat.computer, status="online", last_seen=min(beat.last_seen, now), **told)
@@ -170,7 +170,7 @@ class FleetService:
             self._cache.upsert(kind, beat.computer, value, time)
         same = before is not None and before.life == beat.life and not anew
         return Heard(
-            self.sweep(), sorted(peer.interested_in - (before.interested_in if same else frozenset())), returned
+            self._changed(), sorted(peer.interested_in - (before.interested_in if same else frozenset())), returned
         )
 
     def _heard_rival(self, beat: Heartbeat, live: bool) -> Heard:
@@ -179,7 +179,7 @@ class FleetService:
             return Heard([], [], False)
         known = self.rivals
         self._cache.upsert(_RIVALS, beat.instance, beat.host or "an unknown host")
-        return Heard(self.sweep() if known else [*self.sweep(), *self.beat()], [], False)
+        return Heard(self._changed() if known else [*self._changed(), *self.beat()], [], False)
 
     def arrived(self, entry: Entry) -> list[News]:
         """What another computer wrote. Of its own name, and of its own sessions, it believes nobody."""
@@ -192,7 +192,7 @@ class FleetService:
             self._take(entry.fact)
         elif (session := self._cache.get("sessions", entry.fact)) and session.computer == entry.source:
             self._cache.remove("sessions", entry.fact)
-        return self.sweep()
+        return self._changed()
 
     def _take(self, session: Session) -> None:
         if session.session_id not in self._sessions:
@@ -225,8 +225,12 @@ class FleetService:
             self._cache.remove(_PEERS, name)
 
     def sweep(self) -> list[News]:
-        """Who is silent for too long is gone, and all that is known of it. Returns what changed since the last news."""
+        """Who is silent for too long is gone, and all that is known of it."""
         self._cache.sweep()
+        return self._changed()
+
+    def _changed(self) -> list[News]:
+        """Since the last news."""
         for kind, name, _, new in list(self._changes):
             if kind in ("computers", _SIGNS) and new is None and not self._lives(str(name)):
                 for one in SHARED:

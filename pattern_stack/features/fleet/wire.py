@@ -162,11 +162,19 @@ class Wire:
         self._connection += 1
         pattern = self._names.heartbeat("*").replace(self._names.prefix, self._names.prefix.translate(_GLOB), 1)
         keys = [key.decode(errors="replace") for key in await self._link.scan(pattern)]
-        for value in await asyncio.gather(*(self._link.call(key, "GET", key) for key in keys)):
+        for value in await asyncio.gather(*map(self._get, keys)):
             if value is not None:
                 await self._hear(value, live=False)
         self._due()
         self._reader.wake()
+
+    async def _get(self, key: str) -> bytes | None:
+        try:
+            value: bytes | None = await self._link.call(key, "GET", key)
+        except ResponseError as error:  # it holds no string
+            self._skip(Strange(f"{key}: {error}"))
+            return None
+        return value
 
     async def _listen(self) -> None:
         while True:

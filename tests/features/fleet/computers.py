@@ -107,7 +107,7 @@ def settings_of(redis_url: str, **more: object) -> dict[str, str]:
 
 async def ask(one: Computer | Instance, method: str, path: str, **how: Any) -> Any:
     """The answer's JSON; None where it has none."""
-    async with httpx2.AsyncClient(base_url=f"{one.http}/api/v1/fleet") as http:
+    async with httpx2.AsyncClient(base_url=f"{one.http}/api/v1/fleet", verify=False, trust_env=False) as http:
         answer = await http.request(method, path, **how)
         return answer.json() if answer.content else None
 
@@ -137,6 +137,15 @@ async def told(client: Client, *events: str) -> list[Any]:
     messages = [await client.event() for _ in events]
     assert [message["event"] for message in messages] == list(events), messages
     return [message["payload"] for message in messages]
+
+
+def delay(message: dict[str, Any]) -> float:
+    """Seconds between a change on its computer and its event on this one, by the clock that both have."""
+    return (_time(message["timestamp"]) - _time(message["payload"]["last_activity"])).total_seconds()
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 # -- in Redis
