@@ -16,7 +16,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "world" in metafunc.fixturenames or {"serving", "serving_backend"} & vars(metafunc.module).keys():
+    serves = {"serving", "serving_backend"} & vars(metafunc.module).keys() or hasattr(metafunc.module, "backend")
+    if "world" in metafunc.fixturenames or serves:
         lanes = [name for name in server.LANES if name != "past" or hasattr(metafunc.module, "past")]
         if metafunc.definition.get_closest_marker("slow_lane"):
             lanes = ["slow"]
