@@ -1,20 +1,30 @@
-"""Calls that may be made anywhere and happen on the hub's loop."""
+"""Calls that may be made anywhere, and happen on the hub's loop."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.atoms.clock import Clock
+from pattern_stack.features.notifications.records import Records
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class OnHub(Protocol):
-    broadcast: WebSocketBroadcastBackend
+class Calls:
+    """What calls work with."""
+
+    def __init__(
+        self, broadcast: WebSocketBroadcastBackend, records: Records, clock: Clock, ids: Callable[[], str]
+    ) -> None:
+        self.broadcast = broadcast
+        self._records = records
+        self._clock = clock
+        self._ids = ids
 
 
-S = TypeVar("S", bound=OnHub)
+S = TypeVar("S", bound=Calls)
 
 
 def on_the_hub(

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.errors import ServiceError
 from pattern_stack.features.notifications.models import Alert, Notification, Page, R, Record
 from pattern_stack.features.notifications.store import Row, Store
-
-T = TypeVar("T", bound=Record)
 
 EVERYONE = "notifications"
 """The channel of what belongs to no session."""
@@ -72,6 +71,17 @@ class Records:
                 if await self._store.swap(model.kind, key, stored, None if last else _row(after)):
                     await self._broadcast.publish(drafts)
                     return after
+
+
+def whole(event_type: str) -> Callable[[Record], tuple[str, dict[str, Any]]]:
+    """An event of this type, which carries all of the record."""
+    return lambda record: (event_type, record.payload)
+
+
+def found(record: R | None, otherwise: ServiceError) -> R:
+    if record is None:
+        raise otherwise
+    return record
 
 
 def _read(model: type[R], stored: bytes | None) -> R | None:

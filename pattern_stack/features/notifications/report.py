@@ -129,9 +129,19 @@ class Report:
             return
         try:
             self._throttle.flush()
-            self._calls.fail_progress(self.session_id, {"error": str(error)[:1000], "error_type": type(error).__name__})
+            self._fail({"error": _text(error), "error_type": type(error).__name__})
         except Exception as untold:
             error.add_note(f"and its end could not be reported: {untold!r}")
+
+    def _fail(self, why: dict[str, Any]) -> None:
+        try:
+            self._calls.fail_progress(self.session_id, why)
+        except InvalidReport:  # the metadata has no room for it
+            self._calls.fail_progress(self.session_id)
+
+
+def _text(error: BaseException) -> str:
+    return str(error)[:1000].encode(errors="replace").decode()
 
 
 def tracked(calls: "Blocking", items: Iterable[T], session_id: str, total: int | None, rate: float) -> Iterator[T]:

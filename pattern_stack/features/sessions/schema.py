@@ -106,9 +106,15 @@ class NodeType(_Strict):
             if one.id == STATUS:
                 one.default = self._first_option(one)
             if one.default is not None:
-                one.check(one.default)
-                self._defaults[one.id] = one.default
+                self._defaults[one.id] = self._checked(one)
         return self
+
+    def _checked(self, one: Property) -> object:
+        try:
+            one.check(one.default)
+        except InvalidProperty as error:
+            raise ValueError(f"the default of {error}") from None
+        return one.default
 
     def _name_options(self, one: Property) -> None:
         for option in one.options:

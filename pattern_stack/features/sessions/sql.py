@@ -68,12 +68,19 @@ class SQLStore(ProjectStore):
     async def _open(self) -> AsyncEngine:
         async with self._opening:
             if self._engine is None:
-                lite = self._url.startswith("sqlite")
-                engine = create_async_engine(self._url, connect_args={"timeout": _PATIENCE} if lite else {})
-                async with engine.begin() as connection:
-                    await connection.execute(CreateTable(projects, if_not_exists=True))
-                self._engine = engine
+                self._engine = await self._opened()
             return self._engine
+
+    async def _opened(self) -> AsyncEngine:
+        patience = {"timeout": _PATIENCE} if self._url.startswith("sqlite") else {}
+        engine = create_async_engine(self._url, connect_args=patience)
+        try:
+            async with engine.begin() as connection:
+                await connection.execute(CreateTable(projects, if_not_exists=True))
+        except BaseException:
+            await engine.dispose()
+            raise
+        return engine
 
 
 def _unknown(project_id: str) -> ProjectNotFound:

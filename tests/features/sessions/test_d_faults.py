@@ -2,7 +2,6 @@
 
 import json
 import logging
-from uuid import uuid4
 
 import pytest
 
@@ -10,7 +9,7 @@ from tests.features.sessions.world import World
 from tests.support.server import until
 
 
-@pytest.mark.parametrize("id", ["", "nothing", str(uuid4()), "../../etc", "%00"])
+@pytest.mark.parametrize("id", ["", "nothing", "2f0b8a52-6c1e-4d0f-9c55-0d6a2f6b9f11", "../../etc", "%00"])
 async def test_d1_an_unknown_session_cannot_be_joined(world: World, id: str) -> None:
     one = await world.client()
     await one.send({"subscribe": [f"session:{id}"], "id": 1})
@@ -60,7 +59,7 @@ async def test_d2_one_drops_amid_events_and_the_others_go_on(world: World, caplo
     ("frame", "code"),
     [
         ({"subscribe": ["session:"]}, "not_found"),
-        ({"subscribe": [None]}, "invalid_channel"),
+        ({"subscribe": [None]}, "invalid_message"),
         ({"subscribe": "session:1"}, "invalid_message"),
         ({"nothing": 1}, "invalid_message"),
         ([], "invalid_message"),
@@ -71,7 +70,7 @@ async def test_d3_a_wrong_frame_gets_an_error_and_the_next_its_answer(world: Wor
     one = await world.client()
     await one.send(frame if isinstance(frame, str) else json.dumps(frame))
     error = (await one.receive())["error"]
-    assert (error["code"] == code) or code.startswith("invalid_"), error
+    assert error["code"] == code, error
     await one.nothing_more()
 
 

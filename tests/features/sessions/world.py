@@ -85,7 +85,7 @@ class World:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as self._stack:
-            http = httpx2.AsyncClient(base_url=f"{self.server.http}/api/v1", timeout=30)
+            http = httpx2.AsyncClient(base_url=f"{self.server.http}/api/v1", timeout=30, verify=False, trust_env=False)
             self.http = await self._stack.enter_async_context(http)
             yield
 
