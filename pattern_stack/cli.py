@@ -1,10 +1,16 @@
-"""pattern-stack serve | publish | tail."""
+"""pattern-stack serve | publish | tail | fleet."""
 
 import asyncio
+import contextlib
+import os
+import socket
 import sys
 import urllib.error
 import urllib.request
 from importlib.metadata import version
+from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -12,6 +18,7 @@ import orjson
 import typer
 
 from pattern_stack.errors import BroadcastError
+from pattern_stack.lookout import CHANNELS, Lookout
 from pattern_stack.serve import serve as run_server
 from pattern_stack.tail import Stopped, Tail
 
@@ -40,6 +47,22 @@ def serve(
 ) -> None:
     """Run an application; without a name, the one of this package. Requests are not logged."""
     run_server(app or "pattern_stack.app:create_app", host, port, factory=not app)
+
+
+@main.command()
+def fleet(
+    computer: Annotated[str, typer.Argument(help="Its name; the host's, where none is given.")] = "",
+    directory: Annotated[Path | None, typer.Option(help="Its projects, with their todos/*.md.")] = None,
+    redis_url: Annotated[str, typer.Option(help="Where the fleet meets; without one this computer is alone.")] = "",
+    heartbeat: Annotated[float | None, typer.Option(help="Seconds; the same on all of them.", min=0.05)] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65_535)] = 8000,
+) -> None:
+    """Run this computer of a fleet, and print what goes on in all of it: + what came or changed, - what went."""
+    chosen = {"COMPUTER": computer, "DIRECTORY": directory, "REDIS_URL": redis_url, "HEARTBEAT_SECONDS": heartbeat}
+    os.environ.update({f"PATTERN_STACK_FLEET_{name}": str(value) for name, value in chosen.items() if value})
+    Thread(target=_look_out, args=(host, port), daemon=True).start()
+    run_server("pattern_stack.app:create_app", host, port, factory=True)
 
 
 @main.command()
@@ -94,6 +117,30 @@ def tail(
         pass
 
 
+def _look_out(host: str, port: int) -> None:
+    """As any client of this computer does it: that it watches is what the others write for."""
+    source = Tail(f"ws://{host}:{port}/ws/broadcast", CHANNELS, _quiet)
+    while not _listens(host, port):
+        sleep(0.05)
+    with contextlib.suppress(Stopped):
+        asyncio.run(_print_fleet(source))
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+async def _print_fleet(source: Tail) -> None:
+    lookout = Lookout()
+    async for event in source.events():
+        for line in lookout.see(event):
+            print(line, flush=True)
+
+
 async def _published(redis_url: str, channel: str, event: str, payload: Any) -> str:
     from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 
@@ -126,6 +173,10 @@ def _pairs(headers: list[str]) -> list[tuple[str, str]]:
         if not (name.strip() and colon):
             _fail(f"{name} is not a header, like 'Authorization: Bearer TOKEN'")
     return [(name.strip(), value.strip()) for name, _, value in pairs]
+
+
+def _quiet(text: str) -> None:
+    """It speaks to itself: there is nothing to say about the line."""
 
 
 def _note(text: str) -> None:

@@ -11,6 +11,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from pattern_stack.atoms.redis.errors import ELSEWHERE, Lost, Refused, refused
 from pattern_stack.atoms.redis.feed import Feed
+from pattern_stack.atoms.redis.pipe import Pipe
 from pattern_stack.atoms.redis.servers import Servers, dialler
 from pattern_stack.atoms.redis.tls import mismatch
 
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 2.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_SCANNED = 1_000
 
 _PROBE = """
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 10000)  -- a server that takes no writes, or none of this user's, is no good
@@ -181,6 +183,12 @@ class Link:
             self._broken.set()
             raise Lost(str(error), sent=False) from error
 
+    async def scan(self, pattern: str) -> list[bytes]:
+        """The keys of every server that match, each at least once. Raises Lost or ResponseError."""
+        if self._servers is None:
+            raise Lost(self.trouble or "down", sent=False)
+        return [key for pipe in self._servers.pipes for key in await _keys(pipe, pattern)]
+
     async def follow(self, channel: bytes) -> None:
         """Its messages are handed on from now on, across breaks, until `unfollow`. Raises Lost: it is followed all the same."""
         self._followed.add(channel)
@@ -192,6 +200,14 @@ class Link:
         self._followed.discard(channel)
         if self._feed:
             self._feed.unsubscribe(channel)
+
+
+async def _keys(pipe: Pipe, pattern: str) -> list[bytes]:
+    cursor, keys = b"", list[bytes]()
+    while cursor != b"0":
+        cursor, some = await pipe.call(("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", _SCANNED))
+        keys += some
+    return keys
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:

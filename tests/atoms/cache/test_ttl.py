@@ -1,0 +1,128 @@
+"""What a cache promises about age, policies and subscribers."""
+
+from collections.abc import Hashable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pattern_stack.atoms.cache import Cache, Change, Lifetime
+
+
+class Watch:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 21, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def test_an_entry_is_fresh_until_its_seconds_are_over() -> None:
+    clock = Watch()
+    cache = Cache({"a": Lifetime(60)}, clock)
+    cache.upsert("a", 1, "one")
+    clock.move(59.9)
+    assert cache.get("a", 1) == "one"
+    clock.move(0.1)
+    assert cache.get("a", 1) is None
+    assert list(cache.items("a")) == []
+    assert cache.held("a") == [(1, "one")]
+
+
+def test_zero_is_always_stale_and_none_never() -> None:
+    clock = Watch()
+    cache = Cache({"always": Lifetime(0), "never": Lifetime(None)}, clock)
+    cache.upsert("always", 1, "one")
+    cache.upsert("never", 1, "one")
+    assert cache.get("always", 1) is None
+    clock.move(10**9)
+    assert cache.get("never", 1) == "one"
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+def test_no_other_lifetimes(seconds: float) -> None:
+    with pytest.raises(ValueError, match="fresh for"):
+        Lifetime(seconds)
+
+
+def test_a_stale_entry_is_served_and_a_refresh_asked_for_once_a_lifetime() -> None:
+    clock, asked = Watch(), list[tuple[str, Hashable]]()
+    cache = Cache({"a": Lifetime(60, serve_stale=True)}, clock, lambda kind, key: asked.append((kind, key)))
+    cache.upsert("a", 1, "one")
+    assert cache.get("a", 1) == "one"
+    assert not asked
+    clock.move(60)
+    assert [cache.get("a", 1), *cache.items("a")] == ["one", (1, "one")]
+    assert asked == [("a", 1)]
+    clock.move(60)
+    assert cache.get("a", 1) == "one"
+    assert len(asked) == 2
+    cache.upsert("a", 1, "two")
+    assert cache.get("a", 1) == "two"
+    assert len(asked) == 2
+    cache.sweep()
+    clock.move(1000)
+    cache.sweep()
+    assert cache.held("a") == [(1, "two")]
+
+
+def test_subscribers_are_told_whatever_another_one_does() -> None:
+    cache = Cache({"a": Lifetime(None)}, Watch())
+    told = list[Change]()
+
+    def fail(change: Change) -> None:
+        raise ZeroDivisionError
+
+    cache.subscribe(fail)
+    end = cache.subscribe(told.append)
+    cache.upsert("a", 1, "one")
+    cache.upsert("a", 1, "two")
+    assert cache.remove("a", 1)
+    assert told == [("a", 1, None, "one"), ("a", 1, "one", "two"), ("a", 1, "two", None)]
+    end()
+    end()
+    cache.upsert("a", 1, "one")
+    assert len(told) == 3
+
+
+def test_nobody_is_told_that_an_absent_key_was_removed() -> None:
+    cache = Cache({"a": Lifetime(None)}, Watch())
+    told = list[Change]()
+    cache.subscribe(told.append)
+    assert not cache.remove("a", 1)
+    assert not told
+
+
+def test_a_sweep_removes_what_is_left_out() -> None:
+    clock, told = Watch(), list[Change]()
+    cache = Cache({"a": Lifetime(60), "b": Lifetime(None)}, clock)
+    cache.upsert("a", 1, "old")
+    cache.upsert("b", 1, "old")
+    clock.move(60)
+    cache.upsert("a", 2, "new")
+    cache.subscribe(told.append)
+    cache.sweep()
+    assert told == [("a", 1, "old", None)]
+    assert cache.held("a") == [(2, "new")]
+
+
+def test_a_clock_that_runs_backwards_makes_nothing_live_longer() -> None:
+    clock = Watch()
+    cache = Cache({"a": Lifetime(60)}, clock)
+    cache.upsert("a", 1, "one")
+    cache.upsert("a", 2, "two", clock.now + timedelta(hours=1))
+    clock.move(-3600)
+    assert cache.get("a", 1) == "one"
+    assert cache.get("a", 2) == "two"
+    clock.move(60)
+    assert cache.get("a", 1) is None
+    assert cache.get("a", 2) is None
+
+
+def test_a_kind_that_was_not_named_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        Cache({}, Watch()).upsert("a", 1, "one")

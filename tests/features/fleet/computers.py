@@ -1,0 +1,174 @@
+"""Computers of a fleet: in this process, where a test can look into them and set their clock, and as processes."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+
+from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.rest import answer_errors
+from pattern_stack.features.fleet import Fleet
+from tests.support.client import Client
+from tests.support.instances import Instance
+from tests.support.redis.server import RedisServer
+from tests.support.server import Server, serving
+
+PREFIX = "pattern_stack:fleet"
+
+
+class Watch:
+    """A clock that a test sets, from any thread."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 11, 21, 7, tzinfo=UTC)
+        self._lock = threading.Lock()
+
+    def __call__(self) -> datetime:
+        with self._lock:
+            return self._now
+
+    def move(self, seconds: float) -> None:
+        with self._lock:
+            self._now += timedelta(seconds=seconds)
+
+
+class Computer:
+    """One in this process: what is asked of it over REST, and its innards."""
+
+    def __init__(self, server: Server, fleet: Fleet) -> None:
+        self.server = server
+        self.fleet = fleet
+        self.http, self.url = server.http, server.url
+
+    async def until(self, is_it: Callable[[Fleet], object]) -> None:
+        """Until it holds, on its loop."""
+
+        async def watch() -> None:
+            while not is_it(self.fleet):  # noqa: ASYNC110 - what it watches has no event
+                await asyncio.sleep(0.005)
+
+        await asyncio.wait_for(self.server.acall(watch), 20)
+
+    async def until_interested(self, *kinds: str) -> None:
+        await self.until(lambda fleet: fleet.interest.kinds() == sorted(kinds))
+
+    async def until_watched(self, kind: str, *computers: str) -> None:
+        """Until it knows that these, and no others, watch it."""
+        await self.until(lambda fleet: sorted(fleet.service.watchers(kind)) == sorted(computers))
+
+
+@contextmanager
+def computer(name: str, **settings: Any) -> Iterator[Computer]:
+    broadcast = WebSocketBroadcastBackend()
+    fleet = Fleet(broadcast, computer=name, **settings)
+    app = FastAPI()
+    answer_errors(app)
+    app.include_router(broadcast.get_router())
+    app.include_router(fleet.get_router())
+
+    @app.get("/ready")
+    async def ready() -> JSONResponse:
+        return JSONResponse(fleet.trouble, 503 if fleet.trouble else 200)
+
+    with serving(app) as server:
+        yield Computer(server, fleet)
+
+
+@contextmanager
+def processes(names: str, **environment: str) -> Iterator[list[Instance]]:
+    """Those with names of one letter, ready."""
+    started = [Instance(PATTERN_STACK_FLEET_COMPUTER=name, **environment) for name in names]
+    with ExitStack() as ends:
+        for one in started:
+            ends.callback(one.end)
+        with ThreadPoolExecutor(len(started)) as pool:
+            list(pool.map(Instance.start, started))
+            list(pool.map(Instance.until_ready, started))
+        yield started
+
+
+def settings_of(redis_url: str, **more: object) -> dict[str, str]:
+    """As the environment has them."""
+    return {
+        f"PATTERN_STACK_FLEET_{name.upper()}": str(value) for name, value in {"redis_url": redis_url, **more}.items()
+    }
+
+
+# -- over REST and WebSocket, which both kinds of computers have
+
+
+async def ask(one: Computer | Instance, method: str, path: str, **how: Any) -> Any:
+    """The answer's JSON; None where it has none."""
+    async with httpx2.AsyncClient(base_url=f"{one.http}/api/v1/fleet", verify=False, trust_env=False) as http:
+        answer = await http.request(method, path, **how)
+        return answer.json() if answer.content else None
+
+
+async def listed(one: Computer | Instance, kind: str, **filters: str) -> list[dict[str, Any]]:
+    answer = await ask(one, "GET", f"/{kind}", params=filters)
+    assert answer["total"] == len(answer[kind])
+    facts: list[dict[str, Any]] = answer[kind]
+    return facts
+
+
+async def put(one: Computer | Instance, **session: str) -> dict[str, Any]:
+    answer: dict[str, Any] = await ask(one, "POST", "/sessions", json={"title": "a session", **session})
+    assert "session_id" in answer, answer
+    return answer
+
+
+async def watch(client: Client, *kinds: str) -> dict[str, Any]:
+    """The snapshots, by kind."""
+    await client.subscribe(*(f"fleet:{kind}" for kind in kinds))
+    snapshots = [await client.until(lambda message: message.get("event") == "snapshot") for _ in kinds]
+    return {kind: facts for snapshot in snapshots for kind, facts in snapshot["payload"].items()}
+
+
+async def told(client: Client, *events: str) -> list[Any]:
+    """The payloads of the next events, which have to be these."""
+    messages = [await client.event() for _ in events]
+    assert [message["event"] for message in messages] == list(events), messages
+    return [message["payload"] for message in messages]
+
+
+def delay(message: dict[str, Any]) -> float:
+    """Seconds between a change on its computer and its event on this one, by the clock that both have."""
+    return (_time(message["timestamp"]) - _time(message["payload"]["last_activity"])).total_seconds()
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+# -- in Redis
+
+
+def heartbeat(redis: RedisServer, name: str) -> dict[str, Any]:
+    value = redis.command("GET", f"{PREFIX}:computer:{name}:heartbeat")
+    return json.loads(value) if value else {}
+
+
+def append(redis: RedisServer, target: str, event: str, data: Any, source: str) -> None:
+    """To a stream, as somebody else's program does it, who wakes nobody."""
+    text = data if isinstance(data, str) else json.dumps(data)
+    stamp = "2026-11-21T07:00:00.000000Z"
+    redis.command(
+        "XADD", f"{PREFIX}:events:{target}", "*", "event", event, "data", text, "timestamp", stamp, "source", source
+    )
+
+
+def writes(redis: RedisServer) -> dict[str, int]:
+    """How often each command that counts was called so far."""
+    stats = redis.command("INFO", "commandstats")
+    return {
+        name: stats.get(f"cmdstat_{name}", {}).get("calls", 0)
+        for name in ("xadd", "xrange", "xread", "set", "publish", "scan")
+    }

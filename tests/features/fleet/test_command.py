@@ -1,0 +1,43 @@
+"""pattern-stack fleet: two terminals show each other what they have."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.eventually import eventually
+from tests.support.ports import free_port
+from tests.support.process import BIN, ROOT, Process, running
+from tests.support.redis.server import RedisServer
+
+SAMPLES = ROOT / "examples" / "fleet"
+
+
+def arguments(name: str, directory: Path, redis: RedisServer) -> list[str | Path]:
+    options = ("--directory", directory, "--redis-url", redis.url, "--port", str(free_port()), "--heartbeat", "0.5")
+    return [BIN / "pattern-stack", "fleet", name, *options]
+
+
+def until_said(terminal: Process, *lines: str) -> None:
+    for line in lines:
+        eventually(lambda line=line: line in terminal.log().splitlines(), f"never said: {line}")  # type: ignore[misc]
+
+
+@pytest.mark.redis
+def test_two_terminals(tmp_path: Path, redis_server: RedisServer) -> None:
+    theirs = tmp_path / "ben"
+    (theirs / "workshop" / "todos").mkdir(parents=True)
+    with (
+        running(*arguments("ann", SAMPLES / "ann", redis_server)) as ann,
+        running(*arguments("ben", theirs, redis_server)) as ben,
+    ):
+        until_said(ben, "+ ann: online", "+ ann has the project garden: Four beds and a shed.")
+        until_said(ben, "+ ann garden/water [in_progress] Water the beds by themselves")
+        until_said(ann, "+ ben: online", "+ ben has the project workshop: ")
+        (theirs / "workshop" / "todos" / "saw.md").write_text("# Sharpen the saw\n")
+        until_said(ann, "+ ben workshop/saw [pending] Sharpen the saw")
+        ben.popen.kill()
+        until_said(ann, "+ ben: offline", "- ben workshop/saw [pending] Sharpen the saw")
+        ann.terminate()
+        ann.popen.wait(10)
+        assert "Finished server process" in ann.log()
+        assert "Traceback" not in ann.log()

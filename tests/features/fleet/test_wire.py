@@ -1,0 +1,194 @@
+"""Three computers as three processes: who is told what, how often, and what becomes of those who are cut off or killed."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from tests.features.fleet.computers import (
+    PREFIX,
+    Watch,
+    ask,
+    computer,
+    delay,
+    heartbeat,
+    listed,
+    processes,
+    put,
+    settings_of,
+    told,
+    watch,
+    writes,
+)
+from tests.features.fleet.conftest import Fleet
+from tests.support.client import Client, client
+from tests.support.eventually import eventually
+from tests.support.instances import Instance
+from tests.support.proxy import proxy
+from tests.support.redis.server import RedisServer
+
+
+@asynccontextmanager
+async def clients(*computers: Instance) -> AsyncIterator[list[Client]]:
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(client(one.url)) for one in computers]
+
+
+def until_known(redis: RedisServer, interests: dict[str, list[str]]) -> None:
+    """Until the heartbeats say so. Those are published in the same breath, and the writers' next command is behind them."""
+    eventually(
+        lambda: all(heartbeat(redis, name).get("interested_in", []) == kinds for name, kinds in interests.items())
+    )
+
+
+async def test_each_change_reaches_exactly_those_that_watch_its_kind(redis_fleet: Fleet) -> None:
+    redis, (a, b, c) = redis_fleet
+    async with clients(a, b, c) as (on_a, on_b, on_c):
+        await watch(on_a, "sessions")
+        await watch(on_b, "sessions")
+        await watch(on_c, "projects")
+        until_known(redis, {"a": ["sessions"], "b": ["sessions"], "c": ["projects"]})
+        lengths = {name: redis.command("XLEN", f"{PREFIX}:events:{name}") for name in "abc"}
+        made = [await put(one) for one in (a, b, c)]
+        for one in (on_a, on_b):
+            events = [await one.event() for _ in made]
+            assert {event["event"] for event in events} == {"session-updated"}
+            ids = sorted(event["payload"]["session_id"] for event in events)
+            assert ids == sorted(each["session_id"] for each in made)
+            assert max(map(delay, events)) < 1
+        assert sorted(each["session_id"] for each in await listed(c, "sessions")) == [made[2]["session_id"]]
+        grown = {name: redis.command("XLEN", f"{PREFIX}:events:{name}") - lengths[name] for name in "abc"}
+        assert grown["c"] == 0
+        for one, session in zip((a, b, c), made, strict=True):
+            await ask(one, "DELETE", f"/sessions/{session['session_id']}")
+        await told(on_a, *["session-removed"] * 3)
+        await told(on_b, *["session-removed"] * 3)
+        for one in (on_a, on_b, on_c):
+            await one.nothing_more()
+
+
+async def test_new_interest_is_caught_up_and_brings_only_what_changed(redis_server: RedisServer) -> None:
+    url = redis_server.url
+    with computer("a", redis_url=url) as a, computer("b", redis_url=url) as b:
+        for id in ("s1", "s2", "s3"):
+            await put(a, session_id=id)
+        async with client(b.url) as one:
+            assert await watch(one, "sessions") == {"sessions": []}
+            events = await told(one, *["session-updated"] * 3)
+            assert sorted(event["session_id"] for event in events) == ["s1", "s2", "s3"]
+        await a.until_watched("sessions")
+        await put(a, session_id="s1", title="changed")
+        await ask(a, "DELETE", "/sessions/s2")
+        async with client(b.url) as two:
+            snapshot = await watch(two, "sessions")
+            assert [session["session_id"] for session in snapshot["sessions"]] == ["s1", "s2", "s3"]
+            assert (await told(two, "session-removed"))[0] == {"session_id": "s2"}
+            assert (await told(two, "session-updated"))[0]["title"] == "changed"
+            marker = await put(a)
+            assert await told(two, "session-updated") == [marker]
+            await two.nothing_more()
+
+
+async def test_a_computer_that_is_killed_disappears(redis_server: RedisServer) -> None:
+    settings = settings_of(redis_server.url, heartbeat_seconds=0.4)
+    with processes("ab", **settings) as (a, b):
+        await put(a, session_id="s1")
+        async with client(b.url) as one:
+            await watch(one, "sessions")
+            await told(one, "session-updated")
+            a.kill()
+            killed = time.monotonic()
+            assert await told(one, "session-removed") == [{"session_id": "s1"}]
+            assert time.monotonic() - killed < 2
+            assert [each["name"] for each in await listed(b, "computers")] == ["b"]
+            a.start()
+            await put(a, session_id="s2")
+            assert (await told(one, "session-updated"))[0]["session_id"] == "s2"
+
+
+async def test_who_was_silent_for_too_long_is_gone_and_caught_up_when_it_is_back(redis_server: RedisServer) -> None:
+    """Only the clock of b moves: to it, a is silent. Nothing breaks, so a does not know of it, and has to be asked."""
+    clock, url = Watch(), redis_server.url
+    with computer("a", redis_url=url) as a, computer("b", redis_url=url, clock=clock) as b:
+        await put(a, session_id="s1")
+        async with client(b.url) as one:
+            await watch(one, "sessions", "computers")
+            await one.until(lambda message: message.get("event") == "session-updated")
+            clock.move(60)
+            offline = await one.until(lambda message: message["payload"].get("status") == "offline")
+            assert offline["payload"]["name"] == "a"
+            await one.until(lambda message: message["event"] == "session-removed")
+            assert await listed(b, "sessions") == []
+            await a.server.acall(a.fleet.beat_now)
+            await one.until(
+                lambda message: message["payload"].get("session_id") == "s1" and "title" in message["payload"]
+            )
+            assert [each["name"] for each in await listed(b, "computers")] == ["a", "b"]
+
+
+async def test_who_was_cut_off_catches_up_from_its_last_id(redis_server: RedisServer) -> None:
+    """For a minute by the clocks that both are given, shortly before either of them takes the other for gone."""
+    clock = Watch()
+    async with proxy(redis_server.port) as line:
+        behind = f"redis://127.0.0.1:{line.port}/0"
+        with (
+            computer("a", redis_url=redis_server.url, clock=clock) as a,
+            computer("b", redis_url=behind, clock=clock) as b,
+        ):
+            async with client(b.url) as one:
+                await watch(one, "sessions")
+                await a.until_watched("sessions", "b")
+                first = await put(a, session_id="s0")
+                assert await told(one, "session-updated") == [first]
+                line.refuse()
+                await b.until(lambda fleet: fleet.trouble)
+                clock.move(59)
+                made = [await put(a, session_id=f"s{number}") for number in range(1, 6)]
+                again = await put(a, session_id="s1", title="again")
+                await line.restore()
+                # each change of its own, in its order: what the stream kept, not only how it ended
+                assert await told(one, *["session-updated"] * 6) == [*made, again]
+                marker = await put(a)
+                assert await told(one, "session-updated") == [marker]
+                await one.nothing_more()
+
+
+async def test_rest_and_what_is_local_go_on_without_redis(redis_server: RedisServer) -> None:
+    with computer("a", redis_url=redis_server.url) as a:
+        redis_server.kill()
+        await a.until(lambda fleet: fleet.trouble)
+        async with client(a.url) as one:
+            await watch(one, "sessions")
+            async with asyncio.timeout(1):
+                session = await put(a)
+                assert await told(one, "session-updated") == [session]
+                assert await listed(a, "sessions") == [session]
+                assert [each["name"] for each in await listed(a, "computers")] == ["a"]
+
+
+async def test_nothing_is_written_or_read_for_what_nobody_watches(redis_server: RedisServer) -> None:
+    url = redis_server.url
+    with computer("a", redis_url=url) as a, computer("b", redis_url=url) as b:
+        async with client(b.url) as one:
+            await watch(one, "computers")
+            await a.until(lambda fleet: len(fleet.service.facts("computers")) == 2)
+            for _ in range(50):
+                await put(a)
+                await put(b)
+            await b.server.acall(b.fleet.beat_now)
+            await one.until(lambda message: message["payload"].get("name") == "b")
+        counts = writes(redis_server)
+        assert (counts["xadd"], counts["xrange"], counts["xread"]) == (0, 0, 0)
+        assert redis_server.command("KEYS", "*:events:*") == []
+
+
+async def test_keys_are_scanned_only_when_the_link_comes_up(redis_server: RedisServer) -> None:
+    url = redis_server.url
+    with (
+        computer("a", redis_url=url, heartbeat_seconds=0.05) as a,
+        computer("b", redis_url=url, heartbeat_seconds=0.05),
+    ):
+        before = writes(redis_server)["set"]
+        await a.until(lambda fleet: len(fleet.service.facts("computers")) == 2)
+        eventually(lambda: writes(redis_server)["set"] > before + 10)
+        assert writes(redis_server)["scan"] == 2
