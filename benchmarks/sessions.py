@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.measure import _pinned as pinned
+from benchmarks.measure import pinned
 from benchmarks.run import allow_many_files, machine
 
 HANDSHAKE = (
