@@ -40,7 +40,7 @@ class TemplateChoice(Body):
 
 
 class Cleanup(Body):
-    max_inactive_hours: float = Field(default=24, ge=0, le=1_000_000, allow_inf_nan=False)
+    max_inactive_hours: float = Field(default=24, ge=0, allow_inf_nan=False)
 
 
 class NewChild(Body):
