@@ -1,0 +1,61 @@
+"""What an idle fleet costs Redis."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.features.fleet import Fleet
+from tests.features.fleet.computers import writes
+from tests.support.redis.server import RedisServer
+
+COUNT = 100
+
+
+@asynccontextmanager
+async def started(name: str, url: str) -> Any:
+    fleet = Fleet(WebSocketBroadcastBackend(), computer=name, redis_url=url, heartbeat_seconds=600)
+    await fleet.start()
+    try:
+        yield fleet
+    finally:
+        await fleet.stop()
+
+
+def calls(redis: RedisServer) -> dict[str, int]:
+    """Of every command so far, without those of the links' probes: each of them is an EVAL that SETs and PUBLISHes, and
+    an INFO."""
+    stats = {name.removeprefix("cmdstat_"): one["calls"] for name, one in redis.command("INFO", "commandstats").items()}
+    probes = stats.pop("eval", 0)
+    stats.pop("info")
+    return {**stats, "set": stats["set"] - probes, "publish": stats["publish"] - probes}
+
+
+async def until(redis: RedisServer, name: str, count: int) -> None:
+    async with asyncio.timeout(60):
+        while calls(redis)[name] < count:  # noqa: ASYNC110 - Redis tells nobody
+            await asyncio.sleep(0.05)
+
+
+async def test_a_hundred_idle_computers_cost_their_heartbeats_and_nothing_more(redis_server: RedisServer) -> None:
+    async with AsyncExitStack() as stack:
+        names = [f"c{number}" for number in range(COUNT)]
+        fleets = [await stack.enter_async_context(started(name, redis_server.url)) for name in names]
+        await until(redis_server, "publish", COUNT)
+        before = calls(redis_server)
+        for fleet in fleets:
+            fleet.beat_now()
+        await until(redis_server, "publish", 2 * COUNT)
+        probes = redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"]
+        async with asyncio.timeout(
+            30
+        ):  # another round of the links' probes: time in which an idle fleet could do something
+            while redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"] < probes + COUNT:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        after = calls(redis_server)
+        grown = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
+        for of_connections in ("client|setinfo", "hello"):  # which this test makes
+            grown.pop(of_connections, None)
+        assert grown == {"set": COUNT, "publish": COUNT}
+        assert all(len(fleet.service.facts("computers")) == COUNT for fleet in fleets)
+        assert writes(redis_server)["xadd"] == 0
