@@ -5,10 +5,13 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
-from pattern_stack.atoms.broadcast import broadcast_from_url
+from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
 from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.atoms.rest.errors import error_answer
 from pattern_stack.features.fleet import Fleet
+from pattern_stack.features.notifications import EVERYONE, Notifications
+from pattern_stack.features.sessions import Sessions
+from pattern_stack.features.sessions.sql import SQLStore
 from pattern_stack.settings import Settings
 
 Trouble = Callable[[], str | None]
@@ -16,17 +19,32 @@ Trouble = Callable[[], str | None]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The broadcast endpoint with GET /health and /ready, and the fleet. They are `app.state.broadcast` and `.fleet`.
+    """The broadcast endpoint, the features under /api/v1, GET /health and /ready.
 
+    What it stands on is in `app.state`: `broadcast`, `notifications`, `sessions`, `fleet`.
     Every error is answered as {"error": {"code", "message"}}.
     """
     settings = settings or Settings()
     app = FastAPI(title="pattern_stack")
     answer_errors(app)
-    broadcast = broadcast_from_url(settings.broadcast_url)
+    broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE])
+    fleet = _fleet(broadcast, settings)
+    services: dict[str, Notifications | Sessions | Fleet] = {
+        "notifications": Notifications(broadcast),
+        "sessions": Sessions(broadcast, store=SQLStore(settings.database_url)),
+        "fleet": fleet,
+    }
     app.state.broadcast = broadcast
     app.include_router(broadcast.get_router(origins=settings.origins))
-    fleet = Fleet(
+    for name, service in services.items():
+        setattr(app.state, name, service)
+        app.include_router(service.get_router())
+    _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble})
+    return app
+
+
+def _fleet(broadcast: WebSocketBroadcastBackend, settings: Settings) -> Fleet:
+    return Fleet(
         broadcast,
         computer=settings.fleet_computer,
         redis_url=settings.fleet_redis_url,
@@ -34,10 +52,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         heartbeat_seconds=settings.fleet_heartbeat_seconds,
         directory=settings.fleet_directory,
     )
-    app.include_router(fleet.get_router())
-    app.state.fleet = fleet
-    _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble})
-    return app
 
 
 def _tell_health(app: FastAPI, parts: dict[str, Trouble]) -> None:

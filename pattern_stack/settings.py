@@ -15,6 +15,8 @@ class Settings(BaseSettings):
     """Where events go: see `broadcast_from_url`. BROADCAST_URL wins over REDIS_URL."""
     origins: list[str] = []
     """Origins of pages on other hosts that may connect, as a JSON list: `["https://app.example"]`."""
+    database_url: str = "sqlite+aiosqlite:///pattern_stack.db"
+    """Where projects are kept: any URL that SQLAlchemy has an asynchronous driver for."""
     fleet_computer: str | None = None
     """What this computer is called in its fleet; the host's name, where none is given."""
     fleet_redis_url: str | None = None

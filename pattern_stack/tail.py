@@ -101,6 +101,8 @@ class Tail:
         self._say(f"{error['channel']}: {text}")
 
     def _event(self, event: Message) -> list[Message]:
+        if event["channel"] not in self._channels:  # the server puts everyone on some
+            return []
         position = self._positions.get(event["channel"])
         if position is None or event["event"] == "snapshot":
             return [event]

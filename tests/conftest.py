@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -9,6 +9,7 @@ from tests.support.redis.certificate import Certificate, certificate
 from tests.support.redis.cluster import RedisCluster
 from tests.support.redis.replicated import Replicated
 from tests.support.redis.server import RedisServer
+from tests.support.room import room
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,7 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "world" in metafunc.fixturenames or {"serving", "serving_backend"} & vars(metafunc.module).keys():
+    serves = {"serving", "serving_backend"} & vars(metafunc.module).keys() or hasattr(metafunc.module, "backend")
+    if "world" in metafunc.fixturenames or serves:
         lanes = [name for name in server.LANES if name != "past" or hasattr(metafunc.module, "past")]
         if metafunc.definition.get_closest_marker("slow_lane"):
             lanes = ["slow"]
@@ -33,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(name.startswith("redis_") for name in getattr(item, "fixturenames", ())):
             item.add_marker("redis")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """With all that it sets up and takes down, for `make test` runs several at a time."""
+    assert item.config.cache
+    with room(item.config.cache.mkdir("room"), alone="alone" in item.keywords):
+        return (yield)
 
 
 @pytest.fixture(autouse=True, scope="module")

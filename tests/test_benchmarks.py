@@ -27,6 +27,7 @@ def run(*options: str) -> str:
     return done.stdout
 
 
+@pytest.mark.alone
 def test_a_small_run_of_two_systems(tmp_path: Path) -> None:
     systems = ["floor", "pattern_stack"]
     run(*systems, "--clients", "20", "--seconds", "0.1", "--build", str(tmp_path), "--out", str(tmp_path))
@@ -49,6 +50,7 @@ def test_a_small_run_of_two_systems(tmp_path: Path) -> None:
     assert (tmp_path / "chart.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.alone
 @pytest.mark.redis
 def test_a_small_run_over_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_SERVER", str(program("redis-server")))

@@ -28,14 +28,19 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def tail(server: Process, *channels: str) -> "subprocess.Popen[str]":
     """Following, once its subscription is in force."""
-    before = json.loads(urlopen(f"{server.http}/test/stats").read())["channels"]
+
+    def joined() -> list[int]:
+        counts = json.loads(urlopen(f"{server.http}/test/stats").read())["channels"]
+        return [counts.get(channel, 0) for channel in channels]
+
+    before = joined()
     process = subprocess.Popen(
         [PATTERN_STACK, "tail", *channels, "--url", server.http],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    while json.loads(urlopen(f"{server.http}/test/stats").read())["channels"] == before:
+    while joined() == before:
         assert process.poll() is None, process.communicate()
     return process
 

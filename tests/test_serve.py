@@ -40,6 +40,7 @@ async def farewell(one: ClientConnection) -> tuple[int, str]:
     return (received.code, received.reason) if received else (1006, "")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("command", [SERVE, MAKE], ids=["serve", "make"])
 async def test_a_thousand_clients_are_sent_away_with_delays_of_their_own(command: tuple[str, ...]) -> None:
     with running(*command) as server:

@@ -19,7 +19,7 @@ async def test_publish_and_stats() -> None:
             await one.subscribe("orders", "contacts")
             assert (await http.get("/test/stats")).json() == {
                 "connections": 1,
-                "channels": {"orders": 1, "contacts": 1},
+                "channels": {"notifications": 1, "orders": 1, "contacts": 1},
             }
             for name in ("event", "event_type"):
                 answer = (
@@ -29,7 +29,8 @@ async def test_publish_and_stats() -> None:
                 assert answer == {"status": "broadcasted", "epoch": answer["epoch"], "offset": event["offset"]}
                 assert event["event"] == "x"
             await one.ask({"unsubscribe": ["contacts"]})
-            assert (await http.get("/test/stats")).json() == {"connections": 1, "channels": {"orders": 1}}
+            channels = {"notifications": 1, "orders": 1}
+            assert (await http.get("/test/stats")).json() == {"connections": 1, "channels": channels}
             assert (await http.get("/health")).json() == {"status": "ok"}
             assert (await http.get("/ready")).status_code == 200
             assert "<title>" in (await http.get("/")).text

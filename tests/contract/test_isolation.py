@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from statistics import quantiles
 
 import psutil
+import pytest
 
 from pattern_stack import History, Limits, WebSocketBroadcastBackend
 from tests.contract.conftest import Make
@@ -96,6 +97,7 @@ async def undisturbed(crowd: Crowd, alone: float) -> None:
     raise AssertionError(ratios)
 
 
+@pytest.mark.alone
 async def test_one_that_stops_reading_slows_nobody_down_and_recovers(make_backend: Make) -> None:
     backend = make_backend(limits=Limits(outbox_bytes=OUTBOX), history=History(events=10_000))
     with serving_backend(backend, config={"ws_ping_interval": None}) as server:
@@ -107,6 +109,7 @@ async def test_one_that_stops_reading_slows_nobody_down_and_recovers(make_backen
             await asyncio.to_thread(recovers, server, slow, left_at)
 
 
+@pytest.mark.alone
 async def test_one_that_is_cut_off_slows_nobody_down_and_is_gone(make_backend: Make) -> None:
     backend = make_backend()
     with serving_backend(backend, config=PINGS) as server:

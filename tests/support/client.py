@@ -5,11 +5,11 @@ import itertools
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConcurrencyError, ConnectionClosed
 
 Message = dict[str, Any]
 
@@ -91,5 +91,19 @@ class Client:
 
 @asynccontextmanager
 async def client(url: str, **options: Any) -> AsyncIterator[Client]:
-    async with connect(url, max_size=None, proxy=None, **options) as socket:
+    """Closed with the block. Where that is cancelled, as at a test's end, it is cut."""
+    socket = await connect(url, max_size=None, proxy=None, **options)
+    try:
         yield Client(socket)
+    finally:
+        try:
+            await asyncio.gather(socket.close(), _read_on(socket))
+        finally:
+            socket.transport.abort()
+
+
+async def _read_on(socket: ClientConnection) -> None:
+    """Who reads no further waits 10 s for the server's close, which is behind all that it has not read."""
+    with suppress(ConnectionClosed, ConcurrencyError):
+        while True:
+            await socket.recv()

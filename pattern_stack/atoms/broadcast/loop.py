@@ -95,6 +95,8 @@ class Home:
         if self.is_here():
             return await call()
         loop, crossing = self._cross(call, elsewhere)
+        if loop is None:  # it ran here, and may be part of another such call, which must not wait
+            return _result(crossing)
         waiting = asyncio.wrap_future(crossing)
         try:
             while not waiting.done():

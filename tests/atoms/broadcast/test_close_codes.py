@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -36,18 +36,6 @@ class Watched(Channel):
 class Waiting(Channel):
     async def authorize(self, connection: Connection) -> None:
         await asyncio.Event().wait()
-
-
-@pytest.fixture(scope="module")
-def server(lane: str) -> Iterator[Server]:
-    with serving_backend(backend) as server:
-        yield server
-
-
-@pytest.fixture
-async def one(server: Server) -> AsyncIterator[Client]:
-    async with undisturbed(backend, server.url), client(server.url) as one:
-        yield one
 
 
 @pytest.fixture

@@ -21,11 +21,6 @@ OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\
 LONG = {"text": "abc " * 250}
 
 
-@pytest.fixture
-def backend() -> WebSocketBroadcastBackend:
-    return WebSocketBroadcastBackend()
-
-
 def extensions(socket: ClientConnection) -> list[str]:
     return [extension.name for extension in socket.protocol.extensions]
 

@@ -21,11 +21,6 @@ past = True
 pytestmark = pytest.mark.fast_lane
 
 
-@pytest.fixture
-def backend() -> WebSocketBroadcastBackend:
-    return WebSocketBroadcastBackend()
-
-
 @pytest.mark.parametrize("opcode", [0x9, 0xA, 0x1, 0x0], ids=["pings", "pongs", "messages", "fragments"])
 async def test_a_flood_of_frames_delays_nobody(backend: WebSocketBroadcastBackend, opcode: int) -> None:
     with serving_backend(backend) as server:

@@ -22,11 +22,6 @@ from tests.support.watched import Watched
 Leave = Callable[[Client, WebSocketBroadcastBackend], Awaitable[Any]]
 
 
-@pytest.fixture
-def backend() -> WebSocketBroadcastBackend:
-    return WebSocketBroadcastBackend()
-
-
 async def counts(server: Server, backend: WebSocketBroadcastBackend, channel: str = "room:7") -> tuple[int, int]:
     """Subscribers of the channel and connections, as they are now: without waiting for hooks."""
     return await server.acall(lambda: (backend.get_subscriber_count(channel), backend.get_total_connections()))

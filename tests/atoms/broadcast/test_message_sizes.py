@@ -1,6 +1,6 @@
 """A message has at most 65,536 bytes, inflated and put together; a bigger one closes with 1009."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
@@ -9,16 +9,10 @@ from websockets.exceptions import ConnectionClosed
 from pattern_stack import WebSocketBroadcastBackend
 from tests.support.bystander import undisturbed
 from tests.support.client import Client, client
-from tests.support.server import Server, serving_backend
+from tests.support.server import Server
 
 backend = WebSocketBroadcastBackend()
 LIMIT = 65_536
-
-
-@pytest.fixture(scope="module")
-def server(lane: str) -> Iterator[Server]:
-    with serving_backend(backend) as server:
-        yield server
 
 
 @pytest.fixture(params=[None, "deflate"])

@@ -10,11 +10,6 @@ from tests.support.server import Server, serving_backend
 from tests.support.watched import Turnstile, Watched
 
 
-@pytest.fixture
-def backend() -> WebSocketBroadcastBackend:
-    return WebSocketBroadcastBackend()
-
-
 def shown(messages: list[Message]) -> list[tuple[str, int]]:
     """Events, by name and offset."""
     return [(message["event"], message["offset"]) for message in messages]

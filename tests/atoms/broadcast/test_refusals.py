@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
 from itertools import islice, product
 from typing import Any
 
@@ -11,22 +10,10 @@ import pytest
 from pattern_stack import Limits, WebSocketBroadcastBackend
 from tests.support.bystander import undisturbed
 from tests.support.client import Client, Message, client
-from tests.support.server import Server, serving_backend
+from tests.support.server import serving_backend
 
 backend = WebSocketBroadcastBackend()
 LISTS = ("subscribe", "unsubscribe", "refresh", "presence")
-
-
-@pytest.fixture(scope="module")
-def server(lane: str) -> Iterator[Server]:
-    with serving_backend(backend) as server:
-        yield server
-
-
-@pytest.fixture
-async def one(server: Server) -> AsyncIterator[Client]:
-    async with undisturbed(backend, server.url), client(server.url) as one:
-        yield one
 
 
 async def refused(one: Client, frame: object, code: str) -> Message:

@@ -1,7 +1,5 @@
 """Channels that are refused alone, by a hook: an error that names each, while the others are subscribed."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from pattern_stack import (
@@ -13,9 +11,7 @@ from pattern_stack import (
     WebSocketBroadcastBackend,
 )
 from pattern_stack.atoms.broadcast.connection import Connection
-from tests.support.bystander import undisturbed
-from tests.support.client import Client, client
-from tests.support.server import Server, serving_backend
+from tests.support.client import Client
 
 backend = WebSocketBroadcastBackend()
 ERRORS: dict[str, Exception] = {
@@ -44,18 +40,6 @@ class Unenterable(Channel):
 class Stateless(Channel):
     async def snapshot(self, connection: Connection, code: str) -> None:
         raise ERRORS[code]
-
-
-@pytest.fixture(scope="module")
-def server(lane: str) -> Iterator[Server]:
-    with serving_backend(backend) as server:
-        yield server
-
-
-@pytest.fixture
-async def one(server: Server) -> AsyncIterator[Client]:
-    async with undisturbed(backend, server.url), client(server.url) as one:
-        yield one
 
 
 @by_code

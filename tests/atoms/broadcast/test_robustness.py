@@ -14,11 +14,6 @@ from tests.support.client import client
 from tests.support.server import serving_backend, until
 
 
-@pytest.fixture
-def backend() -> WebSocketBroadcastBackend:
-    return WebSocketBroadcastBackend()
-
-
 def cancelled() -> "asyncio.Future[None]":
     """What awaiting it raises is a CancelledError that nobody meant for us."""
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

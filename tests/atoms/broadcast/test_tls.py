@@ -24,11 +24,6 @@ HEAD = (
 )
 
 
-@pytest.fixture
-def backend() -> WebSocketBroadcastBackend:
-    return WebSocketBroadcastBackend()
-
-
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 async def test_events_arrive(backend: WebSocketBroadcastBackend, loop: str) -> None:
     trust = ssl.create_default_context(cafile=PEM)

@@ -71,7 +71,10 @@ async def test_an_identity_that_runs_out_closes_with_4401_at_its_time(as_datetim
             assert backend.get_total_connections() == 0
 
 
-@pytest.mark.parametrize("expires_at", [time.time() - 1, 0, datetime.now(UTC) - timedelta(seconds=1)])
+RAN_OUT = {"just now": time.time() - 1, "in 1970": 0, "as a datetime": datetime.now(UTC) - timedelta(seconds=1)}
+
+
+@pytest.mark.parametrize("expires_at", RAN_OUT.values(), ids=RAN_OUT)
 async def test_an_identity_that_ran_out_already_is_4401_at_once(expires_at: Any) -> None:
     backend = WebSocketBroadcastBackend(everyone=["news"])
     with serving_backend(backend, authenticate=lambda: Identity("ann", expires_at)) as server:

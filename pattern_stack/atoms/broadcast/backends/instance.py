@@ -30,29 +30,34 @@ class InstanceBackend(BroadcastBackend):
         self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
     ) -> Event:
         """See BroadcastBackend. It may be awaited on any loop, in any thread."""
-        return (await self._publish([self._draft(channel, event_type, payload, origin)]))[0]
+        return (await self.publish([self.draft(channel, event_type, payload, origin=origin)]))[0]
 
     async def broadcast_many(
         self, events: Iterable[tuple[str, str, Mapping[str, Any]]], *, origin: str | None = None
     ) -> list[Event]:
         """Publish (channel, event_type, payload) one after the other, all or none, as one write for each subscriber."""
-        return await self._publish([self._draft(*event, origin) for event in events])
+        return await self.publish([self.draft(*event, origin=origin) for event in events])
 
     def broadcast_sync(
         self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
     ) -> Event:
         """`broadcast` for plain threads, a sync endpoint's among them. On the hub's own loop it raises BroadcastError."""
-        drafts = [self._draft(channel, event_type, payload, origin)]
-        if not self._node.engine.prompt and not self._node.home.is_owned:
-            raise BroadcastUnavailable("no loop works with this bridge yet: publish when the application has started")
+        drafts = [self.draft(channel, event_type, payload, origin=origin)]
+        self._check_owned()
         return self._node.home.run_sync(*self._publishing(drafts))[0]
 
-    def _draft(self, channel: str, event_type: str, payload: Mapping[str, Any], origin: str | None = None) -> Draft:
+    def draft(self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None) -> Draft:
+        """The event, ready for `publish`: whatever can be wrong with it is raised here."""
         self._node.check_open()
         return encode(channel, event_type, payload, origin=origin, limits=self._limits)
 
-    async def _publish(self, drafts: list[Draft]) -> list[Event]:
+    async def publish(self, drafts: list[Draft]) -> list[Event]:
+        """One after the other. Raises BroadcastUnavailable or BroadcastClosed."""
         return await self._node.run(*self._publishing(drafts))
+
+    def _check_owned(self) -> None:
+        if not self._node.engine.prompt and not self._node.home.is_owned:
+            raise BroadcastUnavailable("no loop works with this bridge yet: publish when the application has started")
 
     def _publishing(self, drafts: list[Draft]) -> tuple[Call[list[Event]], Call[list[Event]]]:
         return lambda: self._node.publish(drafts), lambda: self._node.publish_from_elsewhere(drafts)
@@ -64,7 +69,8 @@ class InstanceBackend(BroadcastBackend):
 
     def run_sync(self, call: Call[T]) -> T:
         """`run` for plain threads. On the hub's own loop it raises BroadcastError. While nothing uses the hub, `call` must
-        not have to wait for anything."""
+        not have to wait for anything; a hub with a bridge raises BroadcastUnavailable then."""
+        self._check_owned()
         return self._node.home.run_sync(call, call)
 
     async def position(self, channel: str) -> Position:

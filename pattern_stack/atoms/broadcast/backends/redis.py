@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from itertools import count
 from time import monotonic
@@ -144,6 +144,11 @@ class RedisStore(Store):
         answer = await self._patiently(lambda: self._link.call(topic, "EVAL", self._presence, 2, *keys, *arguments))
         return Attendance(*answer)
 
+    async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
+        topic = self._topic(place).decode()
+        names = [f"{topic}:{key}" for key in keys]
+        return await self._patiently(lambda: self._link.call(topic, "EVAL", script, len(names), *names, *arguments))
+
     async def _patiently(self, attempt: Callable[[], Any]) -> Any:
         """Again while the link is down. Raises BroadcastUnavailable after 9 s, or where the server will not do it."""
         try:
@@ -187,8 +192,17 @@ class RedisBroadcastBackend(InstanceBackend):
         if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100 or set(channel_prefix) & set("{} "):
             raise ValueError("a channel_prefix is 1 to 100 printable characters without braces and spaces")
         channels = Channels(history or History())
-        self.engine = Bridge(RedisStore(redis_url, channel_prefix), channels.window)
+        self._store = RedisStore(redis_url, channel_prefix)
+        self.engine = Bridge(self._store, channels.window)
         super().__init__(self.engine, channels, limits or Limits())
+
+    async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
+        """Run a Lua script of an application's own over this link, on the keys `{prefix}:{place}:{key}`, which a cluster
+        keeps together. Only on the hub's loop. Where its answer was lost it runs again: let that do no harm.
+
+        Raises BroadcastUnavailable or BroadcastClosed.
+        """
+        return await self._store.evaluate(script, place, keys, *arguments)
 
     async def close(self) -> None:
         """End every subscription, and the connections to Redis; what used it as its bridge has no store from then on."""

@@ -23,6 +23,9 @@ class Bridge(Protocol):
 
     engine: SharedEngine
 
+    async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
+        """A script in the store: see RedisBroadcastBackend."""
+
 
 class WebSocketBroadcastBackend(InstanceBackend):
     """Events to the WebSocket clients and the handlers of one process; with a `bridge`, to those of every instance on it.
@@ -39,6 +42,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         history: History | None = None,
         everyone: Iterable[str] = (),
     ) -> None:
+        self.bridge = bridge
         limits = limits or Limits()
         channels = Channels(history or History())
         engine: Engine = MemoryEngine(channels.window, limits)

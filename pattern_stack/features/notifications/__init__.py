@@ -1,0 +1,45 @@
+"""Notifications: the live state of long-running work, for those who watch it.
+
+notifications = Notifications(broadcast)
+app.include_router(notifications.get_router())
+
+await notifications.send("Import finished")            # async code
+notifications.sync.send("Import finished")             # a sync endpoint, a worker thread
+with notifications.progress("import", total=100) as p: # a worker thread
+    p.advance(step_name="reading orders")
+"""
+
+from pattern_stack.features.notifications.errors import (
+    AlertNotFound,
+    InvalidReport,
+    NotificationNotFound,
+    ProgressNotFound,
+    RunFinished,
+    RunNotFound,
+)
+from pattern_stack.features.notifications.models import Alert, Notification, Page, Progress, Run, SystemStatus
+from pattern_stack.features.notifications.records import EVERYONE
+from pattern_stack.features.notifications.report import Report
+from pattern_stack.features.notifications.service import Notifications
+from pattern_stack.features.notifications.store import MemoryStore, Retention, Store
+
+__all__ = [
+    "EVERYONE",
+    "Alert",
+    "AlertNotFound",
+    "InvalidReport",
+    "MemoryStore",
+    "Notification",
+    "NotificationNotFound",
+    "Notifications",
+    "Page",
+    "Progress",
+    "ProgressNotFound",
+    "Report",
+    "Retention",
+    "Run",
+    "RunFinished",
+    "RunNotFound",
+    "Store",
+    "SystemStatus",
+]

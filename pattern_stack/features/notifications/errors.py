@@ -1,0 +1,48 @@
+"""Why notifications refuse a call. Whatever is raised here, nothing was changed and nothing published.
+
+ServiceError
+├── InvalidReport         a value that cannot be reported (also a ValueError)
+├── NotificationNotFound
+├── AlertNotFound
+├── ProgressNotFound      no progress was started for that session, or it is over
+├── RunNotFound           no run has begun under that session id
+└── RunFinished           the run has ended, and stays as it ended
+"""
+
+from pattern_stack.errors import ServiceError
+
+
+class InvalidReport(ServiceError, ValueError):
+    """current_step: it is 0 to 10, not 11"""
+
+    status, code = 422, "VALIDATION_ERROR"
+
+
+class NotificationNotFound(ServiceError):
+    """There is no notification 7d0e."""
+
+    status, code = 404, "NOTIFICATION_NOT_FOUND"
+
+
+class AlertNotFound(ServiceError):
+    """There is no alert 7d0e."""
+
+    status, code = 404, "ALERT_NOT_FOUND"
+
+
+class ProgressNotFound(ServiceError):
+    """There is no progress of nightly-import."""
+
+    status, code = 404, "PROGRESS_NOT_FOUND"
+
+
+class RunNotFound(ServiceError):
+    """There is no run nightly-import."""
+
+    status, code = 404, "RUN_NOT_FOUND"
+
+
+class RunFinished(ServiceError):
+    """The run nightly-import is completed."""
+
+    status, code = 409, "RUN_FINISHED"

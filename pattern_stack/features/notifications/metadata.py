@@ -1,0 +1,48 @@
+"""What may stand in metadata and results: JSON, of a bounded size, and nobody else's any more."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator, Field
+
+from pattern_stack.features.notifications.errors import InvalidReport
+
+JSON_BYTES = 64 * 1024
+"""The longest metadata, and the longest results, encoded."""
+
+_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def frozen(value: Any) -> Any:
+    """A copy that shares nothing with `value`. ValueError where it is no JSON (NaN, an object, a key that is no string) or
+    longer than JSON_BYTES."""
+    try:
+        data = orjson.dumps(value, option=_PLAIN)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"it is not JSON: {error}") from None
+    if len(data) > JSON_BYTES:
+        raise ValueError(f"it has {len(data)} bytes, and at most {JSON_BYTES} are kept")
+    if b"null" in data and not _is_finite(value):  # orjson writes NaN as null
+        raise ValueError("NaN and Infinity are not JSON")
+    return orjson.loads(data)
+
+
+def _is_finite(value: object) -> bool:
+    """Only asked for what orjson could encode, so it is shallow enough."""
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return all(map(_is_finite, value)) if isinstance(value, list | tuple) else True
+
+
+Json = Annotated[Any, AfterValidator(frozen)]
+Metadata = Annotated[dict[str, Any], AfterValidator(frozen), Field(examples=[{"file": "orders.csv"}])]
+
+
+def merged(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> dict[str, Any]:
+    if new is not None and not isinstance(new, Mapping):
+        raise InvalidReport(f"metadata: it is a JSON object, not {type(new).__name__}")
+    return {**old, **(new or {})}

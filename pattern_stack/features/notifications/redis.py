@@ -1,0 +1,65 @@
+"""Records in the Redis that instances share, over the link of their bridge."""
+
+from collections.abc import Collection, Sequence
+from importlib.resources import files
+from typing import Any, Protocol
+
+from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.atoms.clock import Clock, utc_now
+from pattern_stack.features.notifications.store import MemoryStore, Retention, Row, Store
+
+_SCRIPT = (files("pattern_stack.features.notifications") / "lua" / "records.lua").read_text()
+_KEYS = ("order", "records", "about")
+
+
+class Scripts(Protocol):
+    """A bridge that runs scripts in its store, as RedisBroadcastBackend does."""
+
+    async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any: ...
+
+
+def store_of(broadcast: WebSocketBroadcastBackend, retention: Retention, clock: Clock) -> Store:
+    """Where what this backend tells of is kept: in its bridge's store, or in memory where it has none."""
+    return RedisStore(broadcast.bridge, retention, clock) if broadcast.bridge else MemoryStore(retention, clock)
+
+
+class RedisStore(Store):
+    """The keys of a kind, `{prefix}:{notifications.KIND}:order`, `:records` and `:about`, are gone when nothing was put for
+    as long as records are kept."""
+
+    def __init__(self, scripts: Scripts, retention: Retention, clock: Clock = utc_now) -> None:
+        self._scripts = scripts
+        self._retention = retention
+        self._clock = clock
+
+    async def get(self, kind: str, key: str) -> bytes | None:
+        found: bytes | None = await self._do(kind, "get", key)
+        return found
+
+    async def swap(self, kind: str, key: str, old: bytes | None, new: Row | None) -> bool:
+        about = (new.timestamp, _joined(new.tags)) if new else (0, "")
+        return bool(await self._do(kind, "swap", key, old or "", new.data if new else "", *about))
+
+    async def newest(self, kind: str, tags: Collection[str], limit: int) -> tuple[list[bytes], int]:
+        found, total = await self._do(kind, "list", limit, *_lines(tags))
+        return found, total
+
+    async def keys(self, kind: str, tags: Collection[str] = ()) -> list[str]:
+        return [key.decode() for key in await self._do(kind, "keys", *_lines(tags))]
+
+    async def clear(self, kind: str, tags: Collection[str]) -> int:
+        gone: int = await self._do(kind, "clear", *_lines(tags))
+        return gone
+
+    async def _do(self, kind: str, what: str, *arguments: Any) -> Any:
+        oldest = self._clock().timestamp() - self._retention.seconds
+        bounds = (oldest, self._retention.count(kind), max(int(self._retention.seconds * 1000), 1))
+        return await self._scripts.evaluate(_SCRIPT, f"notifications.{kind}", _KEYS, *bounds, what, *arguments)
+
+
+def _lines(tags: Collection[str]) -> list[str]:
+    return [f"\n{tag}\n" for tag in tags]
+
+
+def _joined(tags: Collection[str]) -> str:
+    return "".join(_lines(sorted(tags)))

@@ -1,0 +1,163 @@
+"""Progress out of a plain thread: a block that advances, or an iterable that is gone through."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from pattern_stack.errors import BroadcastError, BroadcastUnavailable
+from pattern_stack.features.notifications.errors import InvalidReport
+from pattern_stack.features.notifications.metadata import merged
+
+if TYPE_CHECKING:
+    from pattern_stack.features.notifications.blocking import Blocking
+
+T = TypeVar("T")
+
+
+class Throttle:
+    """Calls `act` at most `rate` times a second after a `touch`, and always once after the last one."""
+
+    def __init__(self, act: Callable[[], object], rate: float) -> None:
+        self._act = act
+        self._interval = 1 / rate
+        self._due = 0.0
+        self._untold = False
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+
+    def touch(self) -> None:
+        """Now, where that is due, and then it raises what `act` does; otherwise in the background, once it is."""
+        with self._lock:
+            self._untold = True
+            if self._timer is None:
+                wait = self._due - time.monotonic()
+                self._set(wait) if wait > 0 else self._tell()
+
+    def flush(self) -> None:
+        """What is untold is told now; nothing happens in the background any more."""
+        with self._lock:
+            if self._timer:
+                self._timer.cancel()
+                self._timer = None
+            if self._untold:
+                self._tell()
+
+    def _set(self, wait: float) -> None:
+        self._timer = threading.Timer(wait, self._late)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _late(self) -> None:
+        """What fails for now is tried again; what fails for good, the next touch or the flush finds and raises."""
+        with self._lock:
+            if self._timer is not threading.current_thread():  # it was flushed
+                return
+            self._timer = None
+            try:
+                self._tell()
+            except BroadcastUnavailable:
+                self._set(self._interval)
+            except BroadcastError:
+                return
+
+    def _tell(self) -> None:
+        self._act()
+        self._untold = False
+        self._due = time.monotonic() + self._interval
+
+
+class Report:
+    """`with notifications.progress("import", total=100) as p: p.advance(step_name="orders")`, in a plain thread.
+
+    At most `rate` events a second; the last state of a burst is told a moment later, and every state is told before the
+    block ends. A block that ends tells of 100 %, "Completed". One that raises does not: its last state is told, then
+    "Failed" at the same percentage, with `error` and `error_type` in the metadata, and the record is gone; a run of that
+    name is left to whoever started it. Threads may share it. Not for a coroutine: there, await `update_progress`.
+    """
+
+    def __init__(
+        self,
+        calls: "Blocking",
+        session_id: str,
+        total: int,
+        *,
+        step_name: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        rate: float = 10,
+    ) -> None:
+        if not rate > 0:
+            raise InvalidReport(f"rate: it is more than 0 a second, not {rate}")
+        self.session_id = session_id
+        self.total = total
+        self.current_step = 0
+        self._calls = calls
+        self._step_name = step_name
+        self._metadata = merged({}, metadata)
+        self._lock = threading.Lock()
+        self._throttle = Throttle(self._update, rate)
+
+    def advance(
+        self, steps: int = 1, *, step_name: str | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """So many steps are done. InvalidReport past either end, ProgressNotFound where the record is gone."""
+        with self._lock:
+            step = self.current_step + steps
+            if not 0 <= step <= self.total:
+                raise InvalidReport(f"current_step: it is 0 to {self.total}, not {step}")
+            self._metadata = merged(self._metadata, metadata)
+            self._step_name = self._step_name if step_name is None else step_name
+            self.current_step = step
+        self._throttle.touch()
+
+    def _update(self) -> None:
+        with self._lock:
+            state = self.current_step, self._step_name, self._metadata
+        self._calls.update_progress(self.session_id, *state)
+
+    def __enter__(self) -> Self:
+        self._calls.start_progress(self.session_id, self.total, self._step_name, self._metadata)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._throttle.flush()
+            self._calls.complete_progress(self.session_id)
+            return
+        try:
+            self._throttle.flush()
+            self._fail({"error": _text(error), "error_type": type(error).__name__})
+        except Exception as untold:
+            error.add_note(f"and its end could not be reported: {untold!r}")
+
+    def _fail(self, why: dict[str, Any]) -> None:
+        try:
+            self._calls.fail_progress(self.session_id, why)
+        except InvalidReport:  # the metadata has no room for it
+            self._calls.fail_progress(self.session_id)
+
+
+def _text(error: BaseException) -> str:
+    return str(error)[:1000].encode(errors="replace").decode()
+
+
+def tracked(calls: "Blocking", items: Iterable[T], session_id: str, total: int | None, rate: float) -> Iterator[T]:
+    """The end of the items tells of 100 %. What the iterable raises ends it as Failed, and so does leaving the loop early,
+    by `break` or by an exception: once Python closes the iterator, which CPython does at once as a rule."""
+    if total is None:
+        if not isinstance(items, Sized):
+            raise InvalidReport(f"total: {type(items).__name__} has no length, so the total has to be given")
+        total = len(items)
+    if not total:
+        return iter(items)
+    return _steps(Report(calls, session_id, total, rate=rate), items)
+
+
+def _steps(report: Report, items: Iterable[T]) -> Iterator[T]:
+    with report:
+        for item in items:
+            yield item
+            report.advance()

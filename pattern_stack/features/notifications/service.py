@@ -1,0 +1,72 @@
+"""Notifications: what an application reports of its long-running work, and what it can ask for."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from fastapi import APIRouter
+
+from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.atoms.clock import Clock, utc_now
+from pattern_stack.features.notifications.blocking import Blocking
+from pattern_stack.features.notifications.channel import declare
+from pattern_stack.features.notifications.notices import Notices
+from pattern_stack.features.notifications.records import Records
+from pattern_stack.features.notifications.redis import store_of
+from pattern_stack.features.notifications.report import Report, tracked
+from pattern_stack.features.notifications.router import router_of
+from pattern_stack.features.notifications.sessions import Sessions
+from pattern_stack.features.notifications.status import Overview
+from pattern_stack.features.notifications.store import Retention, Store
+
+T = TypeVar("T")
+
+
+class Notifications(Notices, Sessions, Overview):
+    """Notifications, alerts, progress and runs, each reported by a call, kept for a while, and told to whoever watches.
+
+    What belongs to a session goes to `notifications:{session_id}`, what belongs to none to `notifications`, which every
+    connection is on if the backend was made with `everyone=["notifications"]`.
+    Every call may be awaited on any loop and thread; `sync` has the same calls for plain threads. A call that returned is
+    kept, published and in order. One that raised a ServiceError changed nothing; after BroadcastUnavailable the report
+    may be there once, or not at all. Each returns the record as it was published.
+    """
+
+    def __init__(
+        self,
+        broadcast: WebSocketBroadcastBackend,
+        *,
+        store: Store | None = None,
+        retention: Retention | None = None,
+        clock: Clock = utc_now,
+        ids: Callable[[], str] = lambda: str(uuid4()),
+    ) -> None:
+        store = store or store_of(broadcast, retention or Retention(), clock)
+        super().__init__(broadcast, Records(broadcast, store), clock, ids)
+        self.sync = Blocking(self)
+        declare(broadcast, self._snapshot)
+
+    def get_router(self) -> APIRouter:
+        """The REST calls, under /api/v1. `pattern_stack.atoms.rest.answer_errors(app)` gives refusals their status."""
+        return router_of(self)
+
+    # -- from plain threads: beside these two, the calls of `sync`
+
+    def progress(
+        self,
+        session_id: str,
+        total: int,
+        *,
+        step_name: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        rate: float = 10,
+    ) -> Report:
+        """`with notifications.progress("import", total=100) as p: p.advance()`: see Report. At most `rate` events a second."""
+        return Report(self.sync, session_id, total, step_name=step_name, metadata=metadata, rate=rate)
+
+    def track(self, items: Iterable[T], session_id: str, *, total: int | None = None, rate: float = 10) -> Iterator[T]:
+        """The items, each a step once the next is asked for: `for row in notifications.track(rows, "import"): ...`
+
+        `total` is needed where `items` has no length; none of them tells of nothing. See `tracked` for how it ends.
+        """
+        return tracked(self.sync, items, session_id, total, rate)

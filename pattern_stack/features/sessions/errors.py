@@ -1,0 +1,95 @@
+"""What a session refuses. Each is answered with its status and code, and nothing has changed.
+
+ServiceError
+├── SessionNotFound, NodeNotFound, ProjectNotFound, TemplateNotFound   404
+├── InvalidCommand                                                     400
+├── InvalidParent, NothingToUndo, NothingToRedo                        409
+├── ProjectExists, ProjectInUse, GraphFull                             409
+├── InvalidProperty                                                    422
+└── StoreUnavailable                                                   503
+InvalidTemplate (also a ValueError): raised when templates are loaded
+"""
+
+from pattern_stack.errors import BroadcastError, ServiceError
+
+
+class SessionNotFound(ServiceError):
+    """There is no such session."""
+
+    status, code = 404, "SESSION_NOT_FOUND"
+
+
+class NodeNotFound(ServiceError):
+    """There is no such node in this session."""
+
+    status, code = 404, "NODE_NOT_FOUND"
+
+
+class ProjectNotFound(ServiceError):
+    """There is no such project."""
+
+    status, code = 404, "PROJECT_NOT_FOUND"
+
+
+class TemplateNotFound(ServiceError):
+    """There is no such template."""
+
+    status, code = 404, "TEMPLATE_NOT_FOUND"
+
+
+class InvalidCommand(ServiceError):
+    """There is no such command, or the session's template has no such node type."""
+
+    status, code = 400, "INVALID_COMMAND"
+
+
+class InvalidParent(ServiceError):
+    """The one may not stand, or does not stand, under the other."""
+
+    status, code = 409, "INVALID_PARENT"
+
+
+class NothingToUndo(ServiceError):
+    """No command is left to undo."""
+
+    status, code = 409, "NOTHING_TO_UNDO"
+
+
+class NothingToRedo(ServiceError):
+    """No command is left to redo."""
+
+    status, code = 409, "NOTHING_TO_REDO"
+
+
+class ProjectExists(ServiceError):
+    """This session has a project."""
+
+    status, code = 409, "PROJECT_EXISTS"
+
+
+class ProjectInUse(ServiceError):
+    """The project is live in another session."""
+
+    status, code = 409, "PROJECT_IN_USE"
+
+
+class GraphFull(ServiceError):
+    """The graph would have more nodes than one may have."""
+
+    status, code = 409, "GRAPH_FULL"
+
+
+class InvalidProperty(ServiceError):
+    """The node's type has no such property, or the value is of the wrong type for it."""
+
+    status, code = 422, "INVALID_PROPERTY"
+
+
+class StoreUnavailable(ServiceError):
+    """The store of projects cannot be reached now."""
+
+    status, code = 503, "STORE_UNAVAILABLE"
+
+
+class InvalidTemplate(BroadcastError, ValueError):
+    """A template's file cannot be used. It says which one, and in which line."""

@@ -1,0 +1,154 @@
+"""The REST calls that read and change a graph: commands, undo and redo, and a short way to each command."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from pattern_stack.features.sessions import commands
+from pattern_stack.features.sessions.commands import EXAMPLE_ID, Command
+from pattern_stack.features.sessions.errors import (
+    GraphFull,
+    InvalidCommand,
+    InvalidParent,
+    InvalidProperty,
+    NodeNotFound,
+    NothingToRedo,
+    NothingToUndo,
+    SessionNotFound,
+)
+from pattern_stack.features.sessions.models import (
+    Executed,
+    Execution,
+    NewChild,
+    NewLink,
+    NewValue,
+    NodeAnswer,
+    Origin,
+    Tree,
+)
+from pattern_stack.features.sessions.paths import (
+    JSON,
+    NodeId,
+    SessionId,
+    SessionQuery,
+    WantGraph,
+    answers,
+    both,
+    executed,
+)
+
+if TYPE_CHECKING:
+    from pattern_stack.features.sessions.service import Sessions
+
+_CREATING = (SessionNotFound, NodeNotFound, InvalidCommand, InvalidParent, GraphFull)
+_LINKING = (SessionNotFound, NodeNotFound, InvalidParent)
+
+
+def add_graph_calls(router: APIRouter, sessions: "Sessions") -> None:
+    _add_command_calls(router, sessions)
+    _add_reading_calls(router, sessions)
+    _add_node_calls(router, sessions)
+    _add_link_calls(router, sessions)
+
+
+def _examples() -> dict[str, Any]:
+    """One for each command there is."""
+    found = {}
+    for name, command in Command.types.items():
+        data = {key: (field.examples or [None])[0] for key, field in command.model_fields.items()}
+        value = {"session_id": EXAMPLE_ID, "command_type": name, "data": data}
+        found[name] = {"summary": command.__doc__, "value": value}
+    return found
+
+
+def _command(command_type: str, data: dict[str, Any]) -> Command:
+    try:
+        return Command.of(command_type, data)
+    except ValidationError as error:
+        told = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": ("body", "data", *one["loc"])} for one in told]) from None
+
+
+def _add_command_calls(router: APIRouter, sessions: "Sessions") -> None:
+    failures = (*_CREATING, InvalidProperty)
+
+    @router.post("/commands/execute", response_model=Executed, responses=answers(*failures), tags=["graph"])
+    async def execute_command(
+        body: Annotated[Execution, Body(openapi_examples=_examples())], graph: WantGraph = True, origin: Origin = None
+    ) -> JSON:
+        """Carry out one command. Whether it succeeds or fails, everybody on the session is told."""
+        sessions.get(body.session_id)
+        command = _command(body.command_type, body.data)
+        return executed(await sessions.execute(body.session_id, command, origin=origin, graph=graph))
+
+    @both(router, "POST", "/undo", Executed, SessionNotFound, NothingToUndo, tags=["graph"])
+    async def undo(session_id: SessionId, graph: WantGraph = True, origin: Origin = None) -> JSON:
+        """Take back the last command."""
+        return executed(await sessions.undo(session_id, origin=origin, graph=graph))
+
+    @both(router, "POST", "/redo", Executed, SessionNotFound, NothingToRedo, tags=["graph"])
+    async def redo(session_id: SessionId, graph: WantGraph = True, origin: Origin = None) -> JSON:
+        """Carry out again what was undone last."""
+        return executed(await sessions.redo(session_id, origin=origin, graph=graph))
+
+
+def _add_reading_calls(router: APIRouter, sessions: "Sessions") -> None:
+    @both(router, "GET", "/graph", Tree, SessionNotFound, tags=["graph"])
+    async def session_graph(session_id: SessionId) -> JSON:
+        """The trees, each node with its children in it."""
+        return JSON(orjson.Fragment(sessions.get(session_id).document.encoded_tree))
+
+    @router.get("/graph", response_model=Tree, responses=answers(SessionNotFound), tags=["graph"])
+    async def graph(session_id: SessionQuery) -> JSON:
+        """The same, with the session as a parameter."""
+        return await session_graph(session_id)
+
+
+def _add_node_calls(router: APIRouter, sessions: "Sessions") -> None:
+    async def node(session_id: str, command: Command, origin: str | None) -> JSON:
+        return JSON((await sessions.execute(session_id, command, origin=origin)).node)
+
+    @both(router, "POST", "/nodes", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
+    async def create_node(session_id: SessionId, body: commands.CreateNode, origin: Origin = None) -> JSON:
+        """A root, or the last child of a node."""
+        return _created(await node(session_id, body, origin))
+
+    @both(router, "POST", "/nodes/{node_id}/children", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
+    async def create_child(session_id: SessionId, node_id: NodeId, body: NewChild, origin: Origin = None) -> JSON:
+        """The last child of a node."""
+        command = commands.CreateNode(**body.model_dump(), parent_id=node_id)
+        return _created(await node(session_id, command, origin))
+
+    @both(router, "DELETE", "/nodes/{node_id}", None, SessionNotFound, NodeNotFound, status_code=204, tags=["nodes"])
+    async def delete_node(session_id: SessionId, node_id: NodeId, origin: Origin = None) -> None:
+        """The node and all that is under it."""
+        await sessions.execute(session_id, commands.DeleteNode(node_id=node_id), origin=origin)
+
+    @both(
+        router, "POST", "/nodes/{node_id}/properties", NodeAnswer, SessionNotFound, NodeNotFound, InvalidProperty,
+        tags=["nodes"],
+    )  # fmt: skip
+    async def set_property(session_id: SessionId, node_id: NodeId, body: NewValue, origin: Origin = None) -> JSON:
+        """The value of a select is the id of one of its options."""
+        return await node(session_id, commands.UpdateProperty(node_id=node_id, **dict(body)), origin)
+
+
+def _add_link_calls(router: APIRouter, sessions: "Sessions") -> None:
+    @both(router, "POST", "/nodes/{node_id}/links", NodeAnswer, *_LINKING, tags=["nodes"])
+    async def link(session_id: SessionId, node_id: NodeId, body: NewLink, origin: Origin = None) -> JSON:
+        """A root becomes the last child of the node. The answer is that child."""
+        command = commands.LinkNode(parent_id=node_id, child_id=body.child_id)
+        return JSON((await sessions.execute(session_id, command, origin=origin)).node)
+
+    @both(router, "DELETE", "/nodes/{node_id}/links/{child_id}", None, *_LINKING, status_code=204, tags=["nodes"])
+    async def unlink(session_id: SessionId, node_id: NodeId, child_id: NodeId, origin: Origin = None) -> None:
+        """The child becomes the last root."""
+        await sessions.execute(session_id, commands.UnlinkNode(parent_id=node_id, child_id=child_id), origin=origin)
+
+
+def _created(answer: JSON) -> JSON:
+    answer.status_code = 201
+    return answer

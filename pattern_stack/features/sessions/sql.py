@@ -1,0 +1,87 @@
+"""Projects in a database: SQLite in a file, or whatever else SQLAlchemy speaks to asynchronously."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import Column, LargeBinary, MetaData, String, Table, delete, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.schema import CreateTable
+
+from pattern_stack.features.sessions.errors import ProjectNotFound, StoreUnavailable
+from pattern_stack.features.sessions.store import ProjectStore
+
+_PATIENCE = 30  # seconds that SQLite waits for another writer of the file
+
+metadata = MetaData()
+projects = Table(
+    "projects",
+    metadata,
+    Column("project_id", String(36), primary_key=True),
+    Column("form", LargeBinary, nullable=False),
+)
+
+
+class SQLStore(ProjectStore):
+    """`sqlite+aiosqlite:///file.db`, `postgresql+asyncpg://...`. Opened, and its table made, when it is first used."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine: AsyncEngine | None = None
+        self._opening = asyncio.Lock()
+
+    async def save(self, project_id: str, form: bytes) -> None:
+        async with self._transaction() as connection:
+            mine = projects.c.project_id == project_id
+            changed = await connection.execute(update(projects).where(mine).values(form=form))
+            if not changed.rowcount:
+                await connection.execute(insert(projects).values(project_id=project_id, form=form))
+
+    async def load(self, project_id: str) -> bytes:
+        async with self._transaction() as connection:
+            form = await connection.scalar(select(projects.c.form).where(projects.c.project_id == project_id))
+        if form is None:
+            raise _unknown(project_id)
+        return bytes(form)
+
+    async def delete(self, project_id: str) -> None:
+        async with self._transaction() as connection:
+            gone = await connection.execute(delete(projects).where(projects.c.project_id == project_id))
+        if not gone.rowcount:
+            raise _unknown(project_id)
+
+    async def close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Committed where the block ends well. What the database says, maybe with its password, is told to nobody."""
+        try:
+            async with (await self._open()).begin() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable("the store of projects cannot be reached now") from error
+
+    async def _open(self) -> AsyncEngine:
+        async with self._opening:
+            if self._engine is None:
+                self._engine = await self._opened()
+            return self._engine
+
+    async def _opened(self) -> AsyncEngine:
+        patience = {"timeout": _PATIENCE} if self._url.startswith("sqlite") else {}
+        engine = create_async_engine(self._url, connect_args=patience)
+        try:
+            async with engine.begin() as connection:
+                await connection.execute(CreateTable(projects, if_not_exists=True))
+        except BaseException:
+            await engine.dispose()
+            raise
+        return engine
+
+
+def _unknown(project_id: str) -> ProjectNotFound:
+    return ProjectNotFound(f"there is no project {project_id!r:.80}")

@@ -1,0 +1,44 @@
+"""Values that a property can have on the wire and in a store."""
+
+from math import isfinite
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+MAX_NESTING = 16
+
+
+def _plain(value: Any) -> Any:
+    if not _is_plain(value, MAX_NESTING):
+        raise ValueError(f"a value is JSON of at most {MAX_NESTING} levels, with finite numbers of at most 64 bits")
+    return value
+
+
+def _is_plain(value: object, levels: int) -> bool:
+    """Whether every encoder writes it as it is."""
+    match value:
+        case None | bool():
+            return True
+        case str():
+            return _is_text(value)
+        case int():
+            return -(2**63) <= value < 2**63
+        case float():
+            return isfinite(value)
+        case list():
+            return levels > 0 and all(_is_plain(one, levels - 1) for one in value)
+        case dict():
+            return levels > 0 and all(_is_text(key) and _is_plain(one, levels - 1) for key, one in value.items())
+    return False
+
+
+def _is_text(value: object) -> bool:
+    """JSON may hold halves of surrogate pairs, which no UTF-8 can."""
+    try:
+        return isinstance(value, str) and bool(value.encode() or True)
+    except UnicodeEncodeError:
+        return False
+
+
+Value = Annotated[Any, AfterValidator(_plain), Field(examples=["2026-11-21"])]
+"""Any JSON that is bounded and survives being written. Raises ValueError within a model."""

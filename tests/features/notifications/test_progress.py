@@ -1,0 +1,118 @@
+"""How progress moves and is estimated: plain rules, without a server."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pattern_stack.features.notifications import InvalidReport, Progress, RunFinished, RunNotFound, progress, run
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def begun(total: Any = 10, **values: Any) -> Progress:
+    return progress.begun("s", total, values.get("name", ""), values.get("metadata"), NOW)
+
+
+def after(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def test_at_step_zero_nothing_is_estimated() -> None:
+    later = progress.moved(begun(), 0, None, None, after(60))
+    assert (later.progress_percentage, later.elapsed_time) == (0.0, 60.0)
+    assert (later.remaining_time, later.estimated_completion) == (None, None)
+
+
+def test_the_rest_takes_as_long_as_what_is_done() -> None:
+    moved = progress.moved(begun(8), 2, None, None, after(30))
+    assert (moved.progress_percentage, moved.remaining_time) == (25.0, 90.0)
+    assert moved.estimated_completion == after(120)
+
+
+def test_names_stay_and_metadata_is_merged() -> None:
+    first = progress.moved(begun(name="a", metadata={"x": 1, "y": 1}), 1, None, {"y": 2}, NOW)
+    assert (first.step_name, first.metadata) == ("a", {"x": 1, "y": 2})
+    assert progress.moved(first, 2, "", None, NOW).step_name == ""
+
+
+@pytest.mark.parametrize("total", [0, -1, True, 1.0, "5", None, 2**80])
+def test_a_total_that_cannot_be(total: Any) -> None:
+    with pytest.raises(InvalidReport, match="total_steps"):
+        begun(total)
+
+
+@pytest.mark.parametrize("step", [-1, 11, True, 1.0, "5", None, 2**80])
+def test_a_step_that_cannot_be(step: Any) -> None:
+    with pytest.raises(InvalidReport, match="current_step"):
+        progress.moved(begun(), step, None, None, NOW)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        [],
+        "x",
+        {"x": float("nan")},
+        {"x": [[[float("-inf")]]]},
+        {"x": object()},
+        {"x": {1, 2}},
+        {"x": b"y"},
+        {"x": NOW},
+        {1: "x"},
+        {"x": {2: 3}},
+        {"x": 2**80},
+        {"x": "\ud800"},
+        {"x": "y" * 10_000_000},
+    ],
+)
+def test_metadata_that_is_not_json_or_too_much(metadata: Any) -> None:
+    with pytest.raises(InvalidReport, match="metadata"):
+        begun(metadata=metadata)
+    with pytest.raises(InvalidReport, match="metadata"):
+        progress.moved(begun(), 1, None, metadata, NOW)
+
+
+def test_metadata_is_frozen() -> None:
+    mine: dict[str, Any] = {"x": [1]}
+    record = begun(metadata=mine)
+    mine["x"].append(2)
+    assert record.metadata == {"x": [1]}
+
+
+def test_an_end_beyond_the_calendar_is_not_estimated() -> None:
+    moved = progress.moved(begun(2**53), 1, None, None, after(60))
+    assert moved.remaining_time == 60.0 * (2**53 - 1)
+    assert moved.estimated_completion is None
+
+
+def test_a_clock_that_is_set_back() -> None:
+    assert progress.moved(begun(), 5, None, None, after(-60)).elapsed_time == 0.0
+
+
+@given(total=st.integers(1, 2**53), share=st.floats(0, 1), seconds=st.floats(0, 1e9))
+def test_estimates_stay_in_their_bounds(total: int, share: float, seconds: float) -> None:
+    moved = progress.moved(begun(total), min(int(total * share), total), None, None, after(seconds))
+    assert 0 <= moved.progress_percentage <= 100
+    assert moved.remaining_time is None or moved.remaining_time >= 0
+    done = progress.completed(moved, after(seconds))
+    assert (done.progress_percentage, done.remaining_time, done.step_name) == (100.0, 0.0, "Completed")
+
+
+def test_a_run_has_one_end() -> None:
+    started = run.started(None, "s", {"x": 1}, NOW)
+    again = run.started(started, "s", {"y": 2}, after(5))
+    assert (again.started_at, again.metadata) == (NOW, {"x": 1, "y": 2})
+    ended = run.ended(again, "s", "failed", after(9), error_message="no", error_type="E")
+    assert (ended.state, ended.started_at, ended.ended_at) == ("failed", NOW, after(9))
+    for refused in (
+        lambda: run.ended(ended, "s", "completed", NOW),
+        lambda: run.started(ended, "s", None, NOW),
+        lambda: run.pending(ended, "s", None, NOW),
+    ):
+        with pytest.raises(RunFinished, match="failed"):
+            refused()
+    with pytest.raises(RunNotFound):
+        run.ended(None, "s", "completed", NOW)

@@ -1,0 +1,73 @@
+"""Months of reports leave no more behind than retention allows."""
+
+import asyncio
+import gc
+import sys
+
+import psutil
+import pytest
+
+from pattern_stack import History, Limits, WebSocketBroadcastBackend
+from pattern_stack.features.notifications import Notifications, Retention
+
+KEPT = 20
+"""Of everything."""
+STEPS = 100
+"""Of each session."""
+WARM = 5_000
+"""Updates until everything is as full as it gets."""
+
+
+async def test_ten_thousand_updates_hold_their_memory() -> None:
+    await report(10_000)
+
+
+@pytest.mark.soak
+async def test_a_million_updates_hold_their_memory() -> None:
+    await report(1_000_000)
+
+
+async def report(updates: int) -> None:
+    """Sessions come, with all kinds of reports, and end, or are left behind; somebody listens to some of it."""
+    backend = WebSocketBroadcastBackend(limits=Limits(idle_channels=KEPT), history=History(events=KEPT))
+    retention = Retention(notifications=KEPT, alerts=KEPT, progress=KEPT, runs=KEPT)
+    notifications = Notifications(backend, retention=retention)
+    heard: set[str] = set()
+
+    async def hear(event_type: str, payload: dict[str, object]) -> None:
+        heard.add(event_type)
+
+    async with backend:
+        await backend.subscribe("notifications", hear)
+        await work(notifications, range(WARM))
+        blocks, resident = held()
+        await work(notifications, range(WARM, WARM + updates))
+        later, resident_later = held()
+        assert later - blocks < 2_000
+        assert resident_later - resident < 8 * 1024 * 1024
+        status = await notifications.status()
+    assert (status.total_notifications, status.total_alerts, status.active_sessions) == (KEPT, KEPT, KEPT)
+    assert heard == {"notification", "notification-acknowledged", "alert", "alert-resolved"}
+
+
+async def work(notifications: Notifications, numbers: range) -> None:
+    for number in numbers:
+        session, step = f"run-{number // STEPS}", number % STEPS
+        if not step:
+            await visit(notifications, session)
+            await asyncio.sleep(0)
+        await notifications.update_progress(session, step, f"step {step}", {"step": step})
+
+
+async def visit(notifications: Notifications, session: str) -> None:
+    await notifications.run_started(session)
+    await notifications.start_progress(session, STEPS)
+    await notifications.send("new", session_id=session)
+    await notifications.acknowledge((await notifications.send("to all")).id)
+    await notifications.resolve_alert((await notifications.create_alert("low", "new")).id)
+
+
+def held() -> tuple[int, int]:
+    """Blocks that Python has allocated, and bytes that the process has."""
+    gc.collect()
+    return sys.getallocatedblocks(), psutil.Process().memory_info().rss

@@ -1,0 +1,130 @@
+"""Projects outlive their session, the process, and a save that is cut off."""
+
+import asyncio
+import random
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from pattern_stack.features.sessions.errors import ProjectNotFound, StoreUnavailable
+from pattern_stack.features.sessions.sql import SQLStore
+from tests.features.sessions.saving import DIGITS, PROJECT, TIMES, store
+from tests.support.instances import Instance
+from tests.support.process import Process
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[SQLStore]:
+    one = SQLStore(f"sqlite+aiosqlite:///{tmp_path}/projects.db")
+    yield one
+    await one.close()
+
+
+async def test_the_last_form_is_kept(kept: SQLStore) -> None:
+    with pytest.raises(ProjectNotFound):
+        await kept.load("a")
+    await kept.save("a", b"1")
+    await kept.save("a", b"2")
+    await kept.save("b", b"3")
+    await kept.close()
+    assert (await kept.load("a"), await kept.load("b")) == (b"2", b"3")
+    await kept.delete("a")
+    with pytest.raises(ProjectNotFound):
+        await kept.delete("a")
+    with pytest.raises(ProjectNotFound):
+        await kept.load("a")
+
+
+def test_nothing_is_opened_before_it_is_used(tmp_path: Path) -> None:
+    SQLStore(f"sqlite+aiosqlite:///{tmp_path}/projects.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite+aiosqlite:////nowhere/secret/projects.db", "nonsense", "nobody+nothing://ann:secret@nowhere/x"]
+)
+async def test_a_store_that_cannot_be_reached_says_so_without_its_url(url: str) -> None:
+    kept = SQLStore(url)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable) as told:
+            await kept.load("a")
+        assert "secret" not in str(told.value)
+
+
+def saved(process: Process) -> int:
+    """The last version that it has told of."""
+    versions = re.findall(r"saved (\d+)\n", process.log())
+    return int(versions[-1]) if versions else 0
+
+
+async def survivor(directory: Path, torn: bool) -> tuple[int, bytes]:
+    """Kill the process while it saves. What it had told of before, and what is found then."""
+    options = ["torn"] if torn else []
+    command = [sys.executable, "-m", "tests.features.sessions.saving", directory, *options]
+    process = Process(command, ready=r"saved 2\n")
+    await asyncio.sleep(random.uniform(0, 0.03))  # somewhere in a save: it does nothing else
+    told = saved(process)
+    process.end()
+    kept = store(directory, torn)
+    try:
+        return told, await kept.load(PROJECT)
+    finally:
+        await kept.close()
+
+
+def is_whole(form: bytes) -> bool:
+    return form == form[:DIGITS] * TIMES
+
+
+async def test_a_save_that_is_killed_leaves_the_last_good_version(tmp_path: Path) -> None:
+    for number in range(3):
+        directory = tmp_path / f"{number}"
+        directory.mkdir()
+        told, found = await survivor(directory, torn=False)
+        assert is_whole(found)
+        assert int(found[:DIGITS]) >= told >= 2
+
+
+async def test_a_store_that_writes_in_place_would_be_found_out(tmp_path: Path) -> None:
+    """The control: the same kills show that it leaves half of a version."""
+    for _ in range(20):
+        if not is_whole((await survivor(tmp_path, torn=True))[1]):
+            return
+    raise AssertionError("no kill hit a save: the test above shows nothing")
+
+
+async def call(http: httpx2.AsyncClient, method: str, path: str, body: Any = None) -> Any:
+    answer = await http.request(method, path, json=body)
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
+async def test_a_project_survives_the_server(tmp_path: Path) -> None:
+    instance = Instance(PATTERN_STACK_DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/projects.db")
+    try:
+        instance.start()
+        async with httpx2.AsyncClient(base_url=f"{instance.http}/api/v1", verify=False) as http:
+            project = await call(http, "POST", "/projects", {"template_id": "restomod", "project_name": "Mustang"})
+            root, session = project["graph"]["roots"][0]["id"], project["session_id"]
+            for name in ("Body", "Engine"):
+                await call(
+                    http, "POST", f"/{session}/nodes/{root}/children", {"blueprint_type_id": "phase", "name": name}
+                )
+            value = {"property_id": "budget", "value": 12_345.67}
+            await call(http, "POST", f"/{session}/nodes/{root}/properties", value)
+            await call(http, "POST", f"/projects/{project['project_id']}/save")
+            graph = await call(http, "GET", f"/{session}/graph")
+            await call(http, "POST", f"/{session}/nodes", {"blueprint_type_id": "task", "name": "not saved"})
+        instance.restart()
+        async with httpx2.AsyncClient(base_url=f"{instance.http}/api/v1", verify=False) as http:
+            session = (await call(http, "POST", "/sessions"))["session_id"]
+            loaded = await call(http, "POST", f"/sessions/{session}/projects/{project['project_id']}/load")
+            assert loaded["graph"] == graph
+            await call(http, "DELETE", f"/projects/{project['project_id']}")
+    finally:
+        instance.end()
