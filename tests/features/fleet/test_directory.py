@@ -92,11 +92,12 @@ async def test_it_is_read_at_each_heartbeat_and_others_are_told(tmp_path: Path, 
 
 
 async def test_a_list_too_long_for_an_event_is_left_out(tmp_path: Path) -> None:
+    for number in range(200):
+        write(tmp_path / ".garden" / "todos" / f"{number}.md", "x" * 9_000)
     with computer("a", directory=tmp_path) as a:
         async with client(a.url) as one:
             await watch(one, "todos")
-            for number in range(200):
-                write(tmp_path / "garden" / "todos" / f"{number}.md", "x" * 9_000)
+            (tmp_path / ".garden").rename(tmp_path / "garden")
             await a.server.acall(a.fleet.beat_now)
             assert await told(one, "todos-updated") == [{"computer": "a"}]
             await one.ask({"refresh": ["fleet:todos"]})
