@@ -117,6 +117,7 @@ class Fleet:
 
     async def _beat(self) -> None:
         while True:
+            self._due.clear()
             if self._wire:
                 await self._wire.beat()
             await self.tell(self.service.beat())

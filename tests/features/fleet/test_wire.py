@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 
 from tests.features.fleet.computers import (
     PREFIX,
@@ -25,6 +25,7 @@ from tests.support.client import Client, client
 from tests.support.eventually import eventually
 from tests.support.instances import Instance
 from tests.support.proxy import proxy
+from tests.support.redis.cluster import RedisCluster
 from tests.support.redis.server import RedisServer
 
 
@@ -192,3 +193,19 @@ async def test_keys_are_scanned_only_when_the_link_comes_up(redis_server: RedisS
         await a.until(lambda fleet: len(fleet.service.facts("computers")) == 2)
         eventually(lambda: writes(redis_server)["set"] > before + 10)
         assert writes(redis_server)["scan"] == 2
+
+
+async def test_over_a_cluster(redis_cluster: RedisCluster) -> None:
+    """Its keys lie on different nodes."""
+    names = ("a", "b", "c")
+    with ExitStack() as stack:
+        a, b, c = (stack.enter_context(computer(name, redis_url=redis_cluster.url)) for name in names)
+        assert len({redis_cluster.node_of(f"{PREFIX}:computer:{name}:heartbeat").port for name in names}) > 1
+        async with client(b.url) as one, client(c.url) as two:
+            await watch(one, "sessions")
+            await watch(two, "sessions")
+            await a.until_watched("sessions", "b", "c")
+            session = await put(a)
+            assert [await told(one, "session-updated"), await told(two, "session-updated")] == [[session], [session]]
+        with computer("d", redis_url=redis_cluster.url) as d:
+            assert [each["name"] for each in await listed(d, "computers")] == ["a", "b", "c", "d"]
