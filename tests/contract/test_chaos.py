@@ -38,10 +38,10 @@ class Publishers:
         there = self.world.server
         await asyncio.gather(
             self._publish("here", share),
-            there.acall(lambda: self._publish("there", share)),
+            there.acall(lambda: self._publish("there", share), timeout=300),
             asyncio.to_thread(lambda: asyncio.run(self._publish("loop", share))),
             asyncio.to_thread(self._publish_sync, "thread", share),
-            there.acall(lambda: self._publish_many("many", share)),
+            there.acall(lambda: self._publish_many("many", share), timeout=300),
         )
         self.done = True
         for channel in CHANNELS:  # a marker, so that who is waiting for an event finds out

@@ -59,9 +59,9 @@ class Server(Address, uvicorn.Server):
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(timeout)
 
-    async def acall(self, work: Callable[[], Awaitable[T] | T]) -> T:
+    async def acall(self, work: Callable[[], Awaitable[T] | T], timeout: float = 30) -> T:
         """Run it on the server's loop, from a test's loop."""
-        return await asyncio.to_thread(self.call, work)
+        return await asyncio.to_thread(self.call, work, timeout)
 
 
 @contextmanager
