@@ -92,7 +92,7 @@ async def crowd(backend: WebSocketBroadcastBackend, server: Server) -> AsyncIter
 async def undisturbed(crowd: Crowd, alone: float) -> None:
     """The machine has its own moods; a delay that somebody causes is there each time."""
     ratios = []
-    for _ in range(20):
+    for _ in range(5):
         ratios.append(await crowd.p99() / alone)
         if ratios[-1] < 2:
             return
