@@ -55,6 +55,12 @@ class Server:
         return self.call("POST", "/commands/execute?graph=false", body)
 
     @property
+    def cpu(self) -> float:
+        """Seconds of it so far."""
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
+
+    @property
     def memory(self) -> int:
         return int(self._process.memory_info().rss)
 
@@ -153,7 +159,7 @@ def latencies(server: Server, nodes: int, clients: int, commands: int) -> None:
     crowd = Crowd(server.port, clients)
     crowd.join([session] * clients)
     crowd.drain()
-    answered, delivered = [], []
+    answered, delivered, cpu = [], [], server.cpu
     for number in range(commands):
         parent = parents[number % len(parents)]
         began = time.perf_counter()
@@ -167,6 +173,7 @@ def latencies(server: Server, nodes: int, clients: int, commands: int) -> None:
     print(f"a command on {count:,} nodes, {clients} clients, {commands:,} commands")
     print(f"  answered               {_told(answered)}")
     print(f"  the last client has it {_told(delivered)}")
+    print(f"  the server's CPU       {(server.cpu - cpu) / commands * 1000:.2f} ms a command")
     crowd.close()
 
 

@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from pattern_stack.errors import ServiceError
 from pattern_stack.features.sessions.commands import Command
 from pattern_stack.features.sessions.document import Document, Done
-from pattern_stack.features.sessions.graph import MAX_LEVELS, Graph
+from pattern_stack.features.sessions.graph import MAX_LEVELS
 from pattern_stack.features.sessions.schema import Template
 from pattern_stack.features.sessions.templates import Catalogue
+from tests.features.sessions.dice import random_command
 from tests.features.sessions.replica import Replica
 
 RESTOMOD = Catalogue().get("restomod")
-TYPES = [one.id for one in RESTOMOD.node_types]
-VALUES = [None, True, 1, 1.0, "x", "", "2026-11-21", [1, {"a": None}], {}]
 
 
 def document(template: Template | None = None) -> Document:
@@ -70,25 +69,6 @@ class Bench:
             assert self.state == state
             assert orjson.dumps(done.told) == log
         assert not self.document.can_redo
-
-
-def random_command(rng: random.Random, graph: Graph) -> tuple[str, dict[str, Any]]:
-    """Mostly one that succeeds; often enough one that does not."""
-    ids = [*graph.nodes] or ["nobody"]
-    one, other = rng.choice(ids), rng.choice(ids)
-    return rng.choice(
-        [
-            ("CreateNode", {"blueprint_type_id": rng.choice(TYPES), "name": "N", "parent_id": rng.choice([None, one])}),
-            ("CreateNode", {"blueprint_type_id": rng.choice(TYPES), "name": "N", "parent_id": one}),
-            ("CreateNode", {"blueprint_type_id": rng.choice(TYPES), "name": "N"}),
-            ("DeleteNode", {"node_id": one}),
-            ("LinkNode", {"parent_id": one, "child_id": rng.choice(graph.roots or ids)}),
-            ("UnlinkNode", {"parent_id": graph.nodes[one].parent_id or one if graph.nodes else one, "child_id": one}),
-            ("UpdateProperty", {"node_id": one, "property_id": rng.choice("ab"), "value": rng.choice(VALUES)}),
-            ("UpdateProperty", {"node_id": one, "property_id": "description", "value": rng.choice(["x", "y"])}),
-            ("ApplyKit", {"target_id": one, "kit_root_id": other}),
-        ]
-    )
 
 
 @pytest.mark.parametrize("template", [None, RESTOMOD], ids=["free", "restomod"])
