@@ -40,11 +40,15 @@ class Server:
         self.port = port
         self._process = psutil.Process(pid)
         self._http = http.client.HTTPConnection("127.0.0.1", port)
+        self._called = time.monotonic()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
+        if time.monotonic() - self._called > 2:  # the server closes what is idle for 5 s
+            self._http.close()
         headers = {"Content-Type": "application/json"} if body is not None else {}
         self._http.request(method, f"/api/v1{path}", json.dumps(body) if body is not None else None, headers)
         answer = self._http.getresponse()
+        self._called = time.monotonic()
         text = answer.read()
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status} {text[:200]!r}")

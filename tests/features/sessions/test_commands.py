@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pattern_stack.errors import ServiceError
+from pattern_stack.features.sessions import document as document_module
 from pattern_stack.features.sessions.commands import Command
 from pattern_stack.features.sessions.document import Document, Done
+from pattern_stack.features.sessions.errors import InvalidProperty
 from pattern_stack.features.sessions.graph import MAX_LEVELS
-from pattern_stack.features.sessions.schema import Template
+from pattern_stack.features.sessions.schema import Property, Template
 from pattern_stack.features.sessions.templates import Catalogue
 from tests.features.sessions.dice import random_command
 from tests.features.sessions.replica import Replica
@@ -250,3 +252,23 @@ def test_a_value_has_its_propertys_type(property_id: str, right: list[Any], wron
     for value in wrong:
         got = refusal(bench, "UpdateProperty", node_id=job, property_id=property_id, value=value)
         assert got == "INVALID_PROPERTY"
+
+
+def test_undo_reaches_back_as_far_as_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_module, "UNDO_CHANGES", 5)
+    bench = Bench()
+    top = made(bench, "top")
+    for name in "abc":
+        made(bench, name, top)
+    bench.run("DeleteNode", node_id=top)
+    bench.tell(bench.document.undo())
+    assert orjson.loads(bench.state)["roots"][0]["name"] == "top"
+    bench.tell(bench.document.undo())
+    assert not bench.document.can_undo
+
+
+def test_a_text_that_is_required_cannot_be_emptied() -> None:
+    one = Property(id="vin", name="VIN", type="text", required=True)
+    one.check("x")
+    with pytest.raises(InvalidProperty):
+        one.check("")
