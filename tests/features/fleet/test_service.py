@@ -15,7 +15,8 @@ from pattern_stack.features.fleet.errors import ServiceError
 from pattern_stack.features.fleet.heartbeat import Heartbeat
 from pattern_stack.features.fleet.kinds import KINDS, SHARED
 from pattern_stack.features.fleet.models import Project, SessionBody, Todo
-from pattern_stack.features.fleet.service import FleetService, News
+from pattern_stack.features.fleet.news import News
+from pattern_stack.features.fleet.service import FleetService
 
 some = st.sets(st.integers(0, 3), max_size=3)
 
@@ -64,6 +65,8 @@ class TwoComputers(RuleBasedStateMachine):
         self.replica = Replica()
         self.silent = 0
         """Seconds since b heard anything of a."""
+        self.unheard: int | None = None
+        """Seconds since the last heartbeat of a, while b takes it for alive."""
 
     def service(self, name: str) -> FleetService:
         return FleetService(
@@ -126,7 +129,7 @@ class TwoComputers(RuleBasedStateMachine):
     @rule()
     def a_beats(self) -> None:
         beat = Heartbeat(computer="a", last_seen=self.now, instance="a", connection=0)
-        self.silent = 0
+        self.silent = self.unheard = 0
         self.replica.take(self.b.heard(beat, live=True).news)
 
     @precondition(lambda self: self.stream)
@@ -149,6 +152,11 @@ class TwoComputers(RuleBasedStateMachine):
         self.silent += seconds
         self.replica.take(self.b.sweep())
         self.a.sweep()
+        if self.unheard is not None:
+            self.unheard += seconds
+            if self.unheard >= 60:
+                self.unheard = None
+                assert not any(self.b.facts(kind, "a") for kind in SHARED)
 
     @rule(id=st.sampled_from("xyz"))
     def b_does_not_let_it_be_taken_over(self, id: str) -> None:
