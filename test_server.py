@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from fastapi.responses import HTMLResponse
 from pydantic import AliasChoices, BaseModel, Field
 
 from pattern_stack import WebSocketBroadcastBackend
@@ -11,17 +10,13 @@ from pattern_stack.pages import page
 
 app = create_app()
 broadcast: WebSocketBroadcastBackend = app.state.broadcast
+app.add_api_route("/", page("live"), include_in_schema=False)
 
 
 class BroadcastRequest(BaseModel):
     channel: str
     event: str = Field(validation_alias=AliasChoices("event", "event_type"))
     payload: dict[str, Any]
-
-
-@app.get("/", response_class=HTMLResponse, include_in_schema=False)
-async def live_page() -> str:
-    return page("live")
 
 
 @app.post("/test/broadcast")

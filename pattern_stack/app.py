@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
+from pattern_stack import pages
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
 from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.atoms.rest.errors import error_answer
@@ -19,7 +20,7 @@ Trouble = Callable[[], str | None]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The broadcast endpoint, the features under /api/v1, GET /health and /ready.
+    """The broadcast endpoint, the features under /api/v1, the live pages, GET /health and /ready.
 
     What it stands on is in `app.state`: `broadcast`, `notifications`, `sessions`, `fleet`.
     Every error is answered as {"error": {"code", "message"}}.
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for name, service in services.items():
         setattr(app.state, name, service)
         app.include_router(service.get_router())
+    app.include_router(pages.get_router())
     _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble})
     return app
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from tests.e2e.live import Line, LivePage, Reporter
 from tests.e2e.orders import OrdersPage
 from tests.support.browser import launch
 from tests.support.instances import Instance, instances
@@ -12,7 +13,7 @@ from tests.support.process import ROOT
 from tests.support.programs import program
 
 APP = "examples.orders.app:app"
-Open = Callable[..., OrdersPage]
+Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +50,39 @@ def server(database: str) -> Iterator[Instance]:
 @pytest.fixture
 def open_page() -> Iterator[Open]:
     """In a browser, as another user would, or beside another page, as another tab. Toasts stay until they are dismissed."""
-    pages: list[OrdersPage] = []
+    pages: list[OrdersPage | LivePage] = []
 
-    def open_page(where: Browser | OrdersPage, url: str, **options: Any) -> OrdersPage:
+    def open_page(
+        where: Browser | OrdersPage, url: str, kind: type[OrdersPage | LivePage] = OrdersPage, **options: Any
+    ) -> OrdersPage | LivePage:
         tab = isinstance(where, OrdersPage)
         context = where.page.context if tab else where.new_context(reduced_motion="reduce", **options)
-        pages.append(OrdersPage(context, url))
+        pages.append(kind(context, url))
         return pages[-1]
 
     yield open_page
     for page in pages:
         page.page.context.close()
     assert [fault for page in pages for fault in page.faults] == []
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Instance]:
+    """The application of the package, with its live pages."""
+    with instances(1, PATTERN_STACK_DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path / 'projects.db'}") as (one,):
+        yield one
+
+
+@pytest.fixture
+def reporter(site: Instance) -> Iterator[Reporter]:
+    one = Reporter(site.http)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def line(site: Instance) -> Iterator[Line]:
+    """To the site. Whoever is connected through it can be cut off."""
+    one = Line(site.port)
+    yield one
+    one.close()

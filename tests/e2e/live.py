@@ -1,0 +1,117 @@
+"""A live page as its user sees it, and the line that it hangs on."""
+
+import asyncio
+import threading
+from typing import Any
+
+import httpx2
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.support.browser import ARTIFACTS
+from tests.support.proxy import Proxy
+
+expect.set_options(timeout=20_000)
+
+
+class LivePage:
+    """Open, and connected. What goes wrong in it is kept in `faults`."""
+
+    name = "live"
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.page: Page = context.new_page()
+        self.faults: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
+        self.page.goto(url)
+        self.is_("Live")
+
+    def is_(self, state: str) -> None:
+        """What it says of its connection, by and by."""
+        expect(self.page.locator("#state")).to_contain_text(state)
+
+    def toast(self, kind: str, text: str) -> None:
+        """It comes up, and is dismissed."""
+        toast = self.page.locator(f".toast[data-type={kind}]").filter(has_text=text)
+        toast.get_by_role("button").click()
+        expect(toast).to_have_count(0)
+
+    def is_unharmed(self) -> None:
+        """Nothing that a stranger wrote became markup, and nothing ran."""
+        assert self.page.evaluate("[typeof hacked, document.images.length]") == ["undefined", 0]
+
+    def settle(self) -> None:
+        """What flashes has done so."""
+        self.page.evaluate(
+            "for (const one of document.getAnimations()) if (one.animationName === 'flash') one.finish()"
+        )
+
+    def shot(self, name: str) -> None:
+        self.page.screenshot(path=ARTIFACTS / f"{self.name}-{name}.png", full_page=True)
+
+    def fits(self) -> bool:
+        """Nothing sticks out to the side."""
+        fits: bool = self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        return fits
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "wide": {"viewport": {"width": 1280, "height": 860}},
+    "narrow": {"viewport": {"width": 375, "height": 900}, "device_scale_factor": 2},
+}
+
+HOSTILE = "<img src=x onerror='hacked=1'><script>hacked=1</script>"
+
+
+class Reporter:
+    """A program that speaks REST."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx2.Client(base_url=f"{url}/api/v1", timeout=20)
+
+    def get(self, path: str) -> Any:
+        return self._http.get(path).raise_for_status().json()
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self._http.post(path, json=body).raise_for_status().json()
+
+    def delete(self, path: str) -> None:
+        self._http.delete(path).raise_for_status()
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class Line:
+    """A proxy to a port, on a loop of its own: Playwright has this thread."""
+
+    def __init__(self, target: int) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._proxy = Proxy(target)
+        self.mend()
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self._proxy.port}"
+
+    def cut(self) -> None:
+        """Every connection breaks, and none can be made until `mend`."""
+
+        async def refuse() -> None:
+            self._proxy.refuse()
+
+        self._run(refuse())
+
+    def mend(self) -> None:
+        self._run(self._proxy.restore())
+
+    def close(self) -> None:
+        self._run(self._proxy.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _run(self, work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(20)

@@ -1,0 +1,109 @@
+"""How the pages and what they load are served."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import httpx2
+import pytest
+
+import pattern_stack.pages
+import test_server
+
+ASSETS = Path(pattern_stack.pages.__file__).parent / "assets"
+PAGES = ["/", "/sessions", "/notifications"]
+
+
+def http() -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(test_server.app), base_url="http://test")
+
+
+class Loads(HTMLParser):
+    """What a page loads, and what it has inline."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.inline: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if tag in ("script", "link"):
+            source = named.get("src") or named.get("href")
+            self.loads.append(source) if source else self.inline.append(tag)
+        self.inline += [name for name in named if name == "style" or name.startswith("on")]
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_and_all_that_it_loads_comes_from_here(path: str) -> None:
+    async with http() as client:
+        answer = await client.get(path)
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        page = Loads(answer.text)
+        assert page.inline == []
+        seen, waiting = set(), [httpx2.URL(f"http://test{path}").join(one) for one in page.loads]
+        while waiting:
+            url = waiting.pop()
+            assert url.host == "test"
+            if url.path not in seen:
+                seen.add(url.path)
+                loaded = await client.get(url)
+                assert loaded.status_code == 200, url
+                waiting += [url.join(one) for one in re.findall(r'from "(.+)"', loaded.text)]
+        assert len(seen) > 5
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/pages/connection.js"])
+async def test_nothing_runs_but_what_is_served_here(path: str) -> None:
+    async with http() as client:
+        answer = await client.get(path)
+        policy = dict(one.strip().split(" ", 1) for one in answer.headers["Content-Security-Policy"].split(";"))
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        assert policy["require-trusted-types-for"] == "'script'"
+        assert policy["frame-ancestors"] == "'none'"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("name", "type"),
+    [("style.css", "text/css"), ("sessions/tree.js", "text/javascript"), ("icon.svg", "image/svg+xml")],
+)
+async def test_a_file_has_its_type_and_is_sent_once(name: str, type: str) -> None:
+    async with http() as client:
+        answer = await client.get(f"/pages/{name}")
+        assert answer.headers["Content-Type"].partition(";")[0] == type
+        assert answer.content == (ASSETS / name).read_bytes()
+        again = await client.get(f"/pages/{name}", headers={"If-None-Match": answer.headers["ETag"]})
+        assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "nothing.js",
+        "../__init__.py",
+        "..%2f__init__.py",
+        "%2e%2e/live.html",
+        "sessions",
+        "sessions/",
+        "sessions/../../app.py",
+        "/etc/passwd",
+        "style.css/",
+        "%00",
+    ],
+)
+async def test_nothing_else_is_served(name: str) -> None:
+    async with http() as client:
+        answer = await client.get(f"/pages/{name}")
+        assert answer.status_code == 404, answer.text
+        assert answer.json()["error"]["code"] == "NOT_FOUND"
+
+
+def test_no_script_makes_markup_of_text() -> None:
+    for script in ASSETS.rglob("*.js"):
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", script.read_text()
+        )
