@@ -21,8 +21,9 @@ from pattern_stack.features.fleet.directory import read
 from pattern_stack.features.fleet.errors import InvalidComputer
 from pattern_stack.features.fleet.kinds import channel
 from pattern_stack.features.fleet.models import NAME, Session, SessionBody
+from pattern_stack.features.fleet.news import News
 from pattern_stack.features.fleet.router import router
-from pattern_stack.features.fleet.service import FleetService, News
+from pattern_stack.features.fleet.service import FleetService
 from pattern_stack.features.fleet.tasks import Tasks, within
 
 if TYPE_CHECKING:

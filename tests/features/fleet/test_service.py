@@ -15,7 +15,8 @@ from pattern_stack.features.fleet.errors import ServiceError
 from pattern_stack.features.fleet.heartbeat import Heartbeat
 from pattern_stack.features.fleet.kinds import KINDS, SHARED
 from pattern_stack.features.fleet.models import Project, SessionBody, Todo
-from pattern_stack.features.fleet.service import FleetService, News
+from pattern_stack.features.fleet.news import News
+from pattern_stack.features.fleet.service import FleetService
 
 some = st.sets(st.integers(0, 3), max_size=3)
 
@@ -62,6 +63,10 @@ class TwoComputers(RuleBasedStateMachine):
         self.stream = list[dict[bytes, bytes]]()
         self.connection = 0
         self.replica = Replica()
+        self.silent = 0
+        """Seconds since b heard anything of a."""
+        self.unheard: int | None = None
+        """Seconds since the last heartbeat of a, while b takes it for alive."""
 
     def service(self, name: str) -> FleetService:
         return FleetService(
@@ -124,12 +129,14 @@ class TwoComputers(RuleBasedStateMachine):
     @rule()
     def a_beats(self) -> None:
         beat = Heartbeat(computer="a", last_seen=self.now, instance="a", connection=0)
-        self.tell(self.b.heard(beat, live=True).news)
+        self.silent = self.unheard = 0
+        self.replica.take(self.b.heard(beat, live=True).news)
 
     @precondition(lambda self: self.stream)
     @rule()
     def b_reads(self) -> None:
-        self.tell(self.b.arrived(Entry.decode(self.stream.pop(0))))
+        self.silent = 0
+        self.replica.take(self.b.arrived(Entry.decode(self.stream.pop(0))))
 
     @rule()
     def the_stream_is_lost(self) -> None:
@@ -142,8 +149,14 @@ class TwoComputers(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         """Whoever is gone for b, or for a, is new when it is back."""
         self.now += timedelta(seconds=seconds)
-        self.tell(self.b.sweep())
+        self.silent += seconds
+        self.replica.take(self.b.sweep())
         self.a.sweep()
+        if self.unheard is not None:
+            self.unheard += seconds
+            if self.unheard >= 60:
+                self.unheard = None
+                assert not any(self.b.facts(kind, "a") for kind in SHARED)
 
     @rule(id=st.sampled_from("xyz"))
     def b_does_not_let_it_be_taken_over(self, id: str) -> None:
@@ -155,10 +168,6 @@ class TwoComputers(RuleBasedStateMachine):
             else:
                 raise AssertionError("it was taken over")
 
-    def tell(self, news: Sequence[News]) -> None:
-        # a computer's heartbeat at one and the same time says nothing new
-        self.replica.take(news)
-
     # -- what holds
 
     @invariant()
@@ -166,6 +175,11 @@ class TwoComputers(RuleBasedStateMachine):
         for kind in KINDS:
             shown = [fact for fact in self.b.snapshot(kind)[kind] if fact.get("name") != "b"]
             assert self.replica.facts[kind] == {identity(kind, fact): fact for fact in shown}
+
+    @invariant()
+    def nothing_is_left_of_who_is_silent_for_too_long(self) -> None:
+        if self.silent >= 60:
+            assert not any(self.b.facts(kind, "a") for kind in SHARED)
 
     def teardown(self) -> None:
         self.the_stream_is_lost()
