@@ -137,6 +137,24 @@ def test_without_a_template(page: SessionsPage) -> None:
     page.shows([[1, "Anything", ""], [2, "A child", ""]])
 
 
+def test_what_was_closed_stays_closed(page: SessionsPage, reporter: Reporter) -> None:
+    project = Project(reporter, page.begin())
+    phase = project.add(project.root, "phase", "Teardown")
+    job = project.add(phase, "job", "Strip interior")
+    page.nodes(3)
+    page.select("Teardown")
+    page.page.keyboard.press("ArrowLeft")
+    expect(page.node("Strip interior")).to_be_hidden()
+    project.status(job, "job", "Done")
+    project.add(phase, "job", "Lift the engine")
+    project.add(job, "task", "Remove seats")
+    page.nodes(5)
+    expect(page.node("Lift the engine")).to_be_hidden()
+    page.page.keyboard.press("ArrowRight")
+    expect(page.node("Lift the engine")).to_be_visible()
+    page.shows(project.outline())
+
+
 def test_by_keyboard_alone(page: SessionsPage, reporter: Reporter) -> None:
     project = Project(reporter, page.begin())
     for phase in ["Teardown", "Bodywork"]:

@@ -9,6 +9,7 @@ const AT_MOST = 200
 
 export class Alerts {
   changed = () => {}
+  waiting = false // for somebody
   #alerts
   #runs
   #all = false
@@ -28,6 +29,7 @@ export class Alerts {
     const open = concerning.filter((alert) => !alert.resolved).sort(bySeverity)
     const shown = this.#all ? [...open, ...concerning.filter((alert) => alert.resolved)] : open
     fill($("alerts"), shown.slice(0, AT_MOST), { key: ({ id }) => id, make: (alert) => this.#row(alert), update })
+    this.waiting = open.length > 0
     write($("alerts-count"), open.length ? `${open.length} open` : "")
     $("alerts-empty").hidden = shown.length > 0
   }

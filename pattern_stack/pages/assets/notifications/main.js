@@ -113,14 +113,15 @@ function takeAddress() {
 
 let due = false
 
-/** At most once a frame, however fast it is reported. */
+/** At most once a frame, however fast it is reported; seldom where nobody looks, but there too: the title tells. */
 function show() {
-  document.title = alerts.list().filter((one) => !one.resolved && runs.concerns(one)).length ? "● Notifications" : "Notifications"
   if (due) return
   due = true
-  requestAnimationFrame(() => {
+  const soon = document.hidden ? setTimeout : requestAnimationFrame
+  soon(() => {
     due = false
     for (const view of views) view.show()
+    document.title = views.some((view) => view.waiting) ? "● Notifications" : "Notifications"
     offer()
   })
 }

@@ -1,5 +1,7 @@
 /** Notifications or alerts by their ids. What is settled stays settled, whichever comes first: the event or what was read. */
 
+const AT_MOST = 1_000 // as many as the server keeps, so that a page can stay open for months
+
 export class Records {
   #records = new Map()
   #reading = 0
@@ -16,6 +18,7 @@ export class Records {
     const settled = record[this.#settled] || (had?.record[this.#settled] ?? false)
     const one = { ...record, [this.#settled]: settled, heard: had?.record.heard ?? heard }
     this.#records.set(record.id, { record: one, reading: this.#reading })
+    if (this.#records.size > AT_MOST) this.#records.delete(this.#records.keys().next().value)
     return !had
   }
 

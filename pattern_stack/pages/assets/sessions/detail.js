@@ -3,6 +3,8 @@
 import { $, element, write } from "../elements.js"
 import { field, read, show } from "./field.js"
 
+const AT_MOST = 200 // parents to choose from
+
 export class Detail {
   #graph
   #schema
@@ -98,8 +100,14 @@ export class Detail {
   }
 
   #parentsFor(id, type) {
-    const fits = (node) => node.id !== id && this.#schema.allows(node.type, type)
-    return [...this.#graph.nodes.values()].filter((node) => fits(node) && !this.#graph.ancestry(node.id).includes(id)).slice(0, 200)
+    const types = new Map() // whether a node of the type may be a parent: asked once, however big the graph is
+    const parents = []
+    for (const node of this.#graph.nodes.values()) {
+      if (!types.has(node.type)) types.set(node.type, this.#schema.allows(node.type, type))
+      if (types.get(node.type) && !this.#graph.ancestry(node.id).includes(id)) parents.push(node)
+      if (parents.length === AT_MOST) break
+    }
+    return parents
   }
 }
 

@@ -134,6 +134,7 @@ export class Session {
     const id = this.#graph.apply(event, payload)
     if (id === undefined) return
     if (event === "node-deleted") this.#tree.remove(id, parent)
+    else if (event.startsWith("property-")) this.#tree.change(id, mine)
     else this.#tree.put(id, mine)
     this.#detail.update()
     this.#count()
@@ -172,9 +173,8 @@ export class Session {
     const { id } = this
     const session = await api.get(`sessions/${id}/info`).catch(() => null)
     this.#asking = null
-    if (id !== this.id || !session) return
-    this.#told(session)
-    if (asking.again) this.#ask()
+    if (asking.again && this.id !== null) return void this.#ask()
+    if (id === this.id && session) this.#told(session)
   }
 
   #told({ project_id: project, undo_available: undo, redo_available: redo }) {

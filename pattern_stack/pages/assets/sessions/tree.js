@@ -26,6 +26,7 @@ export class Tree {
     const focused = this.#place.contains(document.activeElement)
     const first = this.#lines.size === 0
     this.#schema = schema
+    for (const id of this.#open) if (!this.#graph.nodes.has(id)) this.#open.delete(id)
     if (first) for (const id of this.#graph.nodes.size <= OPEN_UP_TO ? this.#graph.nodes.keys() : this.#graph.roots) this.#open.add(id)
     this.#lines.clear()
     this.#place.replaceChildren(...this.#graph.roots.map((id) => this.#line(id)))
@@ -39,22 +40,21 @@ export class Tree {
     this.selected = null
   }
 
-  /** The node came, went to another place, or has changed. */
+  /** The node came, or went to another place. What others do opens nothing that was closed. */
   put(id, mine) {
     const { parent } = this.#graph.nodes.get(id)
-    const focused = this.#lines.get(id)?.contains(document.activeElement)
-    const before = this.#lines.get(id)?.parentElement.closest("li")
-    if (parent !== null) this.#open.add(parent)
-    const siblings = this.#children(parent)
-    if (siblings) {
-      const line = this.#lines.get(id) ?? this.#line(id)
-      const place = siblings.children[this.#graph.siblings(parent).indexOf(id)]
-      if (place !== line) siblings.insertBefore(line, place ?? null)
-      this.#level(line)
-    }
-    for (const near of [before?.dataset.id, parent, id]) this.#update(near)
+    const before = this.#lines.get(id)?.parentElement?.closest("li")?.dataset.id
+    if (parent !== null && (mine || this.#graph.siblings(parent).length === 1)) this.#toggle(parent, true)
+    this.#settle(id, parent)
+    for (const near of [before, parent]) this.#update(near)
     if (this.selected === null) this.select(id)
-    if (focused) this.#lines.get(id).focus()
+    else if (this.#graph.ancestry(this.selected).includes(id)) this.#reveal()
+    this.change(id, mine)
+  }
+
+  /** The node has other properties. */
+  change(id, mine) {
+    this.#update(id)
     if (!mine && this.#lines.has(id)) flash(this.#lines.get(id).firstElementChild)
   }
 
@@ -71,10 +71,15 @@ export class Tree {
   select(id, focus = false) {
     this.#mark(this.selected, false)
     this.selected = id
-    for (const above of id === null ? [] : this.#graph.ancestry(id).slice(1).reverse()) this.#toggle(above, true)
+    this.#reveal()
     this.#mark(id, true)
     if (focus) this.#lines.get(id)?.focus()
     this.#onSelect(id)
+  }
+
+  /** Opens what the selected node is under. */
+  #reveal() {
+    for (const above of this.#graph.ancestry(this.selected).slice(1).reverse()) this.#toggle(above, true)
   }
 
   #mark(id, on) {
@@ -100,20 +105,30 @@ export class Tree {
     this.#lines.set(id, line)
     this.#level(line, this.#graph.ancestry(id).length)
     this.#update(id)
-    if (this.#open.has(id)) this.#children(id)
+    if (this.#open.has(id)) this.#build(id)
     return line
   }
 
-  /** The list of the children of a node that is shown and open; built, where it was not. */
-  #children(parent) {
-    if (parent === null) return this.#place
+  /** What is under a node that is shown. */
+  #build(parent) {
     const group = this.#lines.get(parent)?.lastElementChild
-    if (!group || !this.#open.has(parent)) return null
-    if (!group.dataset.built) {
-      group.dataset.built = true
-      group.replaceChildren(...this.#graph.siblings(parent).map((id) => this.#lines.get(id) ?? this.#line(id)))
-    }
-    return group
+    if (!group || group.dataset.built) return
+    group.dataset.built = true
+    for (const id of this.#graph.siblings(parent)) this.#settle(id, parent)
+  }
+
+  /** Among its siblings, where those are built; nowhere, where they are not. */
+  #settle(id, parent) {
+    const group = parent === null ? this.#place : this.#lines.get(parent)?.lastElementChild
+    const focused = this.#lines.get(id)?.contains(document.activeElement)
+    if (parent !== null && !group?.dataset.built) return this.#lines.get(id)?.remove()
+    const line = this.#lines.get(id) ?? this.#line(id)
+    const index = this.#graph.siblings(parent).indexOf(id)
+    if (group.children[index] === line) return
+    line.remove()
+    group.insertBefore(line, group.children[index] ?? null)
+    this.#level(line)
+    if (focused) line.focus()
   }
 
   #level(line, level = this.#graph.ancestry(line.dataset.id).length) {
@@ -140,7 +155,7 @@ export class Tree {
     if (open === this.#open.has(id)) return
     if (open) this.#open.add(id)
     else this.#open.delete(id)
-    if (open) this.#children(id)
+    if (open) this.#build(id)
     else if (this.#graph.ancestry(this.selected).slice(1).includes(id)) this.select(id, true)
     this.#update(id)
   }
