@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
+AT_ONCE ?= 3
 BIN := .venv/bin
 STAMP := .venv/.ready
 PEERS := .cache/bench/peers
@@ -21,8 +22,8 @@ example: setup page ## an application with a database and a React page, built an
 	@echo "Orders: http://$(HOST):$(PORT)/ - open it in two windows"
 	@exec $(BIN)/pattern-stack serve examples.orders.app:app --host $(HOST) --port $(PORT)
 
-test: setup system page browsers ## every test but the soaks
-	$(BIN)/pytest -m "not soak"
+test: setup system page browsers ## every test but the soaks, three at a time, for most of them wait: make test AT_ONCE=1
+	$(BIN)/pytest -n $(AT_ONCE) --dist worksteal -m "not soak"
 
 test-client: setup packages ## the TypeScript client's tests alone, as they go
 	cd $(CLIENT) && npm run --silent check
@@ -47,6 +48,7 @@ check: setup ## lint, format, types, import contracts
 
 bench: setup ## how fast, 30 minutes; writes benchmarks/results. Some alone, and no results: ONLY="floor pattern_stack"
 	$(BIN)/python -m benchmarks.run $(ONLY) $(if $(ONLY),,--out benchmarks/results)
+	$(if $(ONLY),,$(BIN)/python -m benchmarks.sessions)
 
 bench-peers: setup ## what make bench compares with, in a place of its own
 	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)

@@ -56,10 +56,10 @@ def measure(loadgen: Path, system: System, crowd: Crowd) -> Run:
     run = Run()
     try:
         with ExitStack() as stack:
-            redis = stack.enter_context(redis_server(_pinned(1))) if system.over_redis else None
+            redis = stack.enter_context(redis_server(pinned(1))) if system.over_redis else None
             environment = _environment(system, redis)
             started = [stack.enter_context(_running(system, environment)) for _ in range(system.instances)]
-            command = [*_pinned(1), *(crowd.driver or (str(loadgen),)), *_where(system, started), *_what(system, crowd)]
+            command = [*pinned(1), *(crowd.driver or (str(loadgen),)), *_where(system, started), *_what(system, crowd)]
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=LONGEST, check=False, cwd=HERE.parent, env=environment
             )
@@ -104,7 +104,7 @@ def _figures(phases: list[Phase], printed: str) -> dict[str, Figures]:
 def _running(system: System, environment: dict[str, str]) -> Iterator["Started"]:
     with tempfile.TemporaryFile("w+b") as log:
         process = subprocess.Popen(
-            [*_pinned(0), *system.command],
+            [*pinned(0), *system.command],
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=HERE.parent,
@@ -166,6 +166,6 @@ def _death(started: list[Started]) -> str | None:
     return None
 
 
-def _pinned(core: int) -> list[str]:
+def pinned(core: int) -> list[str]:
     """Where there are two cores, a process stays on its own."""
     return ["taskset", "-c", str(core)] if (os.cpu_count() or 1) > 1 else []

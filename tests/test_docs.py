@@ -84,3 +84,13 @@ async def test_the_jwt_example() -> None:
             assert (await two.closed())[0] == 4401
         async with client(f"{address}/cookie") as three:
             assert (await three.closed())[0] == 4401
+
+
+async def test_the_session_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown, use = blocks(ROOT / "docs" / "sessions.md")
+    namespace = run(shown + use)
+    await namespace["build"]()
+    (session,) = namespace["sessions"].all()
+    assert session.document.can_redo
+    await namespace["sessions"].projects.close()

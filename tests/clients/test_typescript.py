@@ -14,6 +14,7 @@ from tests.support.programs import program
 PACKAGE = ROOT / "clients" / "typescript"
 
 
+@pytest.mark.alone  # it runs three at a time itself, and some take over "within a second"
 def test_npm_run_check() -> None:
     npm = program("npm")
     if not (PACKAGE / "node_modules").exists():

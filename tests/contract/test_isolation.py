@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,7 +65,8 @@ class Crowd:
 
 
 def stuck(server: Server) -> tuple[Raw, dict[str, object]]:
-    """A subscriber that does not read, on the smallest buffer the kernel gives; and its position."""
+    """A subscriber that does not read, on the smallest buffers the kernel gives; and its position."""
+    server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # of connections to come
     raw = Raw(server.port, receive_buffer=4_096)
     raw.text({"subscribe": ["slow"], "id": 1})
     return raw, raw.message()["subscribed"]["slow"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
+from tests.support.address import Address
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 from tests.support.process import Process
@@ -16,7 +17,7 @@ from tests.support.programs import program
 CONFIG = Path(__file__).parent / "haproxy.cfg"
 
 
-class Balancer:
+class Balancer(Address):
     """haproxy on a free loopback port, with the configuration of docker-compose.test.yml before these instances.
 
     Connections go to those that answer GET /ready with 200, in turn. It asks five times a second; who fails twice gets
@@ -46,14 +47,6 @@ class Balancer:
         if self._process:
             self._process.end()
         self._directory.cleanup()
-
-    @property
-    def http(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws/broadcast"
 
     def serving(self) -> set[int]:
         """The ports that new connections go to."""

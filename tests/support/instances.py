@@ -8,12 +8,13 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from tests.support.address import Address
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 from tests.support.process import BIN, Process
 
 
-class Instance:
+class Instance(Address):
     """`pattern-stack serve` on a loopback port that it keeps over restarts."""
 
     def __init__(self, app: str = "test_server:app", **environment: str) -> None:
@@ -26,14 +27,6 @@ class Instance:
     def process(self) -> Process:
         assert self._process, "it does not run"
         return self._process
-
-    @property
-    def http(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws/broadcast"
 
     def start(self) -> None:
         """Once it listens. `until_ready` tells when it does its work."""

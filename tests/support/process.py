@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support import reaper
+from tests.support.address import Address
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ LISTENING = r"running on http://[\d.]+:(?P<port>\d+)"
 """What uvicorn says."""
 
 
-class Process:
+class Process(Address):
     """A server that has said that it is ready. `log()` is all that it has printed.
 
     It and its children end with the test run, even where that is killed.
@@ -47,14 +48,6 @@ class Process:
     @property
     def port(self) -> int:
         return int(self._said["port"])
-
-    @property
-    def http(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws/broadcast"
 
     def log(self) -> str:
         return os.pread(self._log.fileno(), 10_000_000, 0).decode()

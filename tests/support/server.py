@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast import endpoint
 from pattern_stack.atoms.broadcast.fastlane import FastLane
+from tests.support.address import Address
 from tests.support.raw import Raw
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ lane = "fast"
 """The one in use: see the fixture of that name."""
 
 
-class Server(uvicorn.Server):
+class Server(Address, uvicorn.Server):
     """Knows its loop, so that a test can call into it."""
 
     loop: asyncio.AbstractEventLoop
@@ -36,14 +37,6 @@ class Server(uvicorn.Server):
         self.listener = listener
         self.ready = threading.Event()
         self.port: int = listener.getsockname()[1]
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws/broadcast"
-
-    @property
-    def http(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
@@ -66,9 +59,9 @@ class Server(uvicorn.Server):
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(timeout)
 
-    async def acall(self, work: Callable[[], Awaitable[T] | T]) -> T:
+    async def acall(self, work: Callable[[], Awaitable[T] | T], timeout: float = 30) -> T:
         """Run it on the server's loop, from a test's loop."""
-        return await asyncio.to_thread(self.call, work)
+        return await asyncio.to_thread(self.call, work, timeout)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from pattern_stack import Channel, WebSocketBroadcastBackend
+from tests.support.client import Message
 from tests.support.server import Server
 
 _HOOKS = ("authorize", "joined", "snapshot", "left")
@@ -76,3 +77,19 @@ class Turnstile:
 
     async def admit(self, server: Server) -> None:
         await server.acall(self._tickets.release)
+
+
+def shown(messages: list[Message]) -> list[tuple[str, int]]:
+    """Events, by name and offset."""
+    return [(message["event"], message["offset"]) for message in messages]
+
+
+async def publish(backend: WebSocketBroadcastBackend, *events: str) -> None:
+    """In room 7."""
+    for event in events:
+        await backend.broadcast("room:7", event, {})
+
+
+async def called(server: Server, rooms: Watched, times: int) -> None:
+    """That many snapshots have been asked for."""
+    await server.acall(lambda: rooms.until("snapshot 7", times))

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pattern_stack.atoms.clock import Clock
 
 logger = logging.getLogger(__name__)
+
+_MOMENT = 0.001
+"""Seconds: more than what floats lose of a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Cache:
         self._clock = clock
         self._refresh = refresh
         self._subscribers: dict[object, Callable[[Change], None]] = {}
+        self._swept, self._due = float("inf"), float("-inf")
+        """Between these times nothing has to be swept."""
 
     def subscribe(self, told: Callable[[Change], None]) -> Callable[[], None]:
         """`told` is called at once with each change. What it raises is logged. Returns what ends it."""
@@ -79,8 +84,9 @@ class Cache:
 
     def upsert(self, kind: str, key: Hashable, value: Any, time: datetime | None = None) -> None:
         """The entry is as old as `time` says: now, where it says nothing."""
-        before = self._entries[kind].get(key)
-        self._entries[kind][key] = _Entry(value, time or self._clock())
+        before, now = self._entries[kind].get(key), self._clock()
+        entry = self._entries[kind][key] = _Entry(value, min(time or now, now))
+        self._due = min(self._due, self._end(kind, entry))
         self._tell(Change(kind, key, before.value if before else None, value))
 
     def remove(self, kind: str, key: Hashable) -> bool:
@@ -93,10 +99,24 @@ class Cache:
 
     def sweep(self) -> None:
         """Remove the stale entries that nobody may read any more."""
-        for kind, lifetime in self._lifetimes.items():
-            if lifetime.seconds is not None and not lifetime.serve_stale:
-                for key in [key for key, entry in self._entries[kind].items() if self._is_stale(kind, entry)]:
-                    self.remove(kind, key)
+        now = self._clock()
+        if self._swept <= now.timestamp() < self._due:
+            return
+        kinds = [kind for kind, lifetime in self._lifetimes.items() if not lifetime.serve_stale]
+        gone = [
+            (kind, key) for kind in kinds for key, entry in self._entries[kind].items() if self._is_stale(kind, entry)
+        ]
+        for kind, key in gone:
+            self.remove(kind, key)
+        left = (self._end(kind, entry) for kind in kinds for entry in self._entries[kind].values())
+        self._swept, self._due = now.timestamp(), min(left, default=float("inf"))
+
+    def _end(self, kind: str, entry: _Entry) -> float:
+        """When it has to be swept, a moment too early rather than too late."""
+        lifetime = self._lifetimes[kind]
+        if lifetime.seconds is None or lifetime.serve_stale:
+            return float("inf")
+        return entry.time.timestamp() + lifetime.seconds - _MOMENT
 
     # -- out
 
@@ -129,12 +149,12 @@ class Cache:
             return False
         now = self._clock()
         entry.time = min(entry.time, now)
-        return now - entry.time >= timedelta(seconds=seconds)
+        return (now - entry.time).total_seconds() >= seconds
 
     def _ask(self, kind: str, key: Hashable, entry: _Entry) -> None:
         now = self._clock()
-        again = timedelta(seconds=self._lifetimes[kind].seconds or 0)
-        if entry.asked is None or not timedelta(0) <= now - entry.asked < again:
+        again = self._lifetimes[kind].seconds or 0
+        if entry.asked is None or not 0 <= (now - entry.asked).total_seconds() < again:
             entry.asked = now
             self._refresh(kind, key)
 

@@ -3,6 +3,7 @@
 import getpass
 import os
 import socket
+from functools import cache
 from typing import Any
 
 
@@ -14,6 +15,7 @@ def about(role: str | None) -> dict[str, Any]:
     return {"user": _user(), "host": socket.gethostname(), "role": role, "system_stats": stats}
 
 
+@cache
 def _user() -> str | None:
     try:
         return getpass.getuser()

@@ -86,7 +86,7 @@ def _text(file: Path) -> str:
     """Its beginning; nothing where it cannot be read."""
     try:
         with file.open("rb") as opened:
-            return opened.read(_BYTES).decode(errors="replace")
+            return opened.read(_BYTES).decode(errors="replace").replace("\r\n", "\n")
     except FileNotFoundError:
         return ""
     except OSError as error:

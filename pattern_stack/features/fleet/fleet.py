@@ -21,8 +21,9 @@ from pattern_stack.features.fleet.directory import read
 from pattern_stack.features.fleet.errors import InvalidComputer
 from pattern_stack.features.fleet.kinds import channel
 from pattern_stack.features.fleet.models import NAME, Session, SessionBody
+from pattern_stack.features.fleet.news import News
 from pattern_stack.features.fleet.router import router
-from pattern_stack.features.fleet.service import FleetService, News
+from pattern_stack.features.fleet.service import FleetService
 from pattern_stack.features.fleet.tasks import Tasks, within
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Fleet:
 
     async def _beat(self) -> None:
         while True:
+            self._due.clear()
             if self._wire:
                 await self._wire.beat()
             await self.tell(self.service.beat())

@@ -15,7 +15,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Of a computer."""
 Line = Annotated[str, StringConstraints(max_length=1_000)]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
-Path = Annotated[str, StringConstraints(min_length=1, max_length=4_096)]
+Path = Annotated[str, StringConstraints(max_length=4_096)]
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@-]{1,200}$")]
 
 

@@ -28,7 +28,7 @@ def router(fleet: "Fleet", prefix: str) -> APIRouter:
     @routes.get("/sessions", responses=refusals())
     async def sessions(computer: str | None = None) -> Sessions:
         """Those of this computer, and those that others told it of."""
-        facts = await fleet.facts("sessions", computer)
+        facts = await fleet.facts("sessions", computer or None)
         return Sessions(sessions=facts, total=len(facts))
 
     @routes.post(
@@ -54,12 +54,12 @@ def router(fleet: "Fleet", prefix: str) -> APIRouter:
 
     @routes.get("/projects", responses=refusals())
     async def projects(computer: str | None = None) -> Projects:
-        facts = await fleet.facts("projects", computer)
+        facts = await fleet.facts("projects", computer or None)
         return Projects(projects=facts, total=len(facts))
 
     @routes.get("/todos", responses=refusals())
     async def todos(computer: str | None = None) -> Todos:
-        facts = await fleet.facts("todos", computer)
+        facts = await fleet.facts("todos", computer or None)
         return Todos(todos=facts, total=len(facts))
 
     return routes

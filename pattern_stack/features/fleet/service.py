@@ -2,51 +2,26 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from pattern_stack.atoms.cache import Cache, Change, Lifetime
 from pattern_stack.atoms.clock import Clock
 from pattern_stack.features.fleet.entry import Entry, Whole
 from pattern_stack.features.fleet.errors import SessionIsRemote, SessionNotFound
-from pattern_stack.features.fleet.heartbeat import Heartbeat, Life
+from pattern_stack.features.fleet.heartbeat import Heartbeat
 from pattern_stack.features.fleet.kinds import KINDS, REMOVED, SHARED
 from pattern_stack.features.fleet.models import Computer, Project, Session, SessionBody, Todo
+from pattern_stack.features.fleet.news import Heard, News, Peer
 
 _PEERS, _SIGNS, _LIVES, _RIVALS = "peers", "signs", "lives", "rivals"
 _REMEMBERED = Lifetime(86_400)
 
 
-class News(NamedTuple):
-    """An event for the clients here; `shared`: for the computers that watch its kind, too."""
-
-    kind: str
-    event: str
-    payload: dict[str, Any]
-    shared: bool = False
-
-
-class Peer(NamedTuple):
-    """Another computer, as a writer sees it."""
-
-    life: Life
-    interested_in: frozenset[str]
-
-
-class Heard(NamedTuple):
-    """What follows from a heartbeat."""
-
-    news: list[News]
-    behind: list[str]
-    """Kinds of which that computer has to be written all that there is here."""
-    ahead: bool
-    """That computer has to be asked for all that it has."""
-
-
 class FleetService:
     """Whatever changes it returns news, which have to be told before anything else is read or changed.
 
-    Of other computers it knows what its cache holds, and that no longer than they live: `alive` seconds after the last
-    heartbeat, or entry where there was none. `stale(computer)` is called when something of that computer was read that
+    Of other computers it knows what its cache holds, and that no longer than they live: until `alive` seconds after their last
+    heartbeat, or their last entry where there was none. `stale(computer)` is called when something of that computer was read that
     has not been confirmed for longer than its kind's lifetime.
     """
 
@@ -232,14 +207,11 @@ class FleetService:
     def _changed(self) -> list[News]:
         """Since the last news."""
         for kind, name, _, new in list(self._changes):
-            if kind in ("computers", _SIGNS) and new is None and not self._lives(str(name)):
+            if new is None and (kind == "computers" or (kind == _SIGNS and not self._cache.get("computers", name))):
                 for one in SHARED:
                     self._forget(str(name), one)
         changes, self._changes[:] = list(self._changes), ()
         return list(self._news(change for change in changes if change.kind in KINDS and change.old != change.new))
-
-    def _lives(self, name: str) -> bool:
-        return any(self._cache.get(kind, name) is not None for kind in ("computers", _SIGNS))
 
     def _forget(self, computer: str, kind: str, except_for: Iterable[Any] = ()) -> None:
         for key, value in self._cache.held(kind):

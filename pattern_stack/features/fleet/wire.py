@@ -19,7 +19,8 @@ from pattern_stack.features.fleet.entry import Entry
 from pattern_stack.features.fleet.errors import Strange
 from pattern_stack.features.fleet.heartbeat import Heartbeat
 from pattern_stack.features.fleet.kinds import KINDS, SHARED
-from pattern_stack.features.fleet.service import FleetService, News
+from pattern_stack.features.fleet.news import News
+from pattern_stack.features.fleet.service import FleetService
 from pattern_stack.features.fleet.streams import Names, Reader, Writer, Written
 from pattern_stack.features.fleet.tasks import Tasks
 
@@ -136,8 +137,9 @@ class Wire:
 
     def ask(self, computer: str) -> None:
         """For all that it has of what is watched here."""
-        self._asked.add(computer)
-        self._some.set()
+        if self._interest.kinds():
+            self._asked.add(computer)
+            self._some.set()
 
     def _reconnect(self) -> None:
         """What others wrote may be lost: say so, and they write all that they have."""
@@ -206,7 +208,7 @@ class Wire:
             event = KINDS[kind].whole
             assert event
             self._put([beat.computer], event, self._service.whole(kind))
-        if heard.ahead and self._interest.kinds():
+        if heard.ahead:
             self.ask(beat.computer)
         if alone and (rivals := self._service.rivals):
             logger.error("another computer goes by the name %s: it is on %s", self._service.name, rivals[0])

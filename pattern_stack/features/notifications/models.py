@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, ValidationError
 
 from pattern_stack.atoms.clock import Time
 from pattern_stack.features.notifications.errors import InvalidReport
@@ -22,6 +22,18 @@ MOST = 1_000
 """Records that one list has at most."""
 Total = Annotated[StrictInt, Field(ge=1, le=2**53)]
 Step = Annotated[StrictInt, Field(ge=0, le=2**53)]
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def valid(model: type[M], **values: Any) -> M:
+    """InvalidReport, where a value is none that the model takes."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        wrong = (f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
+        raise InvalidReport("; ".join(wrong)) from None
 
 
 class Record(BaseModel):
@@ -44,11 +56,7 @@ class Record(BaseModel):
     @classmethod
     def of(cls, **values: Any) -> Self:
         """InvalidReport, where a value is none that can be reported."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            wrong = (f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
-            raise InvalidReport("; ".join(wrong)) from None
+        return valid(cls, **values)
 
     def but(self, **values: Any) -> Self:
         """The same with other values; InvalidReport as `of`."""
@@ -153,3 +161,19 @@ class Page(BaseModel, Generic[R]):
 
     records: list[R]
     total: int
+
+
+class Wanted(BaseModel):
+    """What a list is asked for. None: whatever it is."""
+
+    session_id: SessionId | None
+    limit: Annotated[StrictInt, Field(ge=1, le=MOST)]
+
+
+class WantedNotifications(Wanted):
+    type: NotificationType | None
+
+
+class WantedAlerts(Wanted):
+    severity: Severity | None
+    resolved: StrictBool | None

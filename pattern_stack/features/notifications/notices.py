@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from pattern_stack.features.notifications.calls import Calls, on_the_hub
-from pattern_stack.features.notifications.errors import AlertNotFound, InvalidReport, NotificationNotFound
+from pattern_stack.features.notifications.errors import AlertNotFound, NotificationNotFound
 from pattern_stack.features.notifications.metadata import merged
 from pattern_stack.features.notifications.models import (
-    MOST,
     Alert,
     Notification,
     NotificationType,
     Page,
     Severity,
+    Wanted,
+    WantedAlerts,
+    WantedNotifications,
+    valid,
 )
 from pattern_stack.features.notifications.records import found, whole
 
@@ -58,11 +61,13 @@ class Notices(Calls):
     async def list_notifications(
         self, *, session_id: str | None = None, type: NotificationType | None = None, limit: int = 100
     ) -> Page[Notification]:
-        return await self._records.list(Notification, _limit(limit), session_id=session_id, type=type)
+        wanted = valid(WantedNotifications, session_id=session_id, type=type, limit=limit)
+        return await self._records.list(Notification, **dict(wanted))
 
     @on_the_hub
     async def clear_notifications(self, *, session_id: str | None = None) -> int:
         """Forget those of one session, or all. Returns how many there were."""
+        valid(Wanted, session_id=session_id, limit=1)
         return await self._records.clear(Notification, session_id=session_id)
 
     @on_the_hub
@@ -106,12 +111,5 @@ class Notices(Calls):
         resolved: bool | None = None,
         limit: int = 100,
     ) -> Page[Alert]:
-        return await self._records.list(
-            Alert, _limit(limit), session_id=session_id, severity=severity, resolved=resolved
-        )
-
-
-def _limit(limit: int) -> int:
-    if not 1 <= limit <= MOST:
-        raise InvalidReport(f"limit: it is 1 to {MOST}, not {limit}")
-    return limit
+        wanted = valid(WantedAlerts, session_id=session_id, severity=severity, resolved=resolved, limit=limit)
+        return await self._records.list(Alert, **dict(wanted))

@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.errors import ServiceError
+from pattern_stack.features.notifications.errors import InvalidReport
 from pattern_stack.features.notifications.models import Alert, Notification, Page, R, Record
 from pattern_stack.features.notifications.store import Row, Store
 
@@ -30,7 +31,7 @@ class Records:
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, model: type[R], key: str) -> R | None:
-        return _read(model, await self._store.get(model.kind, key))
+        return _read(model, await self._store.get(model.kind, _checked(key)))
 
     async def list(self, model: type[R], limit: int, **wanted: Any) -> Page[R]:
         rows, total = await self._store.newest(model.kind, _tags(wanted), limit)
@@ -58,7 +59,7 @@ class Records:
     ) -> R:
         """What `change` makes of the record, or of None; the same object back is no change. `tell` says its event.
         `last`: with it the record is gone."""
-        turn = self._turns.setdefault((model.kind, key), asyncio.Lock())
+        turn = self._turns.setdefault((model.kind, _checked(key)), asyncio.Lock())
         async with turn:
             while True:
                 stored = await self._store.get(model.kind, key)
@@ -82,6 +83,13 @@ def found(record: R | None, otherwise: ServiceError) -> R:
     if record is None:
         raise otherwise
     return record
+
+
+def _checked(key: str) -> str:
+    """Whatever else it is, a store can take it."""
+    if not isinstance(key, str) or not key.isprintable() or len(key) > 200:
+        raise InvalidReport(f"id: it is at most 200 printable characters, not {key!r:.80}")
+    return key
 
 
 def _read(model: type[R], stored: bytes | None) -> R | None:

@@ -1,14 +1,13 @@
 """Progress out of a plain thread: a block that advances, or an iterable that is gone through."""
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from pattern_stack.errors import BroadcastError, BroadcastUnavailable
 from pattern_stack.features.notifications.errors import InvalidReport
 from pattern_stack.features.notifications.metadata import merged
+from pattern_stack.features.notifications.throttle import Throttle
 
 if TYPE_CHECKING:
     from pattern_stack.features.notifications.blocking import Blocking
@@ -16,64 +15,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Throttle:
-    """Calls `act` at most `rate` times a second after a `touch`, and always once after the last one."""
-
-    def __init__(self, act: Callable[[], object], rate: float) -> None:
-        self._act = act
-        self._interval = 1 / rate
-        self._due = 0.0
-        self._untold = False
-        self._lock = threading.Lock()
-        self._timer: threading.Timer | None = None
-
-    def touch(self) -> None:
-        """Now, where that is due, and then it raises what `act` does; otherwise in the background, once it is."""
-        with self._lock:
-            self._untold = True
-            if self._timer is None:
-                wait = self._due - time.monotonic()
-                self._set(wait) if wait > 0 else self._tell()
-
-    def flush(self) -> None:
-        """What is untold is told now; nothing happens in the background any more."""
-        with self._lock:
-            if self._timer:
-                self._timer.cancel()
-                self._timer = None
-            if self._untold:
-                self._tell()
-
-    def _set(self, wait: float) -> None:
-        self._timer = threading.Timer(wait, self._late)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _late(self) -> None:
-        """What fails for now is tried again; what fails for good, the next touch or the flush finds and raises."""
-        with self._lock:
-            if self._timer is not threading.current_thread():  # it was flushed
-                return
-            self._timer = None
-            try:
-                self._tell()
-            except BroadcastUnavailable:
-                self._set(self._interval)
-            except BroadcastError:
-                return
-
-    def _tell(self) -> None:
-        self._act()
-        self._untold = False
-        self._due = time.monotonic() + self._interval
-
-
 class Report:
     """`with notifications.progress("import", total=100) as p: p.advance(step_name="orders")`, in a plain thread.
 
-    At most `rate` events a second; the last state of a burst is told a moment later, and every state is told before the
-    block ends. A block that ends tells of 100 %, "Completed". One that raises does not: its last state is told, then
-    "Failed" at the same percentage, with `error` and `error_type` in the metadata, and the record is gone; a run of that
+    At most `rate` events a second; the last state of a burst is told a moment later, in the background, and always before
+    the block ends. A store that is away holds up nobody but the block's end, which raises BroadcastUnavailable then.
+    A block that ends tells of 100 %, "Completed". One that raises does not: its last state is told, then "Failed" at the
+    same percentage, with `error` and `error_type` in the metadata, and the record is gone; a run of that
     name is left to whoever started it. Threads may share it. Not for a coroutine: there, await `update_progress`.
     """
 

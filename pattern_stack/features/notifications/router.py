@@ -45,8 +45,8 @@ Limit = Annotated[int, Query(ge=1, le=MOST, description="how many at most, the n
 
 
 def _trouble(code: str, message: str) -> dict[str, Any]:
-    example = {"error": {"code": code, "message": message}}
-    return {"model": ErrorAnswer, "description": code, "content": {"application/json": {"example": example}}}
+    examples = {code: {"value": {"error": {"code": code, "message": message}}}}
+    return {"model": ErrorAnswer, "description": code, "content": {"application/json": {"examples": examples}}}
 
 
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: _trouble("BROADCAST_UNAVAILABLE", "the link to Redis is down")}
@@ -81,6 +81,7 @@ def _add_notifications(router: APIRouter, service: "Notifications") -> None:
 
     @router.post("/notifications/{id}/acknowledge", responses=refusals(NotificationNotFound))
     async def acknowledge_notification(id: str) -> Notification:
+        """Somebody has seen it. Once: the second time nobody is told."""
         return await service.acknowledge(id)
 
     @router.delete("/notifications", responses=refusals())
@@ -108,6 +109,7 @@ def _add_alerts(router: APIRouter, service: "Notifications") -> None:
 
     @router.post("/alerts/{id}/resolve", responses=refusals(AlertNotFound))
     async def resolve_alert(id: str) -> Alert:
+        """Somebody has seen to it. Once: the second time nobody is told."""
         return await service.resolve_alert(id)
 
 
@@ -124,6 +126,7 @@ def _add_progress(router: APIRouter, service: "Notifications") -> None:
 
     @router.post("/progress/{session_id}", responses=refusals(ProgressNotFound) | _TOO_LARGE)
     async def update_progress(session_id: SessionPath, body: ProgressUpdate) -> Progress:
+        """At another step. A name that is left out stays; metadata is merged."""
         return await service.update_progress(session_id, **dict(body))
 
     @router.post("/progress/{session_id}/complete", responses=refusals(ProgressNotFound))
@@ -135,30 +138,36 @@ def _add_progress(router: APIRouter, service: "Notifications") -> None:
 def _add_runs(router: APIRouter, service: "Notifications") -> None:
     @router.get("/runs/{session_id}", responses=refusals(RunNotFound))
     async def get_run(session_id: SessionPath) -> Run:
+        """As it was last published."""
         return await service.get_run(session_id)
 
     @router.post("/runs/{session_id}/started", status_code=201, responses=refusals(RunFinished) | _TOO_LARGE)
     async def run_started(session_id: SessionPath, body: RunStart | None = None) -> Run:
+        """It runs. Telling it again keeps the time of the first, and merges the metadata."""
         return await service.run_started(session_id, body.metadata if body else None)
 
     ends = refusals(RunNotFound, RunFinished)
 
     @router.post("/runs/{session_id}/completed", responses=ends | _TOO_LARGE)
     async def run_completed(session_id: SessionPath, body: RunResults | None = None) -> Run:
+        """It has ended well, for good."""
         return await service.run_completed(session_id, body.results if body else None)
 
     @router.post("/runs/{session_id}/failed", responses=ends | _TOO_LARGE)
     async def run_failed(session_id: SessionPath, body: RunFailure) -> Run:
+        """It has failed, for good."""
         return await service.run_failed(session_id, body.error_message, body.error_type)
 
     @router.post("/runs/{session_id}/cancelled", responses=ends)
     async def run_cancelled(session_id: SessionPath) -> Run:
+        """It was given up, for good."""
         return await service.run_cancelled(session_id)
 
 
 def _add_status(router: APIRouter, service: "Notifications") -> None:
     @router.get("/status")
     async def get_status() -> SystemStatus:
+        """What is kept, in counts."""
         return await service.status()
 
     @router.post("/status")

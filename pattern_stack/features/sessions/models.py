@@ -40,7 +40,7 @@ class TemplateChoice(Body):
 
 
 class Cleanup(Body):
-    max_inactive_hours: float = Field(default=24, ge=0, le=1_000_000, allow_inf_nan=False)
+    max_inactive_hours: float = Field(default=24, ge=0, allow_inf_nan=False)
 
 
 class NewChild(Body):
@@ -62,7 +62,9 @@ class Execution(Body):
 
     session_id: Key
     command_type: str = Field(max_length=200, json_schema_extra={"enum": [*Command.types]})
-    data: dict[str, Any]
+    data: dict[str, Any] = Field(
+        json_schema_extra={"anyOf": [command.model_json_schema() for command in Command.types.values()]}
+    )
 
 
 class Health(BaseModel):

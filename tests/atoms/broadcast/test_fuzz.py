@@ -1,20 +1,17 @@
 """Whatever is sent: nothing is raised, nobody else notices, and the connection goes on or is closed with a stated code."""
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pattern_stack import Limits, WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast import protocol
-from pattern_stack.atoms.broadcast.protocol import Refused, parse
+from pattern_stack import WebSocketBroadcastBackend
 from tests.support.raw import Raw
 from tests.support.server import Server, serving_backend
+from tests.support.texts import json_texts
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 STATED = {1002, 1007, 1008, 1009}
@@ -23,65 +20,6 @@ REFUSALS = {"invalid_json", "invalid_message", "invalid_channel", "too_many_chan
 REPLIES = {"subscribed", "unsubscribed", "refreshed", "authenticated", "pong", "presence"}
 
 quick = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-pure = settings(deadline=None, max_examples=400)
-
-
-# -- texts
-
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70)
-anything = st.recursive(
-    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner), max_leaves=20
-)
-names = st.sampled_from(["a", "room:7", "*", "", "a" * 201]) | st.text(max_size=10)
-channels = st.lists(names | anything, max_size=4) | anything
-position = st.fixed_dictionaries({}, optional={"epoch": scalars, "offset": st.integers(-1, 2**70) | scalars})
-keys: dict[str, Any] = dict.fromkeys(("subscribe", "unsubscribe", "refresh", "presence"), channels)
-keys |= {"ping": scalars, "auth": scalars, "id": scalars, "colour": anything}
-keys["since"] = st.dictionaries(names, position | anything, max_size=3) | anything
-like_frames = st.fixed_dictionaries({}, optional=keys) | st.sampled_from(sorted(keys)).flatmap(
-    lambda key: st.fixed_dictionaries({key: keys[key]}, optional={"id": scalars} if key != "id" else {})
-)
-json_texts = (like_frames | like_frames | anything).map(json.dumps)
-
-
-# -- the parser alone
-
-
-@given(st.binary() | st.text().map(str.encode) | json_texts.map(str.encode) | st.text('[]{}":,\\ 1a').map(str.encode))
-@pure
-def test_parse_gives_a_command_or_refuses(data: bytes) -> None:
-    try:
-        assert isinstance(parse(data, Limits()), protocol.Command)
-    except Refused as refusal:
-        refused = refusal
-    else:
-        return
-    assert refused.code in ("invalid_json", "invalid_message", "invalid_channel")
-    assert json.loads(protocol.error(refused).data).get("id") == refused.id
-
-
-@given(json_texts, st.integers(0, 31))
-@pure
-def test_parse_ignores_whatever_an_unknown_key_holds(text: str, depth: int) -> None:
-    assume("NaN" not in text and "Infinity" not in text and r"\ud" not in text)
-    frame = f'{{"ping": 1, "colour": {"[" * depth}{text}{"]" * depth}}}'
-    deepest = 1 + depth + measured(json.loads(text))
-    try:
-        command = parse(frame.encode(), Limits())
-    except Refused as refusal:
-        assert deepest > 32, refusal  # noqa: PT017 - a command is right, too
-    else:
-        assert deepest <= 32
-        assert command == protocol.Ping(None, 1)
-
-
-def measured(value: object) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(measured, value.values()), default=0)
-    return 1 + max(map(measured, value), default=0) if isinstance(value, list) else 0
-
-
-# -- over a socket
 
 
 class Failures(logging.Handler):

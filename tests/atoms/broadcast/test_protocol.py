@@ -1,4 +1,4 @@
-"""The golden frames: the TypeScript client reads the same file."""
+"""The golden frames, which the TypeScript client reads too; and that no text makes the parser fail."""
 
 import json
 from dataclasses import asdict
@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from pattern_stack.atoms.broadcast import protocol
 from pattern_stack.atoms.broadcast.event import Draft, Position
 from pattern_stack.atoms.broadcast.frame import Frame
 from pattern_stack.atoms.broadcast.limits import Limits
 from pattern_stack.atoms.broadcast.protocol import Refused, parse
+from tests.support.texts import json_texts
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "frames.json").read_text())
+pure = settings(deadline=None, max_examples=400)
 WHEN = "2026-11-21T07:00:00.123456Z"
 
 
@@ -96,3 +100,37 @@ def test_nesting(text: str, code: str | None) -> None:
     with pytest.raises(Refused) as refused:
         parse(text.encode(), Limits())
     assert refused.value.code == code
+
+
+@given(st.binary() | st.text().map(str.encode) | json_texts.map(str.encode) | st.text('[]{}":,\\ 1a').map(str.encode))
+@pure
+def test_parse_gives_a_command_or_refuses(data: bytes) -> None:
+    try:
+        assert isinstance(parse(data, Limits()), protocol.Command)
+    except Refused as refusal:
+        refused = refusal
+    else:
+        return
+    assert refused.code in ("invalid_json", "invalid_message", "invalid_channel")
+    assert json.loads(protocol.error(refused).data).get("id") == refused.id
+
+
+@given(json_texts, st.integers(0, 31))
+@pure
+def test_parse_ignores_whatever_an_unknown_key_holds(text: str, depth: int) -> None:
+    assume("NaN" not in text and "Infinity" not in text and r"\ud" not in text)
+    frame = f'{{"ping": 1, "colour": {"[" * depth}{text}{"]" * depth}}}'
+    deepest = 1 + depth + measured(json.loads(text))
+    try:
+        command = parse(frame.encode(), Limits())
+    except Refused as refusal:
+        assert deepest > 32, refusal  # noqa: PT017 - a command is right, too
+    else:
+        assert deepest <= 32
+        assert command == protocol.Ping(None, 1)
+
+
+def measured(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(measured, value.values()), default=0)
+    return 1 + max(map(measured, value), default=0) if isinstance(value, list) else 0

@@ -5,24 +5,9 @@ from typing import Any
 import pytest
 
 from pattern_stack import WebSocketBroadcastBackend
-from tests.support.client import Message, client
-from tests.support.server import Server, serving_backend
-from tests.support.watched import Turnstile, Watched
-
-
-def shown(messages: list[Message]) -> list[tuple[str, int]]:
-    """Events, by name and offset."""
-    return [(message["event"], message["offset"]) for message in messages]
-
-
-async def publish(backend: WebSocketBroadcastBackend, *events: str) -> None:
-    for event in events:
-        await backend.broadcast("room:7", event, {})
-
-
-async def called(server: Server, rooms: Watched, times: int) -> None:
-    """That many snapshots have been asked for."""
-    await server.acall(lambda: rooms.until("snapshot 7", times))
+from tests.support.client import client
+from tests.support.server import serving_backend
+from tests.support.watched import Turnstile, Watched, called, publish, shown
 
 
 async def test_refresh_gives_a_new_one_to_who_asked(backend: WebSocketBroadcastBackend) -> None:

@@ -5,29 +5,14 @@ from typing import Any
 import pytest
 
 from pattern_stack import History, Limits, Position, WebSocketBroadcastBackend
-from tests.support.client import Client, Message, client
-from tests.support.server import Server, serving_backend
-from tests.support.watched import Turnstile, Watched
+from tests.support.client import Client, client
+from tests.support.server import serving_backend
+from tests.support.watched import Turnstile, Watched, called, publish, shown
 
 
 @pytest.fixture
 def backend() -> WebSocketBroadcastBackend:
     return WebSocketBroadcastBackend(history=History(events=4))
-
-
-def shown(messages: list[Message]) -> list[tuple[str, int]]:
-    """Events, by name and offset."""
-    return [(message["event"], message["offset"]) for message in messages]
-
-
-async def publish(backend: WebSocketBroadcastBackend, *events: str) -> None:
-    for event in events:
-        await backend.broadcast("room:7", event, {})
-
-
-async def called(server: Server, rooms: Watched, times: int) -> None:
-    """That many snapshots have been asked for."""
-    await server.acall(lambda: rooms.until("snapshot 7", times))
 
 
 async def test_events_meanwhile_are_held_and_follow_it(backend: WebSocketBroadcastBackend) -> None:

@@ -62,9 +62,10 @@ class Follower:
                 self._read(await here.receive(timeout=1_000))
 
     def _read(self, message: Message) -> None:
-        if "reset" in message:
+        """Everyone is on `notifications` too, which has resets of its own."""
+        if CHANNEL in message.get("reset", ()):
             self._log.reset(self.reader, message["reset"][CHANNEL])
-        else:
+        elif message.get("channel") == CHANNEL:
             self._log.delivered(self.reader, message["offset"], message["payload"]["key"])
 
 

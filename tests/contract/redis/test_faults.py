@@ -136,6 +136,7 @@ async def test_clients_are_caught_up_or_told(redis_server: RedisServer, fault: F
         assert bool(one.resets) == (fault in LOST)
 
 
+@pytest.mark.alone
 async def test_while_redis_is_away_nobody_pretends_or_tells_its_password(caplog: pytest.LogCaptureFixture) -> None:
     """All at once: each takes the ten seconds in which a publish has to raise."""
     caplog.set_level(logging.DEBUG)

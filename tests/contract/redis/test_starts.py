@@ -149,6 +149,7 @@ def test_serve_says_in_one_line_that_redis_refuses() -> None:
     assert f"Redis at 127.0.0.1:{redis.port} cannot be used: it says" in told[0]
 
 
+@pytest.mark.alone
 async def test_who_does_not_answer_is_waited_for(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     redis_server.configure(requirepass=SECRET)

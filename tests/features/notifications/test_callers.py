@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from pattern_stack import BroadcastError, WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.features.notifications import InvalidReport, Notifications, ProgressNotFound
 from tests.features.notifications.world import World, application
 from tests.support.client import Client
@@ -100,6 +101,46 @@ def test_a_script_without_a_loop_or_a_server() -> None:
         assert notifications.sync.get_progress("run").current_step == 2
     with pytest.raises(ProgressNotFound):
         notifications.sync.get_progress("run")
+
+
+@pytest.mark.parametrize("bridge", [False, pytest.param(True, marks=pytest.mark.redis)])
+async def test_what_cannot_be_is_refused_from_python_too(bridge: bool, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue("redis_server").url if bridge else ""
+    backend = WebSocketBroadcastBackend(bridge=RedisBroadcastBackend(url) if bridge else None)
+    calls: Any = Notifications(backend)
+    await calls.start_progress("run", 10)
+    for call in (
+        lambda: calls.send(""),
+        lambda: calls.send("x", type="odd"),
+        lambda: calls.send("x", metadata={"x": float("nan")}),
+        lambda: calls.create_alert("odd", "x"),
+        lambda: calls.create_alert("low", "x", metadata={"x": object()}),
+        lambda: calls.list_alerts(severity="odd"),
+        lambda: calls.list_notifications(type="odd"),
+        lambda: calls.list_notifications(session_id="a\nb"),
+        lambda: calls.list_notifications(limit=0),
+        lambda: calls.list_notifications(limit=1_001),
+        lambda: calls.clear_notifications(session_id=""),
+        lambda: calls.acknowledge(None),
+        lambda: calls.acknowledge("\ud800"),
+        lambda: calls.start_progress("a/b", 1),
+        lambda: calls.start_progress("run", 0),
+        lambda: calls.update_progress("run", 11),
+        lambda: calls.update_progress("run", 5, metadata={"x": "y" * 10_000_000}),
+        lambda: calls.update_progress(["run"], 5),
+        lambda: calls.run_started(""),
+        lambda: calls.run_started("run", metadata=[1]),
+    ):
+        with pytest.raises(InvalidReport):
+            await call()
+    with pytest.raises(ProgressNotFound):
+        await calls.update_progress("unknown", 1)
+    assert (await calls.get_progress("run")).current_step == 0
+    status = await calls.status()
+    assert (status.total_notifications, status.total_alerts, status.active_sessions) == (0, 0, 1)
+    await backend.close()
+    if backend.bridge:
+        await backend.bridge.close()
 
 
 # -- blocks

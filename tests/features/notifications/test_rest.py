@@ -264,7 +264,10 @@ def test_openapi_shows_every_call_with_examples_and_refusals() -> None:
     }
     for path, methods in spec["paths"].items():
         for method, call in methods.items():
+            assert call["description"], path
             assert "503" in call["responses"], path
+            for status, answer in call["responses"].items():
+                assert int(status) < 400 or answer["content"]["application/json"]["examples"], path
             assert ("413" in call["responses"]) == ("requestBody" in call), (method, path)
     responses = spec["paths"]["/api/v1/runs/{session_id}/completed"]["post"]["responses"]
     codes = [list(responses[status]["content"]["application/json"]["examples"]) for status in ("404", "409", "422")]

@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import json
 import sys
 
 import psutil
 import pytest
+from pydantic import TypeAdapter
 
 from pattern_stack import History, Limits, WebSocketBroadcastBackend
 from pattern_stack.features.notifications import Notifications, Retention
@@ -40,6 +42,7 @@ async def report(updates: int) -> None:
     async with backend:
         await backend.subscribe("notifications", hear)
         await work(notifications, range(WARM))
+        fill_the_cache_of_strings()
         blocks, resident = held()
         await work(notifications, range(WARM, WARM + updates))
         later, resident_later = held()
@@ -65,6 +68,11 @@ async def visit(notifications: Notifications, session: str) -> None:
     await notifications.send("new", session_id=session)
     await notifications.acknowledge((await notifications.send("to all")).id)
     await notifications.resolve_alert((await notifications.create_alert("low", "new")).id)
+
+
+def fill_the_cache_of_strings() -> None:
+    """pydantic keeps up to 16,384 short strings of the JSON that it reads."""
+    TypeAdapter(list[str]).validate_json(json.dumps([f"string {number}" for number in range(200_000)]))
 
 
 def held() -> tuple[int, int]:

@@ -12,16 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pattern_stack.errors import ServiceError
+from pattern_stack.features.sessions import document as document_module
 from pattern_stack.features.sessions.commands import Command
 from pattern_stack.features.sessions.document import Document, Done
-from pattern_stack.features.sessions.graph import MAX_LEVELS, Graph
-from pattern_stack.features.sessions.schema import Template
+from pattern_stack.features.sessions.errors import InvalidProperty
+from pattern_stack.features.sessions.graph import MAX_LEVELS
+from pattern_stack.features.sessions.schema import Property, Template
 from pattern_stack.features.sessions.templates import Catalogue
+from tests.features.sessions.dice import random_command
 from tests.features.sessions.replica import Replica
 
 RESTOMOD = Catalogue().get("restomod")
-TYPES = [one.id for one in RESTOMOD.node_types]
-VALUES = [None, True, 1, 1.0, "x", "", "2026-11-21", [1, {"a": None}], {}]
 
 
 def document(template: Template | None = None) -> Document:
@@ -70,25 +71,6 @@ class Bench:
             assert self.state == state
             assert orjson.dumps(done.told) == log
         assert not self.document.can_redo
-
-
-def random_command(rng: random.Random, graph: Graph) -> tuple[str, dict[str, Any]]:
-    """Mostly one that succeeds; often enough one that does not."""
-    ids = [*graph.nodes] or ["nobody"]
-    one, other = rng.choice(ids), rng.choice(ids)
-    return rng.choice(
-        [
-            ("CreateNode", {"blueprint_type_id": rng.choice(TYPES), "name": "N", "parent_id": rng.choice([None, one])}),
-            ("CreateNode", {"blueprint_type_id": rng.choice(TYPES), "name": "N", "parent_id": one}),
-            ("CreateNode", {"blueprint_type_id": rng.choice(TYPES), "name": "N"}),
-            ("DeleteNode", {"node_id": one}),
-            ("LinkNode", {"parent_id": one, "child_id": rng.choice(graph.roots or ids)}),
-            ("UnlinkNode", {"parent_id": graph.nodes[one].parent_id or one if graph.nodes else one, "child_id": one}),
-            ("UpdateProperty", {"node_id": one, "property_id": rng.choice("ab"), "value": rng.choice(VALUES)}),
-            ("UpdateProperty", {"node_id": one, "property_id": "description", "value": rng.choice(["x", "y"])}),
-            ("ApplyKit", {"target_id": one, "kit_root_id": other}),
-        ]
-    )
 
 
 @pytest.mark.parametrize("template", [None, RESTOMOD], ids=["free", "restomod"])
@@ -270,3 +252,23 @@ def test_a_value_has_its_propertys_type(property_id: str, right: list[Any], wron
     for value in wrong:
         got = refusal(bench, "UpdateProperty", node_id=job, property_id=property_id, value=value)
         assert got == "INVALID_PROPERTY"
+
+
+def test_undo_reaches_back_as_far_as_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_module, "UNDO_CHANGES", 5)
+    bench = Bench()
+    top = made(bench, "top")
+    for name in "abc":
+        made(bench, name, top)
+    bench.run("DeleteNode", node_id=top)
+    bench.tell(bench.document.undo())
+    assert orjson.loads(bench.state)["roots"][0]["name"] == "top"
+    bench.tell(bench.document.undo())
+    assert not bench.document.can_undo
+
+
+def test_a_text_that_is_required_cannot_be_emptied() -> None:
+    one = Property(id="vin", name="VIN", type="text", required=True)
+    one.check("x")
+    with pytest.raises(InvalidProperty):
+        one.check("")

@@ -1,7 +1,14 @@
 """F: several people at work."""
 
 import asyncio
+import random
+from contextlib import suppress
+from typing import Any
 
+from pattern_stack.errors import ServiceError
+from pattern_stack.features.sessions.commands import Command, DeleteNode
+from pattern_stack.features.sessions.errors import NothingToRedo, NothingToUndo
+from tests.features.sessions.dice import random_command
 from tests.features.sessions.world import World
 
 
@@ -108,3 +115,43 @@ async def test_f_a_hundred_clients_in_one_session(world: World) -> None:
         while len(client.replica.nodes) < 11:
             await client.told()
         assert client.replica.tree() == final
+
+
+async def test_f_a_thousand_commands_undone_to_empty_and_redone_to_full(world: World) -> None:
+    """The client carries out what it is told, and has the server's graph wherever one looks."""
+    session = await world.session()
+    (one,) = await world.joined(session, 1)
+    sessions, document = world.sessions, world.sessions.get(session).document
+    rng = random.Random(1)
+
+    async def some() -> int:
+        """A hundred random commands, some of which fail. Returns how many can be undone."""
+        for _ in range(100):
+            with suppress(ServiceError):
+                await sessions.execute(session, Command.of(*random_command(rng, document.graph)))
+            if len(document.graph) > 150:
+                await sessions.execute(session, DeleteNode(node_id=document.graph.roots[0]))
+        return len(document._undo)
+
+    async def follow(work: Any) -> int:
+        """Until the client has what the work came to."""
+        result: int = await world.server.acall(work)
+        await world.server.acall(lambda: sessions.publish(sessions.get(session), [("marker", {})]))
+        await one.told("marker")
+        assert one.replica.tree() == await world.tree(session)
+        return result
+
+    while (steps := await follow(some)) < 1000:
+        pass
+    full = await world.tree(session)
+    for step, end in ((sessions.undo, {"roots": []}), (sessions.redo, full)):
+
+        async def hundred() -> int:
+            for _ in range(100):
+                with suppress(NothingToUndo, NothingToRedo):
+                    await step(session)  # noqa: B023 - it is awaited before the next one
+            return 0
+
+        for _ in range(0, steps, 100):
+            await follow(hundred)
+        assert one.replica.tree() == end

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.resources import files
 from itertools import count
 from time import monotonic
@@ -26,11 +27,15 @@ _DIGITS = 17
 """Of an offset that nobody gave: Lua counts to 2**53."""
 
 
-def _script(*parts: str) -> str:
+@cache
+def _terse(lua: str) -> str:
     """Without comments and indentation: every call sends it, and the server takes a hash of all of it."""
+    return "\n".join(filter(None, (line.partition("--")[0].strip() for line in lua.splitlines())))
+
+
+def _script(*parts: str) -> str:
     lua = files("pattern_stack.atoms.broadcast") / "lua"
-    lines = [line for part in parts for line in (lua / f"{part}.lua").read_text().splitlines()]
-    return "\n".join(filter(None, (line.partition("--")[0].strip() for line in lines)))
+    return _terse("\n".join((lua / f"{part}.lua").read_text() for part in parts))
 
 
 class RedisStore(Store):
@@ -147,7 +152,9 @@ class RedisStore(Store):
     async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
         topic = self._topic(place).decode()
         names = [f"{topic}:{key}" for key in keys]
-        return await self._patiently(lambda: self._link.call(topic, "EVAL", script, len(names), *names, *arguments))
+        return await self._patiently(
+            lambda: self._link.call(topic, "EVAL", _terse(script), len(names), *names, *arguments)
+        )
 
     async def _patiently(self, attempt: Callable[[], Any]) -> Any:
         """Again while the link is down. Raises BroadcastUnavailable after 9 s, or where the server will not do it."""
@@ -198,7 +205,8 @@ class RedisBroadcastBackend(InstanceBackend):
 
     async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
         """Run a Lua script of an application's own over this link, on the keys `{prefix}:{place}:{key}`, which a cluster
-        keeps together. Only on the hub's loop. Where its answer was lost it runs again: let that do no harm.
+        keeps together. Only on the hub's loop. Where its answer was lost it runs again: let that do no harm. `--` in it
+        begins a comment, wherever it stands.
 
         Raises BroadcastUnavailable or BroadcastClosed.
         """

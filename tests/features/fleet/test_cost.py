@@ -1,0 +1,84 @@
+"""What an idle fleet costs Redis."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.clock import iso, utc_now
+from pattern_stack.features.fleet import Fleet
+from tests.features.fleet.computers import PREFIX
+from tests.support.redis.server import RedisServer
+
+COUNT = 100
+
+
+@asynccontextmanager
+async def started(name: str, url: str) -> Any:
+    fleet = Fleet(WebSocketBroadcastBackend(), computer=name, redis_url=url, heartbeat_seconds=600)
+    await fleet.start()
+    try:
+        yield fleet
+    finally:
+        await fleet.stop()
+
+
+def calls(redis: RedisServer) -> dict[str, int]:
+    """Of every command so far, without those of the links' probes: each of them is an EVAL that SETs and PUBLISHes, and
+    an INFO."""
+    stats = {name.removeprefix("cmdstat_"): one["calls"] for name, one in redis.command("INFO", "commandstats").items()}
+    probes = stats.pop("eval", 0)
+    stats.pop("info")
+    return {**stats, "set": stats["set"] - probes, "publish": stats["publish"] - probes}
+
+
+async def until(redis: RedisServer, name: str, count: int) -> None:
+    async with asyncio.timeout(60):
+        while calls(redis)[name] < count:  # noqa: ASYNC110 - Redis tells nobody
+            await asyncio.sleep(0.05)
+
+
+def speak(redis: RedisServer, names: list[str]) -> None:
+    """A heartbeat of each, as its own process would send it."""
+    with redis.client() as client, client.pipeline(transaction=False) as voices:
+        for name in names:
+            key, value = (
+                f"{PREFIX}:computer:{name}:heartbeat",
+                f'{{"computer": "{name}", "last_seen": "{iso(utc_now())}"}}',
+            )
+            voices.set(key, value, ex=60)
+            voices.publish(f"{PREFIX}:heartbeats", value)
+        voices.execute()
+
+
+@pytest.mark.parametrize(
+    "real",
+    [
+        5,  # the others are but their heartbeats: a hundred links in one process need a processor that is theirs
+        pytest.param(COUNT, marks=pytest.mark.soak),
+    ],
+)
+async def test_a_hundred_idle_computers_cost_their_heartbeats_and_nothing_more(
+    redis_server: RedisServer, real: int
+) -> None:
+    names = [f"c{number}" for number in range(COUNT)]
+    async with AsyncExitStack() as stack:
+        fleets = [await stack.enter_async_context(started(name, redis_server.url)) for name in names[:real]]
+        await until(redis_server, "publish", real)
+        before = calls(redis_server)
+        speak(redis_server, names[real:])
+        for fleet in fleets:
+            fleet.beat_now()
+        await until(redis_server, "publish", real + COUNT)
+        probed = redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"]
+        async with asyncio.timeout(60):  # a round of the links' probes: time in which an idle fleet could do something
+            while redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"] < probed + real:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        after = calls(redis_server)
+        grown = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
+        for of_connections in ("client|setinfo", "hello"):  # which this test makes
+            grown.pop(of_connections, None)
+        assert grown == {"set": COUNT, "publish": COUNT}
+        assert all(len(fleet.service.facts("computers")) == COUNT for fleet in fleets)

@@ -1,0 +1,170 @@
+"""REST: lists, what is refused, and how a fleet is set up."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from pattern_stack import InvalidURL, WebSocketBroadcastBackend
+from pattern_stack.app import create_app
+from pattern_stack.features.fleet import Fleet
+from pattern_stack.features.fleet.errors import InvalidComputer
+from pattern_stack.settings import Settings
+from tests.features.fleet.computers import Watch, ask, computer, heartbeat, listed, put, watch
+from tests.support.client import client
+from tests.support.eventually import eventually
+from tests.support.process import BIN, running
+from tests.support.redis.server import RedisServer
+from tests.support.server import serving as served
+
+
+async def test_a_session_is_made_changed_and_deleted() -> None:
+    clock = Watch()
+    with computer("a", clock=clock, ids=lambda: "id-1") as a:
+        made = await put(a, title="one", computer="evil", created_at="1970-01-01T00:00:00Z")
+        assert made == {
+            "session_id": "id-1",
+            "title": "one",
+            "origin": "api",
+            "working_directory": None,
+            "status": "active",
+            "created_at": "2026-11-21T07:00:00.000000Z",
+            "last_activity": "2026-11-21T07:00:00.000000Z",
+            "computer": "a",
+        }
+        clock.move(1)
+        changed = await put(a, session_id="id-1", title="two", working_directory="/x")
+        assert changed == {
+            **made,
+            "title": "two",
+            "working_directory": "/x",
+            "last_activity": "2026-11-21T07:00:01.000000Z",
+        }
+        assert await listed(a, "sessions") == [changed]
+        assert await listed(a, "sessions", computer="b") == []
+        assert await ask(a, "DELETE", "/sessions/id-1") is None
+        assert (await ask(a, "DELETE", "/sessions/id-1"))["error"]["code"] == "SESSION_NOT_FOUND"
+
+
+async def test_what_creates_answers_201_and_what_changes_200() -> None:
+    with computer("a") as a:
+        async with httpx2.AsyncClient(base_url=a.http, verify=False, trust_env=False) as http:
+            for status in (201, 200):
+                answer = await http.post("/api/v1/fleet/sessions", json={"session_id": "s1", "title": "x"})
+                assert answer.status_code == status
+            assert (await http.delete("/api/v1/fleet/sessions/s1")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"title": 7},
+        {"title": "x" * 1_001},
+        {"title": "\ud800"},
+        {"title": "x", "session_id": ""},
+        {"title": "x", "session_id": "a/b"},
+        {"title": "x", "session_id": "x" * 201},
+        {"title": "x", "status": None},
+        [],
+    ],
+)
+async def test_bodies_that_do_not_validate(body: Any) -> None:
+    with computer("a") as a:
+        assert (await ask(a, "POST", "/sessions", content=json.dumps(body)))["error"]["code"] == "VALIDATION_ERROR"
+        assert await listed(a, "sessions") == []
+
+
+@pytest.mark.parametrize("channel", ["fleet:", "fleet:nothing", "fleet:sessions:x"])
+async def test_channels_that_a_fleet_does_not_have(channel: str) -> None:
+    with computer("a") as a:
+        async with client(a.url) as one:
+            answer = await one.ask({"subscribe": [channel]})
+            assert answer["error"]["code"] == "not_found"
+
+
+async def test_refresh_brings_a_snapshot() -> None:
+    with computer("a") as a:
+        async with client(a.url) as one:
+            await watch(one, "sessions")
+            session = await put(a)
+            await one.event()
+            await one.ask({"refresh": ["fleet:sessions"]})
+            snapshot = await one.event()
+            assert (snapshot["event"], snapshot["payload"]) == ("snapshot", {"sessions": [session]})
+
+
+async def test_the_own_computer_tells_of_itself() -> None:
+    with computer("a", role="worker") as a:
+        (itself,) = await listed(a, "computers")
+        assert (itself["name"], itself["status"], itself["role"]) == ("a", "online", "worker")
+        assert itself["host"]
+        assert itself["system_stats"]["cpus"] >= 1
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "x" * 101, "ä", "a\n"])
+def test_names_that_no_computer_has(name: str) -> None:
+    with pytest.raises(InvalidComputer):
+        Fleet(WebSocketBroadcastBackend(), computer=name)
+
+
+def test_settings_that_cannot_work() -> None:
+    with pytest.raises(InvalidURL):
+        Fleet(WebSocketBroadcastBackend(), redis_url="http://127.0.0.1")
+    with pytest.raises(ValueError, match="heartbeat_seconds"):
+        Fleet(WebSocketBroadcastBackend(), heartbeat_seconds=0)
+
+
+async def test_the_environment_sets_it_up(
+    tmp_path: Path, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "garden").mkdir()
+    told = {"COMPUTER": "env", "REDIS_URL": redis_server.url, "PREFIX": "other[1]", "HEARTBEAT_SECONDS": "7"}
+    for name, value in {**told, "DIRECTORY": str(tmp_path)}.items():
+        monkeypatch.setenv(f"PATTERN_STACK_FLEET_{name}", value)
+    settings = Settings()
+    assert settings.broadcast_url == "memory://"
+    with served(create_app(settings)) as server:
+        eventually(lambda: redis_server.command("PTTL", "other[1]:computer:env:heartbeat") > 0)
+        assert 7_000 < redis_server.command("PTTL", "other[1]:computer:env:heartbeat") <= 14_000
+        async with client(server.url) as one:
+            assert [project["name"] for project in (await watch(one, "projects"))["projects"]] == ["garden"]
+        with served(create_app(settings.model_copy(update={"fleet_computer": "second"}))) as second:
+            async with client(second.url) as one:
+                snapshot = await watch(one, "computers")
+                assert [each["name"] for each in snapshot["computers"]] == ["env", "second"]
+    assert heartbeat(redis_server, "env") == {}
+
+
+async def test_ready_says_what_is_wrong_with_the_fleet(redis_server: RedisServer) -> None:
+    app = create_app(Settings(fleet_computer="a", fleet_redis_url=redis_server.url))
+    with served(app) as server:
+        async with httpx2.AsyncClient(base_url=server.http, verify=False, trust_env=False) as http:
+            assert (await http.get("/ready")).status_code == 200
+            redis_server.kill()
+            await server.acall(app.state.fleet.beat_now)
+            eventually(lambda: app.state.fleet.trouble)
+            answer = await http.get("/ready")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "FLEET_UNAVAILABLE")
+
+
+async def test_a_task_that_dies_takes_readiness_along(caplog: pytest.LogCaptureFixture) -> None:
+    with computer("a") as a:
+        a.fleet.service.sweep = lambda: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+        await a.until(lambda fleet: fleet.trouble)
+        assert a.fleet.trouble == "the fleet's sweep has ended"
+        assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_redis_that_refuses_ends_the_start_in_one_line() -> None:
+    with RedisServer(password="right") as redis:
+        environment = {"PATTERN_STACK_FLEET_REDIS_URL": redis.url_as("", "wrong")}
+        with (
+            pytest.raises(AssertionError) as failed,
+            running(BIN / "pattern-stack", "serve", "--port", "0", **environment),
+        ):
+            pass
+    assert "the fleet's Redis at 127.0.0.1" in str(failed.value)
+    assert "Traceback" not in str(failed.value)

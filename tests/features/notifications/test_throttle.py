@@ -1,0 +1,112 @@
+"""At most so many calls, and always one after the last touch."""
+
+import threading
+import time
+from itertools import pairwise
+
+import pytest
+
+from pattern_stack.errors import BroadcastUnavailable
+from pattern_stack.features.notifications import ProgressNotFound
+from pattern_stack.features.notifications.throttle import Throttle
+from tests.support.eventually import eventually
+
+
+class Act:
+    """Notes the newest state each time; raises what it is given first."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.state = 0
+        self.told: list[int] = []
+        self.tries = 0
+        self.at: list[float] = []
+        self._failures = list(failures)
+
+    def __call__(self) -> None:
+        self.tries += 1
+        self.at.append(time.monotonic())
+        if self._failures:
+            raise self._failures.pop(0)
+        self.told.append(self.state)
+
+    def touched(self, throttle: Throttle, state: int) -> None:
+        self.state = state
+        throttle.touch()
+
+
+def test_a_burst_is_limited_and_its_last_state_told() -> None:
+    act = Act()
+    throttle = Throttle(act, rate=20)
+    for state in range(1_000):
+        act.touched(throttle, state)
+    eventually(lambda: act.told[-1] == 999)
+    throttle.flush()
+    assert act.told[0] == 0
+    assert act.told == sorted(set(act.told))
+    assert all(later - earlier >= 0.05 for earlier, later in pairwise(act.at))
+
+
+def test_the_flush_tells_the_last_state_and_nothing_comes_after() -> None:
+    act = Act()
+    throttle = Throttle(act, rate=0.001)
+    act.touched(throttle, 1)
+    act.touched(throttle, 2)
+    throttle.flush()
+    throttle.flush()
+    assert act.told == [1, 2]
+    assert throttle._timer is None
+
+
+def test_a_store_that_is_away_holds_up_nobody() -> None:
+    act = Act(*[BroadcastUnavailable("away")] * 3)
+    throttle = Throttle(act, rate=100)
+    act.touched(throttle, 1)
+    act.touched(throttle, 2)
+    eventually(lambda: act.told == [2])
+    assert act.tries == 4
+
+
+def test_while_one_call_waits_whoever_touches_goes_on() -> None:
+    gate, waiting = threading.Event(), threading.Event()
+    act = Act()
+
+    def slow() -> None:
+        waiting.set()
+        assert gate.wait(20)
+        act()
+
+    throttle = Throttle(slow, rate=1_000)
+    first = threading.Thread(target=act.touched, args=(throttle, 1))
+    first.start()
+    assert waiting.wait(20)
+    for state in range(2, 100):
+        act.touched(throttle, state)
+    gate.set()
+    first.join(20)
+    throttle.flush()
+    assert act.told[-1] == 99
+
+
+def test_a_store_that_is_away_to_the_end_is_an_error() -> None:
+    act = Act(*[BroadcastUnavailable("away")] * 2)
+    throttle = Throttle(act, rate=0.001)
+    act.touched(throttle, 1)
+    with pytest.raises(BroadcastUnavailable):
+        throttle.flush()
+    throttle.flush()
+    assert act.told == [1]
+
+
+def test_what_fails_for_good_is_raised_by_the_next_touch() -> None:
+    act = Act()
+    throttle = Throttle(act, rate=100)
+    act.touched(throttle, 1)
+    act._failures = [ProgressNotFound("gone")] * 3
+    act.touched(throttle, 2)
+    eventually(lambda: act.tries == 2)
+    eventually(lambda: throttle._timer is None)
+    eventually(lambda: throttle._due < time.monotonic())
+    with pytest.raises(ProgressNotFound):
+        act.touched(throttle, 3)
+    with pytest.raises(ProgressNotFound):
+        throttle.flush()
