@@ -19,9 +19,27 @@ export class Detail {
     this.#act = act
   }
 
+  /** What is being typed stays where it is the same node as before. */
   show(id, schema) {
+    const same = this.#node !== null && this.#node.id === id && this.#schema === schema
     this.#schema = schema
     this.#node = this.#graph.nodes.get(id) ?? null
+    if (same && this.#node) return this.update()
+    this.#build()
+  }
+
+  /** A form for a root. */
+  showNew(schema) {
+    this.#node = null
+    write($("detail-title"), "A new root")
+    write($("detail-type"), "")
+    const form = adding(schema, null, this.#act.addRoot)
+    $("detail").replaceChildren(form)
+    form.elements.name.focus()
+  }
+
+  #build() {
+    const schema = this.#schema
     this.#fields.clear()
     write($("detail-title"), this.#node?.name ?? "No node")
     write($("detail-type"), this.#node ? schema.typeName(this.#node.type) : "")
@@ -32,8 +50,8 @@ export class Detail {
   /** The graph has changed. What is being typed stays. */
   update() {
     if (!this.#node) return
-    const { id, properties } = this.#node
-    if (this.#schema.free && Object.keys(properties).some((property) => !this.#fields.has(property))) return this.show(id, this.#schema)
+    const { properties } = this.#node
+    if (this.#schema.free && Object.keys(properties).some((property) => !this.#fields.has(property))) return this.#build()
     for (const [property, input] of this.#fields) if (document.activeElement !== input) show(input, properties[property])
     this.#updateLinks()
   }

@@ -2,7 +2,7 @@
 
 import { api } from "../rest.js"
 
-const read = new Map()
+const read = new Map() // by template: the same for as long as the page is there
 
 export class Schema {
   #types
@@ -13,9 +13,9 @@ export class Schema {
   }
 
   static async of(template) {
-    if (!template) return new Schema(null)
-    if (!read.has(template)) read.set(template, await api.get(`templates/${encodeURIComponent(template)}/schema`))
-    return new Schema(new Map(read.get(template).node_types.map((type) => [type.id, type])))
+    if (!template) return FREE
+    if (!read.has(template)) read.set(template, new Schema(await typesOf(template)))
+    return read.get(template)
   }
 
   /** Whether types may be named freely. */
@@ -63,4 +63,11 @@ export class Schema {
     if (value === null || value === undefined) return "nothing"
     return typeof value === "string" ? value : JSON.stringify(value)
   }
+}
+
+export const FREE = new Schema(null)
+
+async function typesOf(template) {
+  const { node_types: types } = await api.get(`templates/${encodeURIComponent(template)}/schema`)
+  return new Map(types.map((type) => [type.id, type]))
 }

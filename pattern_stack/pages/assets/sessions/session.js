@@ -4,10 +4,10 @@ import { $, clock, element, write } from "../elements.js"
 import { Log } from "../log.js"
 import { api, speakAs } from "../rest.js"
 import { attempt } from "../toasts.js"
-import { adding, Detail } from "./detail.js"
+import { Detail } from "./detail.js"
 import { Graph } from "./graph.js"
 import { chip, People } from "./people.js"
-import { Schema } from "./schema.js"
+import { FREE, Schema } from "./schema.js"
 import { story } from "./story.js"
 import { Tree } from "./tree.js"
 
@@ -20,7 +20,7 @@ export class Session {
   #connection
   #lost
   #graph = new Graph()
-  #schema = new Schema(null)
+  #schema = FREE
   #log = new Log($("events"), $("events-empty"))
   #people = new People($("here"))
   #detail = new Detail(this.#graph, this.#acts())
@@ -37,7 +37,7 @@ export class Session {
     $("undo").onclick = () => this.#step("undo")
     $("redo").onclick = () => this.#step("redo")
     $("save").onclick = () => attempt(() => this.#save())
-    $("add-root").onclick = () => this.#addRoot()
+    $("add-root").onclick = () => this.#detail.showNew(this.#schema)
     $("commands").onclick = () => ($("commands").ariaPressed = String($("log").classList.toggle("whole")))
     $("close").onclick = () => this.#close()
     $("close").onblur = () => write($("close"), "Close session")
@@ -49,6 +49,7 @@ export class Session {
     this.id = id
     this.project = null
     this.#stale = true
+    $("add-root").disabled = true // until its types are known
     this.#connection.follow(this.#channel, {
       event: (event) => this.#hear(event),
       recovered: () => this.#connection.refresh(this.#channel), // it tells who this page is now
@@ -109,12 +110,13 @@ export class Session {
 
   async #begin(session, graph, offset) {
     const waiting = (this.#waiting = [])
-    const schema = await Schema.of(session.template_id).catch(() => new Schema(null))
+    const schema = await Schema.of(session.template_id).catch(() => FREE)
     if (this.#waiting !== waiting || session.session_id !== this.id) return // a later one came, or the page went elsewhere
     this.#waiting = null
     this.#stale = false
     this.#schema = schema
     this.#graph.replace(graph)
+    $("add-root").disabled = false
     this.#rebuild()
     write($("position"), `from ${offset}`)
     for (const event of waiting) this.#take(event)
@@ -207,14 +209,6 @@ export class Session {
     await api.post(`projects/${this.project}/save`)
     write($("save"), "Saved")
     setTimeout(() => write($("save"), "Save project"), 2_000)
-  }
-
-  #addRoot() {
-    const form = adding(this.#schema, null, this.#acts().addRoot)
-    write($("detail-title"), "A new root")
-    write($("detail-type"), "")
-    $("detail").replaceChildren(form)
-    form.elements.name.focus()
   }
 
   #close() {

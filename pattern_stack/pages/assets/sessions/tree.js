@@ -26,7 +26,6 @@ export class Tree {
     const focused = this.#place.contains(document.activeElement)
     const first = this.#lines.size === 0
     this.#schema = schema
-    for (const id of this.#open) if (!this.#graph.nodes.has(id)) this.#open.delete(id)
     if (first) for (const id of this.#opened()) this.#open.add(id)
     this.#lines.clear()
     this.#place.replaceChildren(...this.#graph.roots.map((id) => this.#line(id)))
