@@ -220,7 +220,7 @@ def test_looks(browser: Browser, site: Instance, reporter: Reporter, open_page: 
     expect(page.page.locator(".toast")).to_have_count(4)
     expect(page.page.locator("#unresolved")).to_have_text("3")
     reporter.post("/progress/nightly-import", current_step=7, step_name="Copying photographs")
-    page.shows("nightly-import", "Running", "7 of 24", "left")
+    page.shows("nightly-import", "Running", "7 of 24")
     for scheme in ["light", "dark"]:
         page.settle()
         page.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
