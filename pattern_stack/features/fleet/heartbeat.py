@@ -1,11 +1,11 @@
 """What a computer says of itself, again and again."""
 
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from pydantic import Field, ValidationError
 
 from pattern_stack.features.fleet.errors import Strange
-from pattern_stack.features.fleet.models import Fact, Line, Moment, Name
+from pattern_stack.features.fleet.models import Fact, Line, Moment, Name, Stats
 
 
 class Life(NamedTuple):
@@ -29,7 +29,7 @@ class Heartbeat(Fact):
     user: Line | None = None
     host: Line | None = None
     role: Line | None = None
-    system_stats: dict[str, Any] = Field(default_factory=dict)
+    system_stats: Stats = Field(default_factory=dict)
 
     @property
     def life(self) -> Life:

@@ -6,9 +6,8 @@ from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 
 from pattern_stack.atoms.clock import Time
-from pattern_stack.features.sessions.commands import Command, Key, Name, PropertyId, TypeId
+from pattern_stack.features.sessions.commands import Command, Key, Name, PropertyId, PropertyValue, TypeId
 from pattern_stack.features.sessions.schema import TemplateSummary
-from pattern_stack.features.sessions.values import Value
 
 Origin = Annotated[
     str | None,
@@ -54,7 +53,7 @@ class NewLink(Body):
 
 class NewValue(Body):
     property_id: PropertyId
-    value: Value
+    value: PropertyValue
 
 
 class Execution(Body):
