@@ -31,8 +31,10 @@ def router(sessions: "Sessions") -> APIRouter:
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        yield
-        await sessions.projects.close()
+        try:
+            yield
+        finally:
+            await sessions.projects.close()
 
     router = APIRouter(prefix="/api/v1", route_class=BoundedRoute, lifespan=lifespan)
     _add_session_calls(router, sessions)

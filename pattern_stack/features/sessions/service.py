@@ -92,8 +92,10 @@ class Sessions:
         session.closed = True
         del self._sessions[session_id]
         self.projects.release(session)
-        await self.publish(session, [("session-closed", {})])
-        await self.broadcast.end(session.channel)
+        try:
+            await self.publish(session, [("session-closed", {})])
+        finally:  # also where this is cancelled: nobody could end it later
+            await self.broadcast.end(session.channel)
 
     async def clean_up(self, max_inactive_hours: float) -> int:
         """Close those that nobody is on and that were idle for longer. Returns how many."""
