@@ -1,4 +1,4 @@
-"""What a fleet knows: the same on the wire between computers, over REST and in events."""
+"""What a fleet knows. It is the same on the wire between computers, over REST and in events."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -80,33 +80,3 @@ class Todo(Owned):
     has_implementation_plan: bool = False
     project: Path
     """Its path."""
-
-
-class SessionBody(BaseModel):
-    """A session as its own computer tells of it. What an update leaves out stays as it is."""
-
-    session_id: SessionId | None = Field(default=None, description="a new one where it is left out")
-    title: Line
-    origin: Line = "api"
-    working_directory: Path | None = None
-    status: Line = "active"
-
-
-class Sessions(BaseModel):
-    sessions: list[Session]
-    total: int
-
-
-class Computers(BaseModel):
-    computers: list[Computer]
-    total: int
-
-
-class Projects(BaseModel):
-    projects: list[Project]
-    total: int
-
-
-class Todos(BaseModel):
-    todos: list[Todo]
-    total: int

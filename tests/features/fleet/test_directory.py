@@ -9,7 +9,6 @@ from tests.features.fleet.computers import computer, listed, told, watch
 from tests.support.client import client
 from tests.support.redis.server import RedisServer
 
-
 NAME_MAX, PATH_MAX = 255, 4096  # of Linux; the latter with the byte that ends it
 
 

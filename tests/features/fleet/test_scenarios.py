@@ -4,7 +4,6 @@ import asyncio
 from uuid import uuid4
 
 from tests.features.fleet.computers import (
-    Watch,
     append,
     ask,
     computer,
@@ -19,6 +18,7 @@ from tests.features.fleet.computers import (
 )
 from tests.features.fleet.conftest import Fleet
 from tests.support.client import client
+from tests.support.clock import Clock
 from tests.support.eventually import eventually
 from tests.support.redis.server import RedisServer
 
@@ -62,7 +62,7 @@ async def test_4_only_a_fresh_computer_is_read(redis_server: RedisServer) -> Non
     key = "pattern_stack:fleet:computer:{}:heartbeat"
     for name, last_seen in (("old", "2026-11-21T06:58:59Z"), ("new", "2026-11-21T06:59:01Z")):
         redis_server.command("SET", key.format(name), f'{{"computer": "{name}", "last_seen": "{last_seen}"}}')
-    clock = Watch()
+    clock = Clock()
     with computer("a", redis_url=redis_server.url, clock=clock) as a:
         assert [one["name"] for one in await listed(a, "computers")] == ["a", "new"]
         clock.move(2)

@@ -54,10 +54,14 @@ def test_it_opens_again_on_another_loop(tmp_path: Path) -> None:
 
 async def test_it_is_closed_also_where_the_application_ends_badly(tmp_path: Path) -> None:
     app, sessions, _ = build(tmp_path)
-    with pytest.raises(RuntimeError, match="ends badly"):
+
+    async def end_badly() -> None:
         async with app.router.lifespan_context(app):
             await sessions.projects.create("restomod", "P")
             raise RuntimeError("ends badly")
+
+    with pytest.raises(RuntimeError, match="ends badly"):
+        await end_badly()
     assert sessions.projects._store._engine is None
 
 

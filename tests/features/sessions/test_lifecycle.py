@@ -128,3 +128,9 @@ async def test_a_close_that_is_cancelled_takes_everybody_off_all_the_same(tmp_pa
     closing.cancel()
     assert (await asyncio.wait_for(listening, 20))[-1] == "session-closed"
     assert closing.cancelled()
+
+
+def test_ids_are_asked_for(tmp_path: Path) -> None:
+    names = iter("ab")
+    _, sessions, _ = build(tmp_path, ids=lambda: next(names))
+    assert [sessions.create().id for _ in range(2)] == ["a", "b"]
