@@ -7,6 +7,9 @@ from pydantic import Field, ValidationError
 from pattern_stack.features.fleet.errors import Strange
 from pattern_stack.features.fleet.models import Fact, Line, Moment, Name, Stats
 
+BYTES = 64 * 1024
+"""The longest heartbeat: clients are told of a computer in one event, which has a bound too."""
+
 
 class Life(NamedTuple):
     """One stretch of a computer's life in which nothing that was written to it was lost."""
@@ -42,6 +45,8 @@ class Heartbeat(Fact):
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Raises Strange."""
+        if len(data) > BYTES:
+            raise Strange(f"no heartbeat: {len(data)} bytes")
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:

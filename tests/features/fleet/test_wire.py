@@ -27,7 +27,7 @@ from tests.features.fleet.computers import (
     watch,
     writes,
 )
-from tests.features.fleet.conftest import Fleet as Processes
+from tests.features.fleet.conftest import Processes
 from tests.support.client import Client, client
 from tests.support.clock import Clock
 from tests.support.eventually import eventually
