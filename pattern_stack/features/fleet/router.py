@@ -25,7 +25,12 @@ def router_of(fleet: "Fleet") -> APIRouter:
             await fleet.stop()
 
     router = APIRouter(prefix="/api/v1/fleet", tags=["fleet"], route_class=BoundedRoute, lifespan=lifespan)
+    _add_session_routes(router, fleet)
+    _add_list_routes(router, fleet)
+    return router
 
+
+def _add_session_routes(router: APIRouter, fleet: "Fleet") -> None:
     @router.get("/sessions", responses=refusals())
     async def sessions(computer: str | None = None) -> FleetSessionList:
         """Those of this computer, and those that others told it of."""
@@ -47,6 +52,8 @@ def router_of(fleet: "Fleet") -> APIRouter:
     async def delete_session(session_id: str) -> None:
         await fleet.delete_session(session_id)
 
+
+def _add_list_routes(router: APIRouter, fleet: "Fleet") -> None:
     @router.get("/computers", responses=refusals())
     async def computers() -> ComputerList:
         """Those that live, this one among them."""
@@ -62,5 +69,3 @@ def router_of(fleet: "Fleet") -> APIRouter:
     async def todos(computer: str | None = None) -> TodoList:
         facts = await fleet.facts("todos", computer or None)
         return TodoList(todos=facts, total=len(facts))
-
-    return router
