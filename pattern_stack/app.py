@@ -7,8 +7,7 @@ from fastapi.responses import JSONResponse
 
 from pattern_stack import pages
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
-from pattern_stack.atoms.rest import answer_errors
-from pattern_stack.atoms.rest.errors import error_answer
+from pattern_stack.atoms.rest import answer_errors, error_answer
 from pattern_stack.features.fleet import Fleet
 from pattern_stack.features.notifications import EVERYONE, Notifications
 from pattern_stack.features.sessions import Sessions

@@ -80,23 +80,12 @@ def publish(
         _fail(f"the payload is not JSON: {error}")
     if redis_url:
         try:
-            return print(asyncio.run(_published(redis_url, channel, event, content)))
+            answer = asyncio.run(_published(redis_url, channel, event, content))
         except BroadcastError as error:
             _fail(str(error))
-    body = orjson.dumps({"channel": channel, "event": event, "payload": content})
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{_checked(url)}/test/broadcast", body, headers)  # noqa: S310 - it was checked
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            print(answer.read().decode())
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            _fail(
-                f"{url} has no /test/broadcast: this speaks to test_server; an application calls broadcast.broadcast()"
-            )
-        _fail(f"{error.code} {error.read().decode()}")
-    except OSError as error:
-        _fail(f"no server at {url}: {getattr(error, 'reason', error)}")
+    else:
+        answer = _posted(url, {"channel": channel, "event": event, "payload": content})
+    print(answer)
 
 
 @main.command()
@@ -150,6 +139,24 @@ async def _published(redis_url: str, channel: str, event: str, payload: Any) -> 
     finally:
         await backend.close()
     return orjson.dumps({"status": "broadcasted", "epoch": epoch, "offset": offset}).decode()
+
+
+def _posted(url: str, event: dict[str, Any]) -> str:
+    headers = {"Content-Type": "application/json"}
+    address = f"{_checked(url)}/test/broadcast"
+    request = urllib.request.Request(address, orjson.dumps(event), headers)  # noqa: S310 - it was checked
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            text: str = answer.read().decode()
+            return text
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            _fail(
+                f"{url} has no /test/broadcast: this speaks to test_server; an application calls broadcast.broadcast()"
+            )
+        return _fail(f"{error.code} {error.read().decode()}")
+    except OSError as error:
+        return _fail(f"no server at {url}: {getattr(error, 'reason', error)}")
 
 
 async def _print_all(source: Tail) -> None:

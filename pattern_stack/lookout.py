@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pattern_stack.features.fleet.kinds import KINDS, channel
+
 Message = dict[str, Any]
 Lines = dict[str, str]
 """What there is to say of each, by its key."""
 
-CHANNELS = tuple(f"fleet:{kind}" for kind in ("computers", "projects", "todos", "sessions"))
+CHANNELS = tuple(map(channel, KINDS))
 
 
 class Lookout:

@@ -1,1 +1,1 @@
-"""Services built from atoms. In each: `models.py` what it speaks of, `service.py` what it does, `router.py` its REST calls."""
+"""Services built from atoms. docs/architecture.md says which file of them plays which role."""

@@ -6,14 +6,15 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast import endpoint
 from pattern_stack.atoms.broadcast.fastlane import FastLane
+from pattern_stack.atoms.rest import answer_errors
 from tests.support.address import Address
 from tests.support.raw import Raw
 
@@ -103,6 +104,19 @@ def serving_backend(
     app.include_router(backend.get_router(**router))
     with serving(app, **(config or {})) as server:
         yield server
+
+
+class Feature(Protocol):
+    def get_router(self) -> APIRouter: ...
+
+
+def application(broadcast: WebSocketBroadcastBackend, feature: Feature) -> FastAPI:
+    """With nothing but a feature, as docs show it."""
+    app = FastAPI()
+    answer_errors(app)
+    app.include_router(broadcast.get_router())
+    app.include_router(feature.get_router())
+    return app
 
 
 async def until(server: Server, is_it: Callable[[], bool]) -> None:

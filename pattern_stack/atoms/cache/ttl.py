@@ -67,8 +67,8 @@ class Cache:
         self._clock = clock
         self._refresh = refresh
         self._subscribers: dict[object, Callable[[Change], None]] = {}
-        self._swept, self._due = float("inf"), float("-inf")
-        """Between these times nothing has to be swept."""
+        self._seen, self._due = float("inf"), float("-inf")
+        """Between these times nothing has to be swept. Before the first, the clock has been set back since."""
 
     def subscribe(self, told: Callable[[Change], None]) -> Callable[[], None]:
         """`told` is called at once with each change. What it raises is logged. Returns what ends it."""
@@ -86,6 +86,7 @@ class Cache:
         """The entry is as old as `time` says: now, where it says nothing."""
         before, now = self._entries[kind].get(key), self._clock()
         entry = self._entries[kind][key] = _Entry(value, min(time or now, now))
+        self._seen = max(self._seen, now.timestamp())
         self._due = min(self._due, self._end(kind, entry))
         self._tell(Change(kind, key, before.value if before else None, value))
 
@@ -100,7 +101,7 @@ class Cache:
     def sweep(self) -> None:
         """Remove the stale entries that nobody may read any more."""
         now = self._clock()
-        if self._swept <= now.timestamp() < self._due:
+        if self._seen <= now.timestamp() < self._due:
             return
         kinds = [kind for kind, lifetime in self._lifetimes.items() if not lifetime.serve_stale]
         gone = [
@@ -109,7 +110,7 @@ class Cache:
         for kind, key in gone:
             self.remove(kind, key)
         left = (self._end(kind, entry) for kind in kinds for entry in self._entries[kind].values())
-        self._swept, self._due = now.timestamp(), min(left, default=float("inf"))
+        self._seen, self._due = now.timestamp(), min(left, default=float("inf"))
 
     def _end(self, kind: str, entry: _Entry) -> float:
         """When it has to be swept, a moment too early rather than too late."""
@@ -148,7 +149,9 @@ class Cache:
         if seconds is None:
             return False
         now = self._clock()
-        entry.time = min(entry.time, now)
+        if now < entry.time:
+            entry.time = now
+            self._due = min(self._due, self._end(kind, entry))
         return (now - entry.time).total_seconds() >= seconds
 
     def _ask(self, kind: str, key: Hashable, entry: _Entry) -> None:

@@ -9,6 +9,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
+from pattern_stack.atoms.rest.errors import answers
+
 
 class BoundedRoute(APIRoute):
     """Answers a body of more than `body_bytes` with 413, and one that cannot be parsed at all with 422.
@@ -49,3 +51,7 @@ class BoundedRoute(APIRoute):
             raise HTTPException(413, f"a body has at most {self.body_bytes} bytes here")
 
         return next_part
+
+
+TOO_LARGE = answers(413, PAYLOAD_TOO_LARGE=f"a body has at most {BoundedRoute.body_bytes} bytes here")
+"""For the `responses` of a route that takes a body."""

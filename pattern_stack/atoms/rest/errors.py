@@ -39,23 +39,31 @@ class ErrorAnswer(BaseModel):
 
 
 def error_answer(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+    return JSONResponse(_form(code, message), status_code=status)
+
+
+def _form(code: str, message: str) -> dict[str, dict[str, str]]:
+    return {"error": {"code": code, "message": message}}
 
 
 def refusals(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: what it may answer instead, each code with an example. VALIDATION_ERROR is among them."""
-    examples: defaultdict[int, dict[str, Any]] = defaultdict(dict)
-    told = [(kind.status, kind.code, (kind.__doc__ or "").strip()) for kind in kinds]
-    for status, code, message in [(422, "VALIDATION_ERROR", "body.name: Field required"), *told]:
-        examples[status][code] = {"value": {"error": {"code": code, "message": message}}}
-    return {
-        status: {
-            "model": ErrorAnswer,
-            "description": ", ".join(some),
-            "content": {"application/json": {"examples": some}},
-        }
-        for status, some in examples.items()
-    }
+    told: defaultdict[int, dict[str, str]] = defaultdict(dict)
+    told[422]["VALIDATION_ERROR"] = "body.name: Field required"
+    for kind in kinds:
+        told[kind.status][kind.code] = (kind.__doc__ or "").strip()
+    return {status: answer for each in told for status, answer in answers(each, **told[each]).items()}
+
+
+def answers(status: int, **codes: str) -> dict[int | str, dict[str, Any]]:
+    """The same for any other answer: its codes, each with a message as an example."""
+    examples = {code: {"value": _form(code, message)} for code, message in codes.items()}
+    content = {"application/json": {"examples": examples}}
+    return {status: {"model": ErrorAnswer, "description": ", ".join(codes), "content": content}}
+
+
+UNAVAILABLE = answers(503, BROADCAST_UNAVAILABLE="the link to Redis is down")
+"""For the `responses` of routes that stand on a bridge's store."""
 
 
 def answer_errors(app: FastAPI) -> None:

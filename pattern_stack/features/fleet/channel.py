@@ -7,7 +7,7 @@ from pattern_stack.errors import NotFound
 from pattern_stack.features.fleet.kinds import KINDS, channel
 
 if TYPE_CHECKING:
-    from pattern_stack.features.fleet.fleet import Fleet
+    from pattern_stack.features.fleet.service import Fleet
 
 
 def declare(broadcast: WebSocketBroadcastBackend, fleet: "Fleet") -> None:

@@ -14,7 +14,7 @@ without its `#`. A heading `Requirements` or `Implementation plan` says that it 
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ def read(directory: Path, computer: str) -> Contents:
     """Sorted. What cannot be read is left out, and logged; hidden ones are left out."""
     contents = Contents([], [])
     for folder in _children(directory):
-        if folder.is_dir():
+        if _is(folder.is_dir):
             contents.projects.append(_project(folder, computer))
             contents.todos.extend(_todos(folder, computer))
     return contents
@@ -50,6 +50,15 @@ def _children(directory: Path) -> list[Path]:
         return []
 
 
+def _is(asked: Callable[[], bool]) -> bool:
+    """Not so, where it must not be looked at: others' directories lie beside one's own."""
+    try:
+        return asked()
+    except OSError as error:
+        logger.warning("the fleet's directory cannot be read: %s", error)
+        return False
+
+
 def _project(folder: Path, computer: str) -> Project:
     lines = (line.strip() for line in _text(folder / "README.md").splitlines())
     description = next((line for line in lines if line and not line.startswith("#")), "")
@@ -57,10 +66,10 @@ def _project(folder: Path, computer: str) -> Project:
 
 
 def _todos(folder: Path, computer: str) -> Iterator[Todo]:
-    if not (folder / "todos").is_dir():
+    if not _is((folder / "todos").is_dir):
         return
     for file in _children(folder / "todos"):
-        if file.suffix == ".md" and file.is_file():
+        if file.suffix == ".md" and _is(file.is_file):
             yield _todo(file, _shown(folder), computer)
 
 

@@ -1,4 +1,11 @@
-"""What the fleet refuses."""
+"""What the fleet refuses.
+
+ServiceError
+├── SessionNotFound   no computer of the fleet is known to have it
+├── SessionIsRemote   it belongs to another computer
+└── InvalidComputer   a name of another form (also a ValueError)
+Strange: what somebody else wrote, and no application ever sees
+"""
 
 from pattern_stack.errors import ServiceError
 
@@ -6,22 +13,19 @@ from pattern_stack.errors import ServiceError
 class SessionNotFound(ServiceError):
     """No computer of the fleet is known to have this session."""
 
-    status = 404
-    code = "SESSION_NOT_FOUND"
+    status, code = 404, "SESSION_NOT_FOUND"
 
 
 class SessionIsRemote(ServiceError):
     """The session belongs to another computer: it is changed and deleted there."""
 
-    status = 409
-    code = "SESSION_IS_REMOTE"
+    status, code = 409, "SESSION_IS_REMOTE"
 
 
 class InvalidComputer(ServiceError, ValueError):
     """A computer's name is 1 to 100 characters out of `A-Z a-z 0-9 _ . @ -`."""
 
-    status = 422
-    code = "INVALID_COMPUTER"
+    status, code = 422, "INVALID_COMPUTER"
 
 
 class Strange(Exception):

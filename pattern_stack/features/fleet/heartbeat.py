@@ -1,11 +1,14 @@
 """What a computer says of itself, again and again."""
 
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from pydantic import Field, ValidationError
 
 from pattern_stack.features.fleet.errors import Strange
-from pattern_stack.features.fleet.models import Fact, Line, Moment, Name
+from pattern_stack.features.fleet.models import Fact, Line, Moment, Name, Stats
+
+BYTES = 64 * 1024
+"""The longest heartbeat: clients are told of a computer in one event, which has a bound too."""
 
 
 class Life(NamedTuple):
@@ -29,7 +32,7 @@ class Heartbeat(Fact):
     user: Line | None = None
     host: Line | None = None
     role: Line | None = None
-    system_stats: dict[str, Any] = Field(default_factory=dict)
+    system_stats: Stats = Field(default_factory=dict)
 
     @property
     def life(self) -> Life:
@@ -42,6 +45,8 @@ class Heartbeat(Fact):
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Raises Strange."""
+        if len(data) > BYTES:
+            raise Strange(f"no heartbeat: {len(data)} bytes")
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:

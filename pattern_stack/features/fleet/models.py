@@ -1,16 +1,26 @@
-"""What a fleet knows: the same on the wire between computers, over REST and in events."""
+"""What a fleet knows. It is the same on the wire between computers, over REST and in events."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from pattern_stack.atoms.clock import Time
+from pattern_stack.atoms.values import Value
 
 NAME = r"^[A-Za-z0-9_.@-]{1,100}$"
 
-Moment = Annotated[Time, AfterValidator(lambda time: time if time.tzinfo else time.replace(tzinfo=UTC))]
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("it is outside of the calendar in UTC") from None
+
+
+Moment = Annotated[Time, AfterValidator(_in_utc)]
 """A time that names no zone is in UTC."""
+Stats = dict[str, Value]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 """Of a computer."""
 Line = Annotated[str, StringConstraints(max_length=1_000)]
@@ -37,7 +47,7 @@ class Computer(Fact):
     user: Line | None = None
     host: Line | None = None
     role: Line | None = None
-    system_stats: dict[str, Any] = Field(default_factory=dict)
+    system_stats: Stats = Field(default_factory=dict)
 
 
 class Owned(Fact):
@@ -70,33 +80,3 @@ class Todo(Owned):
     has_implementation_plan: bool = False
     project: Path
     """Its path."""
-
-
-class SessionBody(BaseModel):
-    """A session as its own computer tells of it. What an update leaves out stays as it is."""
-
-    session_id: SessionId | None = Field(default=None, description="a new one where it is left out")
-    title: Line
-    origin: Line = "api"
-    working_directory: Path | None = None
-    status: Line = "active"
-
-
-class Sessions(BaseModel):
-    sessions: list[Session]
-    total: int
-
-
-class Computers(BaseModel):
-    computers: list[Computer]
-    total: int
-
-
-class Projects(BaseModel):
-    projects: list[Project]
-    total: int
-
-
-class Todos(BaseModel):
-    todos: list[Todo]
-    total: int

@@ -1,4 +1,4 @@
-"""REST: what is known here, at once."""
+"""The REST calls, under /api/v1/fleet: what is known here, at once."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Response
 
 from pattern_stack.atoms.rest import BoundedRoute, refusals
+from pattern_stack.features.fleet.bodies import ComputerList, FleetSessionList, ProjectList, SessionBody, TodoList
 from pattern_stack.features.fleet.errors import SessionIsRemote, SessionNotFound
-from pattern_stack.features.fleet.models import Computers, Projects, Session, SessionBody, Sessions, Todos
+from pattern_stack.features.fleet.models import Session
 
 if TYPE_CHECKING:
-    from pattern_stack.features.fleet.fleet import Fleet
+    from pattern_stack.features.fleet.service import Fleet
 
 
-def router(fleet: "Fleet", prefix: str) -> APIRouter:
+def router_of(fleet: "Fleet") -> APIRouter:
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         await fleet.start()
@@ -23,15 +24,20 @@ def router(fleet: "Fleet", prefix: str) -> APIRouter:
         finally:
             await fleet.stop()
 
-    routes = APIRouter(prefix=prefix, tags=["fleet"], route_class=BoundedRoute, lifespan=lifespan)
+    router = APIRouter(prefix="/api/v1/fleet", tags=["fleet"], route_class=BoundedRoute, lifespan=lifespan)
+    _add_session_routes(router, fleet)
+    _add_list_routes(router, fleet)
+    return router
 
-    @routes.get("/sessions", responses=refusals())
-    async def sessions(computer: str | None = None) -> Sessions:
+
+def _add_session_routes(router: APIRouter, fleet: "Fleet") -> None:
+    @router.get("/sessions", responses=refusals())
+    async def sessions(computer: str | None = None) -> FleetSessionList:
         """Those of this computer, and those that others told it of."""
         facts = await fleet.facts("sessions", computer or None)
-        return Sessions(sessions=facts, total=len(facts))
+        return FleetSessionList(sessions=facts, total=len(facts))
 
-    @routes.post(
+    @router.post(
         "/sessions",
         status_code=201,
         responses={200: {"model": Session, "description": "it was there, and is changed"}, **refusals(SessionIsRemote)},
@@ -42,24 +48,24 @@ def router(fleet: "Fleet", prefix: str) -> APIRouter:
         response.status_code = 201 if is_new else 200
         return session
 
-    @routes.delete("/sessions/{session_id}", status_code=204, responses=refusals(SessionNotFound, SessionIsRemote))
+    @router.delete("/sessions/{session_id}", status_code=204, responses=refusals(SessionNotFound, SessionIsRemote))
     async def delete_session(session_id: str) -> None:
         await fleet.delete_session(session_id)
 
-    @routes.get("/computers", responses=refusals())
-    async def computers() -> Computers:
+
+def _add_list_routes(router: APIRouter, fleet: "Fleet") -> None:
+    @router.get("/computers", responses=refusals())
+    async def computers() -> ComputerList:
         """Those that live, this one among them."""
         facts = await fleet.facts("computers")
-        return Computers(computers=facts, total=len(facts))
+        return ComputerList(computers=facts, total=len(facts))
 
-    @routes.get("/projects", responses=refusals())
-    async def projects(computer: str | None = None) -> Projects:
+    @router.get("/projects", responses=refusals())
+    async def projects(computer: str | None = None) -> ProjectList:
         facts = await fleet.facts("projects", computer or None)
-        return Projects(projects=facts, total=len(facts))
+        return ProjectList(projects=facts, total=len(facts))
 
-    @routes.get("/todos", responses=refusals())
-    async def todos(computer: str | None = None) -> Todos:
+    @router.get("/todos", responses=refusals())
+    async def todos(computer: str | None = None) -> TodoList:
         facts = await fleet.facts("todos", computer or None)
-        return Todos(todos=facts, total=len(facts))
-
-    return routes
+        return TodoList(todos=facts, total=len(facts))

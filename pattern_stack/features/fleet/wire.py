@@ -19,8 +19,8 @@ from pattern_stack.features.fleet.entry import Entry
 from pattern_stack.features.fleet.errors import Strange
 from pattern_stack.features.fleet.heartbeat import Heartbeat
 from pattern_stack.features.fleet.kinds import KINDS, SHARED
+from pattern_stack.features.fleet.knowledge import Knowledge
 from pattern_stack.features.fleet.news import News
-from pattern_stack.features.fleet.service import FleetService
 from pattern_stack.features.fleet.streams import Names, Reader, Writer, Written
 from pattern_stack.features.fleet.tasks import Tasks
 
@@ -46,7 +46,7 @@ class Wire:
         url: str,
         prefix: str,
         seconds: float,
-        service: FleetService,
+        knowledge: Knowledge,
         interest: Interest,
         clock: Clock,
         tell: Callable[[list[News]], Awaitable[None]],
@@ -54,7 +54,7 @@ class Wire:
     ) -> None:
         self._names = Names(prefix)
         self._link = Link(url, self, prefix)
-        self._service = service
+        self._knowledge = knowledge
         self._interest = interest
         self._clock = clock
         self._tell = tell
@@ -62,8 +62,8 @@ class Wire:
         self._expiry = int(2_000 * seconds)
         self._instance = secrets.token_hex(8)
         self._connection = 0
-        self._writer = Writer(self._link, self._names, service.name, service.forget_peer)
-        self._reader = Reader(self._link, self._names.events(service.name), self._read, self._reconnect)
+        self._writer = Writer(self._link, self._names, knowledge.name, knowledge.forget_peer)
+        self._reader = Reader(self._link, self._names.events(knowledge.name), self._read, self._reconnect)
         self._heard: deque[_Message] = deque()
         self._some = asyncio.Event()
         self._asked: set[str] = set()
@@ -94,13 +94,13 @@ class Wire:
         self._heard.clear()
 
     def _channels(self) -> tuple[bytes, bytes]:
-        return self._names.heartbeats.encode(), self._names.wake(self._service.name).encode()
+        return self._names.heartbeats.encode(), self._names.wake(self._knowledge.name).encode()
 
     # -- what it says
 
     async def beat(self) -> None:
         """Nothing, while the link is down: coming up again says it."""
-        value, key = self._heartbeat(), self._names.heartbeat(self._service.name)
+        value, key = self._heartbeat(), self._names.heartbeat(self._knowledge.name)
         try:
             await asyncio.gather(
                 self._link.call(key, "SET", key, value, "PX", self._expiry),
@@ -112,9 +112,9 @@ class Wire:
             logger.warning("no heartbeat: Redis says %s", error)
 
     def _heartbeat(self) -> bytes:
-        itself = self._service.itself().model_dump(include={"last_seen", "user", "host", "role", "system_stats"})
+        itself = self._knowledge.itself().model_dump(include={"last_seen", "user", "host", "role", "system_stats"})
         return Heartbeat(
-            computer=self._service.name,
+            computer=self._knowledge.name,
             interested_in=self._interest.kinds(),
             instance=self._instance,
             connection=self._connection,
@@ -127,7 +127,7 @@ class Wire:
 
     def write(self, news: News) -> None:
         """To those that watch its kind, in the order of these calls. Never waits."""
-        self._put(self._service.watchers(news.kind), news.event, news.payload)
+        self._put(self._knowledge.watchers(news.kind), news.event, news.payload)
 
     def _put(self, targets: list[str], event: str, payload: object) -> None:
         if targets:
@@ -149,7 +149,7 @@ class Wire:
     # -- what it hears
 
     def message(self, channel: bytes, data: bytes) -> None:
-        if channel == self._names.wake(self._service.name).encode():
+        if channel == self._names.wake(self._knowledge.name).encode():
             self._reader.wake()
             if not data:
                 return
@@ -160,7 +160,7 @@ class Wire:
         """What was written meanwhile may be lost both ways: everybody counts as new, and so does this computer."""
         await self._reader.begin()
         self._writer.forget()
-        self._service.forget_peers()
+        self._knowledge.forget_peers()
         self._connection += 1
         pattern = self._names.heartbeat("*").replace(self._names.prefix, self._names.prefix.translate(_GLOB), 1)
         keys = [key.decode(errors="replace") for key in await self._link.scan(pattern)]
@@ -202,16 +202,16 @@ class Wire:
             return
         if beat.instance == self._instance:
             return
-        alone = not self._service.rivals
-        heard = self._service.heard(beat, live=live, anew=asks)
+        alone = not self._knowledge.rivals
+        heard = self._knowledge.heard(beat, live=live, anew=asks)
         for kind in heard.behind:
             event = KINDS[kind].whole
             assert event
-            self._put([beat.computer], event, self._service.whole(kind))
+            self._put([beat.computer], event, self._knowledge.whole(kind))
         if heard.ahead:
             self.ask(beat.computer)
-        if alone and (rivals := self._service.rivals):
-            logger.error("another computer goes by the name %s: it is on %s", self._service.name, rivals[0])
+        if alone and (rivals := self._knowledge.rivals):
+            logger.error("another computer goes by the name %s: it is on %s", self._knowledge.name, rivals[0])
             self._due()  # so that it learns of this one at once
         await self._tell(heard.news)
 
@@ -221,7 +221,7 @@ class Wire:
         except Strange as error:
             self._skip(error)
             return
-        await self._tell(self._service.arrived(entry))
+        await self._tell(self._knowledge.arrived(entry))
 
     def _skip(self, error: Strange) -> None:
         """Count it; say so once a minute."""

@@ -1,4 +1,4 @@
-"""Notifications: the live state of long-running work, for those who watch it.
+"""Notifications: the live state of long-running work, for those who watch it. docs/notifications.md explains it.
 
 notifications = Notifications(broadcast)
 app.include_router(notifications.get_router())
@@ -9,6 +9,9 @@ with notifications.progress("import", total=100) as p: # a worker thread
     p.advance(step_name="reading orders")
 """
 
+from pattern_stack.atoms.clock import Clock
+from pattern_stack.atoms.ids import Ids
+from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.features.notifications.errors import (
     AlertNotFound,
     InvalidReport,
@@ -21,12 +24,14 @@ from pattern_stack.features.notifications.models import Alert, Notification, Pag
 from pattern_stack.features.notifications.records import EVERYONE
 from pattern_stack.features.notifications.report import Report
 from pattern_stack.features.notifications.service import Notifications
-from pattern_stack.features.notifications.store import MemoryStore, Retention, Store
+from pattern_stack.features.notifications.store import MemoryStore, Retention, Row, Store
 
 __all__ = [
     "EVERYONE",
     "Alert",
     "AlertNotFound",
+    "Clock",
+    "Ids",
     "InvalidReport",
     "MemoryStore",
     "Notification",
@@ -37,9 +42,11 @@ __all__ = [
     "ProgressNotFound",
     "Report",
     "Retention",
+    "Row",
     "Run",
     "RunFinished",
     "RunNotFound",
     "Store",
     "SystemStatus",
+    "answer_errors",
 ]

@@ -6,8 +6,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from pattern_stack.features.notifications.calls import Calls
 from pattern_stack.features.notifications.notices import Notices
-from pattern_stack.features.notifications.sessions import Sessions
 from pattern_stack.features.notifications.status import Overview
+from pattern_stack.features.notifications.work import Work
 
 C = TypeVar("C", bound=Calls)
 P = ParamSpec("P")
@@ -39,16 +39,16 @@ class Blocking:
     create_alert = _blocking(Notices.create_alert)
     resolve_alert = _blocking(Notices.resolve_alert)
     list_alerts = _blocking(Notices.list_alerts)
-    start_progress = _blocking(Sessions.start_progress)
-    update_progress = _blocking(Sessions.update_progress)
-    complete_progress = _blocking(Sessions.complete_progress)
-    fail_progress = _blocking(Sessions.fail_progress)
-    get_progress = _blocking(Sessions.get_progress)
-    run_pending = _blocking(Sessions.run_pending)
-    run_started = _blocking(Sessions.run_started)
-    run_completed = _blocking(Sessions.run_completed)
-    run_failed = _blocking(Sessions.run_failed)
-    run_cancelled = _blocking(Sessions.run_cancelled)
-    get_run = _blocking(Sessions.get_run)
+    start_progress = _blocking(Work.start_progress)
+    update_progress = _blocking(Work.update_progress)
+    complete_progress = _blocking(Work.complete_progress)
+    fail_progress = _blocking(Work.fail_progress)
+    get_progress = _blocking(Work.get_progress)
+    run_pending = _blocking(Work.run_pending)
+    run_started = _blocking(Work.run_started)
+    run_completed = _blocking(Work.run_completed)
+    run_failed = _blocking(Work.run_failed)
+    run_cancelled = _blocking(Work.run_cancelled)
+    get_run = _blocking(Work.get_run)
     status = _blocking(Overview.status)
     publish_status = _blocking(Overview.publish_status)

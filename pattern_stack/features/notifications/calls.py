@@ -6,6 +6,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock
+from pattern_stack.atoms.ids import Ids
 from pattern_stack.features.notifications.records import Records
 
 P = ParamSpec("P")
@@ -15,9 +16,7 @@ T = TypeVar("T")
 class Calls:
     """What calls work with."""
 
-    def __init__(
-        self, broadcast: WebSocketBroadcastBackend, records: Records, clock: Clock, ids: Callable[[], str]
-    ) -> None:
+    def __init__(self, broadcast: WebSocketBroadcastBackend, records: Records, clock: Clock, ids: Ids) -> None:
         self.broadcast = broadcast
         self._records = records
         self._clock = clock

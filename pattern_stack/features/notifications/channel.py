@@ -1,26 +1,25 @@
 """`notifications:{session_id}`: who watches a session."""
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pattern_stack.atoms.broadcast import Channel, Connection, WebSocketBroadcastBackend
 from pattern_stack.errors import NotFound
 from pattern_stack.features.notifications.models import SESSION_ID
 
-Snapshot = Callable[[str], Awaitable[dict[str, Any]]]
+if TYPE_CHECKING:
+    from pattern_stack.features.notifications.service import Notifications
 
 
-def declare(broadcast: WebSocketBroadcastBackend, snapshot: Snapshot) -> None:
+def declare(broadcast: WebSocketBroadcastBackend, notifications: "Notifications") -> None:
     """Whoever joins is first told where the session stands. Events carry whole records: one that the snapshot has already
     taken in changes nothing."""
-    tell = snapshot
 
     @broadcast.channel("notifications:{session_id}")
-    class SessionChannel(Channel):
+    class Watching(Channel):
         async def authorize(self, connection: Connection, session_id: str) -> None:
             if not re.fullmatch(SESSION_ID, session_id):
                 raise NotFound(f"{session_id!r} names no session")
 
         async def snapshot(self, connection: Connection, session_id: str) -> dict[str, Any]:
-            return await tell(session_id)
+            return await notifications.snapshot(session_id)

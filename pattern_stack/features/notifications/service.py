@@ -1,13 +1,13 @@
 """Notifications: what an application reports of its long-running work, and what it can ask for."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from fastapi import APIRouter
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
+from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.features.notifications.blocking import Blocking
 from pattern_stack.features.notifications.channel import declare
 from pattern_stack.features.notifications.notices import Notices
@@ -15,14 +15,14 @@ from pattern_stack.features.notifications.records import Records
 from pattern_stack.features.notifications.redis import store_of
 from pattern_stack.features.notifications.report import Report, tracked
 from pattern_stack.features.notifications.router import router_of
-from pattern_stack.features.notifications.sessions import Sessions
 from pattern_stack.features.notifications.status import Overview
 from pattern_stack.features.notifications.store import Retention, Store
+from pattern_stack.features.notifications.work import Work
 
 T = TypeVar("T")
 
 
-class Notifications(Notices, Sessions, Overview):
+class Notifications(Notices, Work, Overview):
     """Notifications, alerts, progress and runs, each reported by a call, kept for a while, and told to whoever watches.
 
     What belongs to a session goes to `notifications:{session_id}`, what belongs to none to `notifications`, which every
@@ -39,15 +39,15 @@ class Notifications(Notices, Sessions, Overview):
         store: Store | None = None,
         retention: Retention | None = None,
         clock: Clock = utc_now,
-        ids: Callable[[], str] = lambda: str(uuid4()),
+        ids: Ids = new_id,
     ) -> None:
         store = store or store_of(broadcast, retention or Retention(), clock)
         super().__init__(broadcast, Records(broadcast, store), clock, ids)
         self.sync = Blocking(self)
-        declare(broadcast, self._snapshot)
+        declare(broadcast, self)
 
     def get_router(self) -> APIRouter:
-        """The REST calls, under /api/v1. `pattern_stack.atoms.rest.answer_errors(app)` gives refusals their status."""
+        """The REST calls, under /api/v1. The application calls `answer_errors`."""
         return router_of(self)
 
     # -- from plain threads: beside these two, the calls of `sync`

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from pattern_stack.errors import BroadcastError, BroadcastUnavailable
+from pattern_stack.errors import BroadcastUnavailable
 
 
 class Throttle:
@@ -63,7 +63,7 @@ class Throttle:
                 self._tell()
         except BroadcastUnavailable:
             pass
-        except BroadcastError:
+        except Exception:
             for_good = True  # the next touch meets it too
         with self._state:
             if self._timer is threading.current_thread():  # not so, once it was flushed

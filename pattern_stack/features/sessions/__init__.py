@@ -1,6 +1,72 @@
-"""Sessions: several people edit one project graph live."""
+"""Sessions: several people edit one project graph live. docs/sessions.md explains it.
 
-from pattern_stack.features.sessions.service import Sessions
+Where projects are kept is a ProjectStore. The one in a database is `pattern_stack.features.sessions.sql.SQLStore`, apart,
+because it needs SQLAlchemy.
+"""
+
+from pattern_stack.atoms.clock import Clock
+from pattern_stack.atoms.ids import Ids
+from pattern_stack.atoms.rest import answer_errors
+from pattern_stack.features.sessions.commands import (
+    ApplyKit,
+    Command,
+    CreateNode,
+    DeleteNode,
+    LinkNode,
+    UnlinkNode,
+    UpdateProperty,
+)
+from pattern_stack.features.sessions.errors import (
+    GraphFull,
+    InvalidCommand,
+    InvalidParent,
+    InvalidProperty,
+    InvalidTemplate,
+    NodeNotFound,
+    NothingToRedo,
+    NothingToUndo,
+    ProjectExists,
+    ProjectInUse,
+    ProjectNotFound,
+    SessionNotFound,
+    StoreUnavailable,
+    TemplateNotFound,
+)
+from pattern_stack.features.sessions.saved import Project
+from pattern_stack.features.sessions.schema import Template
+from pattern_stack.features.sessions.service import Outcome, Sessions
+from pattern_stack.features.sessions.session import Session
 from pattern_stack.features.sessions.store import ProjectStore
 
-__all__ = ["ProjectStore", "Sessions"]
+__all__ = [
+    "ApplyKit",
+    "Clock",
+    "Command",
+    "CreateNode",
+    "DeleteNode",
+    "GraphFull",
+    "Ids",
+    "InvalidCommand",
+    "InvalidParent",
+    "InvalidProperty",
+    "InvalidTemplate",
+    "LinkNode",
+    "NodeNotFound",
+    "NothingToRedo",
+    "NothingToUndo",
+    "Outcome",
+    "Project",
+    "ProjectExists",
+    "ProjectInUse",
+    "ProjectNotFound",
+    "ProjectStore",
+    "Session",
+    "SessionNotFound",
+    "Sessions",
+    "StoreUnavailable",
+    "Template",
+    "TemplateNotFound",
+    "UnlinkNode",
+    "UpdateProperty",
+    "answer_errors",
+]

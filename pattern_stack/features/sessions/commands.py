@@ -10,11 +10,11 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from pattern_stack.atoms.values import Value
 from pattern_stack.features.sessions.changes import UNSET, Change, Create, Delete, Link, SetProperty, Unlink
 from pattern_stack.features.sessions.document import Document
 from pattern_stack.features.sessions.errors import InvalidCommand, InvalidParent
 from pattern_stack.features.sessions.graph import Node
-from pattern_stack.features.sessions.values import Value
 
 
 def canonical(id: object) -> object:
@@ -31,6 +31,8 @@ Key = Annotated[str, BeforeValidator(canonical), Field(max_length=200, examples=
 Name = Annotated[str, Field(min_length=1, max_length=1000, examples=["Brakes"])]
 TypeId = Annotated[str, Field(min_length=1, max_length=200, examples=["task"])]
 PropertyId = Annotated[str, Field(min_length=1, max_length=200, examples=["status"])]
+
+PropertyValue = Annotated[Value, Field(examples=["2026-11-21"])]
 
 
 class Command(BaseModel, ABC):
@@ -133,7 +135,7 @@ class UpdateProperty(Command):
 
     node_id: Key
     property_id: PropertyId
-    value: Value
+    value: PropertyValue
 
     @property
     def about(self) -> str:

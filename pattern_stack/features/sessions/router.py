@@ -1,4 +1,4 @@
-"""The REST calls of sessions. Those of graphs and projects lie beside it."""
+"""The REST calls, under /api/v1: those of sessions and templates here, those of graphs and projects beside it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,43 +6,36 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 
-from pattern_stack.atoms.rest import BoundedRoute
+from pattern_stack.atoms.rest import BoundedRoute, refusals
+from pattern_stack.features.sessions.bodies import CleanedUp, Cleanup, Health, SessionCreated, SessionList, TemplateList
 from pattern_stack.features.sessions.errors import SessionNotFound, TemplateNotFound
-from pattern_stack.features.sessions.graph_calls import add_graph_calls
-from pattern_stack.features.sessions.models import (
-    CleanedUp,
-    Cleanup,
-    Health,
-    SessionCreated,
-    SessionInfo,
-    SessionList,
-    TemplateList,
-)
-from pattern_stack.features.sessions.paths import SessionId, TemplatePath, answers
-from pattern_stack.features.sessions.project_calls import add_project_calls
+from pattern_stack.features.sessions.graph_routes import add_graph_routes
+from pattern_stack.features.sessions.models import SessionInfo
+from pattern_stack.features.sessions.project_routes import add_project_routes
+from pattern_stack.features.sessions.routes import SessionId, TemplatePath
 from pattern_stack.features.sessions.schema import Template
 
 if TYPE_CHECKING:
     from pattern_stack.features.sessions.service import Sessions
 
 
-def router(sessions: "Sessions") -> APIRouter:
-    """All of them, under /api/v1."""
-
+def router_of(sessions: "Sessions") -> APIRouter:
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        yield
-        await sessions.projects.close()
+        try:
+            yield
+        finally:
+            await sessions.projects.close()
 
     router = APIRouter(prefix="/api/v1", route_class=BoundedRoute, lifespan=lifespan)
-    _add_session_calls(router, sessions)
-    _add_template_calls(router, sessions)
-    add_project_calls(router, sessions)
-    add_graph_calls(router, sessions)
+    _add_session_routes(router, sessions)
+    _add_template_routes(router, sessions)
+    add_project_routes(router, sessions)
+    add_graph_routes(router, sessions)
     return router
 
 
-def _add_session_calls(router: APIRouter, sessions: "Sessions") -> None:
+def _add_session_routes(router: APIRouter, sessions: "Sessions") -> None:
     @router.get("/health", tags=["sessions"])
     async def health() -> Health:
         """The process runs."""
@@ -59,31 +52,31 @@ def _add_session_calls(router: APIRouter, sessions: "Sessions") -> None:
         found = [session.summary for session in sessions.all()]
         return SessionList(sessions=found, total=len(found))
 
-    @router.get("/sessions/{session_id}/info", tags=["sessions"], responses=answers(SessionNotFound))
+    @router.get("/sessions/{session_id}/info", tags=["sessions"], responses=refusals(SessionNotFound))
     async def session_info(session_id: SessionId) -> SessionInfo:
         """What the session's snapshot says of it, too."""
         return sessions.get(session_id).info
 
-    @router.delete("/sessions/{session_id}", status_code=204, tags=["sessions"], responses=answers(SessionNotFound))
+    @router.delete("/sessions/{session_id}", status_code=204, tags=["sessions"], responses=refusals(SessionNotFound))
     async def close_session(session_id: SessionId) -> None:
         """Its clients get `session-closed`. What was not saved is gone."""
         await sessions.close(session_id)
 
-    @router.post("/sessions/cleanup", tags=["sessions"], responses=answers())
+    @router.post("/sessions/cleanup", tags=["sessions"], responses=refusals())
     async def clean_up(body: Cleanup = Cleanup()) -> CleanedUp:  # noqa: B008 - nobody changes it
         """Close the sessions that no client is on and that were idle for longer than this."""
         removed = await sessions.clean_up(body.max_inactive_hours)
         return CleanedUp(sessions_removed=removed, active_sessions=len(sessions.all()))
 
 
-def _add_template_calls(router: APIRouter, sessions: "Sessions") -> None:
+def _add_template_routes(router: APIRouter, sessions: "Sessions") -> None:
     @router.get("/templates", tags=["templates"])
     async def list_templates() -> TemplateList:
         """Those that projects can be made from."""
         found = [template.summary for template in sessions.catalogue.all()]
         return TemplateList(templates=found, total=len(found))
 
-    @router.get("/templates/{template_id}/schema", tags=["templates"], responses=answers(TemplateNotFound))
+    @router.get("/templates/{template_id}/schema", tags=["templates"], responses=refusals(TemplateNotFound))
     async def template_schema(template_id: TemplatePath) -> Template:
         """Its node types, their properties, and the ids of options."""
         return sessions.catalogue.get(template_id)

@@ -3,21 +3,21 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID, uuid4
 
 import orjson
 from fastapi import APIRouter
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, iso, utc_now
+from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.errors import InvalidEvent, ServiceError
 from pattern_stack.features.sessions.changes import Told
-from pattern_stack.features.sessions.channel import session_channel
+from pattern_stack.features.sessions.channel import declare
 from pattern_stack.features.sessions.commands import Command
 from pattern_stack.features.sessions.document import Document, Done
 from pattern_stack.features.sessions.errors import SessionNotFound
 from pattern_stack.features.sessions.projects import Projects
-from pattern_stack.features.sessions.router import router
+from pattern_stack.features.sessions.router import router_of
 from pattern_stack.features.sessions.session import Session
 from pattern_stack.features.sessions.store import ProjectStore
 from pattern_stack.features.sessions.templates import Catalogue
@@ -52,19 +52,19 @@ class Sessions:
         store: ProjectStore,
         templates: Iterable[Path] = (),
         clock: Clock = utc_now,
-        ids: Callable[[], UUID] = uuid4,
+        ids: Ids = new_id,
     ) -> None:
         self.broadcast = broadcast
         self._clock = clock
-        self._ids = ids
+        self.new_id = ids
         self._sessions: dict[str, Session] = {}
         self.catalogue = Catalogue(templates)
         self.projects = Projects(self, store)
-        broadcast.channel("session:{session_id}", local=True)(session_channel(self))
+        declare(broadcast, self)
 
     def get_router(self) -> APIRouter:
         """The REST calls, under /api/v1. Its lifespan closes the store. The application calls `answer_errors`."""
-        return router(self)
+        return router_of(self)
 
     # -- sessions
 
@@ -92,8 +92,10 @@ class Sessions:
         session.closed = True
         del self._sessions[session_id]
         self.projects.release(session)
-        await self.publish(session, [("session-closed", {})])
-        await self.broadcast.end(session.channel)
+        try:
+            await self.publish(session, [("session-closed", {})])
+        finally:  # also where this is cancelled: nobody could end it later
+            await self.broadcast.end(session.channel)
 
     async def clean_up(self, max_inactive_hours: float) -> int:
         """Close those that nobody is on and that were idle for longer. Returns how many."""
@@ -176,9 +178,6 @@ class Sessions:
             "graph": orjson.Fragment(session.document.encoded_tree),
             "connection_id": connection_id,
         }
-
-    def new_id(self) -> str:
-        return str(self._ids())
 
     def new_document(self) -> Document:
         return Document(self.new_id, self._now)

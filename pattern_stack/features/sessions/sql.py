@@ -53,6 +53,7 @@ class SQLStore(ProjectStore):
 
     async def close(self) -> None:
         engine, self._engine = self._engine, None
+        self._opening = asyncio.Lock()  # the next use may be on another loop
         if engine is not None:
             await engine.dispose()
 

@@ -1,28 +1,16 @@
 """What a cache promises about age, policies and subscribers."""
 
 from collections.abc import Hashable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from pattern_stack.atoms.cache import Cache, Change, Lifetime
-
-
-class Watch:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 21, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
+from tests.support.clock import Clock
 
 
 def test_an_entry_is_fresh_until_its_seconds_are_over() -> None:
-    clock = Watch()
+    clock = Clock()
     cache = Cache({"a": Lifetime(60)}, clock)
     cache.upsert("a", 1, "one")
     clock.move(59.9)
@@ -34,7 +22,7 @@ def test_an_entry_is_fresh_until_its_seconds_are_over() -> None:
 
 
 def test_zero_is_always_stale_and_none_never() -> None:
-    clock = Watch()
+    clock = Clock()
     cache = Cache({"always": Lifetime(0), "never": Lifetime(None)}, clock)
     cache.upsert("always", 1, "one")
     cache.upsert("never", 1, "one")
@@ -50,7 +38,7 @@ def test_no_other_lifetimes(seconds: float) -> None:
 
 
 def test_a_stale_entry_is_served_and_a_refresh_asked_for_once_a_lifetime() -> None:
-    clock, asked = Watch(), list[tuple[str, Hashable]]()
+    clock, asked = Clock(), list[tuple[str, Hashable]]()
     cache = Cache({"a": Lifetime(60, serve_stale=True)}, clock, lambda kind, key: asked.append((kind, key)))
     cache.upsert("a", 1, "one")
     assert cache.get("a", 1) == "one"
@@ -71,7 +59,7 @@ def test_a_stale_entry_is_served_and_a_refresh_asked_for_once_a_lifetime() -> No
 
 
 def test_subscribers_are_told_whatever_another_one_does() -> None:
-    cache = Cache({"a": Lifetime(None)}, Watch())
+    cache = Cache({"a": Lifetime(None)}, Clock())
     told = list[Change]()
 
     def fail(change: Change) -> None:
@@ -90,7 +78,7 @@ def test_subscribers_are_told_whatever_another_one_does() -> None:
 
 
 def test_nobody_is_told_that_an_absent_key_was_removed() -> None:
-    cache = Cache({"a": Lifetime(None)}, Watch())
+    cache = Cache({"a": Lifetime(None)}, Clock())
     told = list[Change]()
     cache.subscribe(told.append)
     assert not cache.remove("a", 1)
@@ -98,7 +86,7 @@ def test_nobody_is_told_that_an_absent_key_was_removed() -> None:
 
 
 def test_a_sweep_removes_what_is_left_out() -> None:
-    clock, told = Watch(), list[Change]()
+    clock, told = Clock(), list[Change]()
     cache = Cache({"a": Lifetime(60), "b": Lifetime(None)}, clock)
     cache.upsert("a", 1, "old")
     cache.upsert("b", 1, "old")
@@ -111,7 +99,7 @@ def test_a_sweep_removes_what_is_left_out() -> None:
 
 
 def test_a_clock_that_runs_backwards_makes_nothing_live_longer() -> None:
-    clock = Watch()
+    clock = Clock()
     cache = Cache({"a": Lifetime(60)}, clock)
     cache.upsert("a", 1, "one")
     cache.upsert("a", 2, "two", clock.now + timedelta(hours=1))
@@ -123,6 +111,23 @@ def test_a_clock_that_runs_backwards_makes_nothing_live_longer() -> None:
     assert cache.get("a", 2) is None
 
 
+@pytest.mark.parametrize("is_read", [False, True])
+def test_nor_is_it_swept_later(is_read: bool) -> None:
+    clock, told = Clock(), list[Change]()
+    cache = Cache({"a": Lifetime(60)}, clock)
+    cache.sweep()
+    clock.move(30)
+    cache.upsert("a", 1, "one")
+    cache.subscribe(told.append)
+    clock.move(-30)
+    assert not is_read or cache.get("a", 1) == "one"
+    if not is_read:
+        cache.sweep()
+    clock.move(60)
+    cache.sweep()
+    assert told == [("a", 1, "one", None)]
+
+
 def test_a_kind_that_was_not_named_is_an_error() -> None:
     with pytest.raises(KeyError):
-        Cache({}, Watch()).upsert("a", 1, "one")
+        Cache({}, Clock()).upsert("a", 1, "one")

@@ -2,42 +2,23 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx2
-from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from pattern_stack import WebSocketBroadcastBackend
-from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.features.fleet import Fleet
 from tests.support.client import Client
 from tests.support.instances import Instance
 from tests.support.redis.server import RedisServer
-from tests.support.server import Server, serving
+from tests.support.server import Server, application, serving
 
 PREFIX = "pattern_stack:fleet"
-
-
-class Watch:
-    """A clock that a test sets, from any thread."""
-
-    def __init__(self) -> None:
-        self._now = datetime(2026, 11, 21, 7, tzinfo=UTC)
-        self._lock = threading.Lock()
-
-    def __call__(self) -> datetime:
-        with self._lock:
-            return self._now
-
-    def move(self, seconds: float) -> None:
-        with self._lock:
-            self._now += timedelta(seconds=seconds)
 
 
 class Computer:
@@ -62,17 +43,14 @@ class Computer:
 
     async def until_watched(self, kind: str, *computers: str) -> None:
         """Until it knows that these, and no others, watch it."""
-        await self.until(lambda fleet: sorted(fleet.service.watchers(kind)) == sorted(computers))
+        await self.until(lambda fleet: sorted(fleet.knowledge.watchers(kind)) == sorted(computers))
 
 
 @contextmanager
 def computer(name: str, **settings: Any) -> Iterator[Computer]:
     broadcast = WebSocketBroadcastBackend()
     fleet = Fleet(broadcast, computer=name, **settings)
-    app = FastAPI()
-    answer_errors(app)
-    app.include_router(broadcast.get_router())
-    app.include_router(fleet.get_router())
+    app = application(broadcast, fleet)
 
     @app.get("/ready")
     async def ready() -> JSONResponse:

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
+from pattern_stack.features.fleet.bodies import SessionBody
 from pattern_stack.features.fleet.entry import Entry
 from pattern_stack.features.fleet.errors import Strange
 from pattern_stack.features.fleet.heartbeat import Heartbeat
-from pattern_stack.features.fleet.models import SessionBody
 from tests.features.fleet.computers import (
     PREFIX,
-    Watch,
     append,
     computer,
     heartbeat,
@@ -22,6 +21,7 @@ from tests.features.fleet.computers import (
     watch,
 )
 from tests.support.client import client
+from tests.support.clock import Clock
 from tests.support.eventually import eventually
 from tests.support.redis.server import RedisServer
 
@@ -38,6 +38,7 @@ SESSION = {"session_id": "s1", "title": "x"}
         ("session-updated", {}, "far"),
         ("session-updated", {"session_id": "a/b"}, "far"),
         ("session-updated", {**SESSION, "created_at": "yesterday"}, "far"),
+        ("session-updated", {**SESSION, "created_at": "0001-01-01T00:00:00+14:00"}, "far"),
         ("session-updated", {**SESSION, "title": "x" * 1_001}, "far"),
         ("session-updated", {**SESSION, "title": ["x"]}, "far"),
         ("session-updated", {**SESSION, "computer": "near"}, "far"),
@@ -73,6 +74,13 @@ def test_entries_of_strangers(event: str, data: Any, source: str) -> None:
         b"[]",
         b'{"computer": "a b", "last_seen": "2026-11-21T07:00:00Z"}',
         b'{"computer": "a", "last_seen": "soon"}',
+        b'{"computer": "a", "last_seen": "0001-01-01T00:00:00+14:00"}',
+        b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "system_stats": {"x": 18446744073709551616}}',
+        b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "system_stats": {"x": "' + b"x" * 65_536 + b'"}}',
+        b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "system_stats": {"x": '
+        + b"[" * 20
+        + b"]" * 20
+        + b"}}",
         b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "interested_in": "todos"}',
         b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "interested_in": [7]}',
     ],
@@ -135,7 +143,7 @@ async def test_a_stream_that_is_none_leaves_the_rest_alone(redis_server: RedisSe
 
 async def test_a_clock_that_runs_backwards(redis_server: RedisServer) -> None:
     """Of the computer that tells, and of the one that is told."""
-    mine, theirs = Watch(), Watch()
+    mine, theirs = Clock(), Clock()
     with (
         computer("a", redis_url=redis_server.url, clock=theirs) as a,
         computer("b", redis_url=redis_server.url, clock=mine) as b,
@@ -143,7 +151,9 @@ async def test_a_clock_that_runs_backwards(redis_server: RedisServer) -> None:
         made = await put(a)
         theirs.move(-3_600)
         await a.server.acall(a.fleet.beat_now)
-        await b.until(lambda fleet: [each.last_seen for each in fleet.service.facts("computers")] == [theirs(), mine()])
+        await b.until(
+            lambda fleet: [each.last_seen for each in fleet.knowledge.facts("computers")] == [theirs(), mine()]
+        )
         mine.move(-3_600)
         assert [each["name"] for each in await listed(b, "computers")] == ["a", "b"]
         changed = await put(a, session_id=made["session_id"])
@@ -155,7 +165,7 @@ async def test_a_clock_that_runs_backwards(redis_server: RedisServer) -> None:
 async def test_a_last_seen_in_the_future_counts_as_now(redis_server: RedisServer) -> None:
     value = '{"computer": "fast", "last_seen": "2036-11-21T07:00:00Z"}'
     redis_server.command("SET", f"{PREFIX}:computer:fast:heartbeat", value)
-    clock = Watch()
+    clock = Clock()
     with computer("a", redis_url=redis_server.url, clock=clock) as a:
         fast = (await listed(a, "computers"))[1]
         assert (fast["name"], fast["last_seen"]) == ("fast", "2026-11-21T07:00:00.000000Z")
@@ -164,7 +174,7 @@ async def test_a_last_seen_in_the_future_counts_as_now(redis_server: RedisServer
 
 
 async def test_two_computers_of_one_name(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
-    clock, url = Watch(), redis_server.url
+    clock, url = Clock(), redis_server.url
     with computer("a", redis_url=url, clock=clock) as a, computer("a", redis_url=url, clock=clock) as other:
         for one in (a, other):
             await one.until(lambda fleet: fleet.trouble)
@@ -177,7 +187,7 @@ async def test_two_computers_of_one_name(redis_server: RedisServer, caplog: pyte
 
 
 async def test_a_conflict_of_names_ends_with_the_other_one(redis_server: RedisServer) -> None:
-    clock, url = Watch(), redis_server.url
+    clock, url = Clock(), redis_server.url
     with computer("a", redis_url=url, clock=clock) as a:
         with computer("a", redis_url=url, clock=clock):
             await a.until(lambda fleet: fleet.trouble)
@@ -218,7 +228,7 @@ async def test_what_a_trimmed_stream_has_lost_is_made_up_for(redis_server: Redis
             await told(one, "session-updated")
             # as if what a wrote of it had been trimmed before b could read it
             lost = SessionBody(session_id="s2", title="lost")
-            await a.server.acall(lambda: a.fleet.service.put_session(lost))
+            await a.server.acall(lambda: a.fleet.knowledge.put_session(lost))
             redis_server.command("XTRIM", f"{PREFIX}:events:b", "MAXLEN", 0)
             assert (await told(one, "session-updated"))[0]["session_id"] == "s2"
             marker = await put(a)

@@ -72,4 +72,4 @@ async def test_a_hundred_idle_computers_cost_their_heartbeats_and_nothing_more(r
         for of_connections in ("client|setinfo", "hello"):  # which this test makes
             grown.pop(of_connections, None)
         assert grown == {"set": COUNT, "publish": COUNT}
-        assert all(len(fleet.service.facts("computers")) == COUNT for fleet in fleets)
+        assert all(len(fleet.knowledge.facts("computers")) == COUNT for fleet in fleets)

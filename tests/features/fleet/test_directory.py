@@ -9,6 +9,8 @@ from tests.features.fleet.computers import computer, listed, told, watch
 from tests.support.client import client
 from tests.support.redis.server import RedisServer
 
+NAME_MAX, PATH_MAX = 255, 4096  # of Linux; the latter with the byte that ends it
+
 
 def write(path: Path, text: str | bytes = "") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,6 +25,20 @@ def test_directories_are_projects(tmp_path: Path) -> None:
     bare, garden = read(tmp_path, "a").projects
     assert (bare.name, bare.description, bare.path, bare.computer) == ("bare", "", str(tmp_path / "bare"), "a")
     assert (garden.name, garden.description) == ("garden", "Four beds.")
+
+
+def test_what_cannot_be_looked_at_leaves_the_rest_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Here the path of its todos is too long, which also holds for whoever runs as root."""
+    write(tmp_path / "garden" / "todos" / "beds.md", "Water")
+    name = "x" * (PATH_MAX - len("/todos") - len(str(tmp_path)) - 1)
+    deep = tmp_path
+    while len(name) > NAME_MAX:
+        deep, name = deep / name[:100], name[101:]
+        deep.mkdir()
+    (deep / name).mkdir()
+    assert [project.path for project in read(deep, "a").projects] == [str(deep / name)]
+    assert "cannot be read" in caplog.text
+    assert [todo.slug for todo in read(tmp_path, "a").todos] == ["beds"]
 
 
 @pytest.mark.parametrize(

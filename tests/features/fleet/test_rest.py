@@ -12,8 +12,9 @@ from pattern_stack.app import create_app
 from pattern_stack.features.fleet import Fleet
 from pattern_stack.features.fleet.errors import InvalidComputer
 from pattern_stack.settings import Settings
-from tests.features.fleet.computers import Watch, ask, computer, heartbeat, listed, put, watch
+from tests.features.fleet.computers import ask, computer, heartbeat, listed, put, watch
 from tests.support.client import client
+from tests.support.clock import Clock
 from tests.support.eventually import eventually
 from tests.support.process import BIN, running
 from tests.support.redis.server import RedisServer
@@ -21,7 +22,7 @@ from tests.support.server import serving as served
 
 
 async def test_a_session_is_made_changed_and_deleted() -> None:
-    clock = Watch()
+    clock = Clock()
     with computer("a", clock=clock, ids=lambda: "id-1") as a:
         made = await put(a, title="one", computer="evil", created_at="1970-01-01T00:00:00Z")
         assert made == {
@@ -152,7 +153,7 @@ async def test_ready_says_what_is_wrong_with_the_fleet(redis_server: RedisServer
 
 async def test_a_task_that_dies_takes_readiness_along(caplog: pytest.LogCaptureFixture) -> None:
     with computer("a") as a:
-        a.fleet.service.sweep = lambda: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+        a.fleet.knowledge.sweep = lambda: 1 / 0  # type: ignore[assignment,method-assign,return-value]
         await a.until(lambda fleet: fleet.trouble)
         assert a.fleet.trouble == "the fleet's sweep has ended"
         assert "ZeroDivisionError" in caplog.text

@@ -4,7 +4,6 @@ import asyncio
 from uuid import uuid4
 
 from tests.features.fleet.computers import (
-    Watch,
     append,
     ask,
     computer,
@@ -17,8 +16,9 @@ from tests.features.fleet.computers import (
     told,
     watch,
 )
-from tests.features.fleet.conftest import Fleet
+from tests.features.fleet.conftest import Processes
 from tests.support.client import client
+from tests.support.clock import Clock
 from tests.support.eventually import eventually
 from tests.support.redis.server import RedisServer
 
@@ -62,7 +62,7 @@ async def test_4_only_a_fresh_computer_is_read(redis_server: RedisServer) -> Non
     key = "pattern_stack:fleet:computer:{}:heartbeat"
     for name, last_seen in (("old", "2026-11-21T06:58:59Z"), ("new", "2026-11-21T06:59:01Z")):
         redis_server.command("SET", key.format(name), f'{{"computer": "{name}", "last_seen": "{last_seen}"}}')
-    clock = Watch()
+    clock = Clock()
     with computer("a", redis_url=redis_server.url, clock=clock) as a:
         assert [one["name"] for one in await listed(a, "computers")] == ["a", "new"]
         clock.move(2)
@@ -85,7 +85,7 @@ async def test_5_the_heartbeat_tells_of_interest(redis_server: RedisServer) -> N
         assert 59_000 < redis_server.command("PTTL", "pattern_stack:fleet:computer:a:heartbeat") <= 60_000
 
 
-async def test_6_an_entry_of_the_stream_lands_in_the_cache(redis_fleet: Fleet) -> None:
+async def test_6_an_entry_of_the_stream_lands_in_the_cache(redis_fleet: Processes) -> None:
     redis, (a, *_) = redis_fleet
     id = str(uuid4())
     async with client(a.url) as one:
@@ -100,7 +100,7 @@ async def test_6_an_entry_of_the_stream_lands_in_the_cache(redis_fleet: Fleet) -
         assert await told(one, "session-removed") == [{"session_id": id}]
 
 
-async def test_7_a_change_on_a_reaches_b_once_within_a_second(redis_fleet: Fleet) -> None:
+async def test_7_a_change_on_a_reaches_b_once_within_a_second(redis_fleet: Processes) -> None:
     _, (a, b, _) = redis_fleet
     async with client(a.url) as near, client(b.url) as far:
         await watch(near, "sessions")

@@ -11,10 +11,9 @@ from fastapi import FastAPI
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import utc_now
 from pattern_stack.features.fleet import Fleet
-from pattern_stack.features.fleet.models import SessionBody
+from pattern_stack.features.fleet.bodies import SessionBody
 from tests.features.fleet.computers import (
     PREFIX,
-    Watch,
     append,
     ask,
     computer,
@@ -28,8 +27,9 @@ from tests.features.fleet.computers import (
     watch,
     writes,
 )
-from tests.features.fleet.conftest import Fleet as Processes
+from tests.features.fleet.conftest import Processes
 from tests.support.client import Client, client
+from tests.support.clock import Clock
 from tests.support.eventually import eventually
 from tests.support.instances import Instance
 from tests.support.proxy import proxy
@@ -119,7 +119,7 @@ async def test_a_computer_that_is_killed_disappears(redis_server: RedisServer) -
 
 async def test_who_was_silent_for_too_long_is_gone_and_caught_up_when_it_is_back(redis_server: RedisServer) -> None:
     """Only the clock of b moves: to it, a is silent. Nothing breaks, so a does not know of it, and has to be asked."""
-    clock, url = Watch(), redis_server.url
+    clock, url = Clock(), redis_server.url
     with computer("a", redis_url=url) as a, computer("b", redis_url=url, clock=clock) as b:
         await put(a, session_id="s1")
         async with client(b.url) as one:
@@ -139,7 +139,7 @@ async def test_who_was_silent_for_too_long_is_gone_and_caught_up_when_it_is_back
 
 async def test_who_was_cut_off_catches_up_from_its_last_id(redis_server: RedisServer) -> None:
     """For a minute by the clocks that both are given, shortly before either of them takes the other for gone."""
-    clock = Watch()
+    clock = Clock()
     async with proxy(redis_server.port) as line:
         behind = f"redis://127.0.0.1:{line.port}/0"
         with (
@@ -182,7 +182,7 @@ async def test_nothing_is_written_or_read_for_what_nobody_watches(redis_server: 
     with computer("a", redis_url=url) as a, computer("b", redis_url=url) as b:
         async with client(b.url) as one:
             await watch(one, "computers")
-            await a.until(lambda fleet: len(fleet.service.facts("computers")) == 2)
+            await a.until(lambda fleet: len(fleet.knowledge.facts("computers")) == 2)
             for _ in range(50):
                 await put(a)
                 await put(b)
@@ -200,7 +200,7 @@ async def test_keys_are_scanned_only_when_the_link_comes_up(redis_server: RedisS
         computer("b", redis_url=url, heartbeat_seconds=0.05),
     ):
         before = writes(redis_server)["set"]
-        await a.until(lambda fleet: len(fleet.service.facts("computers")) == 2)
+        await a.until(lambda fleet: len(fleet.knowledge.facts("computers")) == 2)
         eventually(lambda: writes(redis_server)["set"] > before + 10)
         assert writes(redis_server)["scan"] == 2
 
@@ -223,7 +223,7 @@ async def test_over_a_cluster(redis_cluster: RedisCluster) -> None:
 
 async def test_what_is_stale_is_served_and_asked_for(redis_server: RedisServer, tmp_path: Path) -> None:
     (tmp_path / "garden").mkdir()
-    clock, url = Watch(), redis_server.url
+    clock, url = Clock(), redis_server.url
     with (
         computer("a", redis_url=url, clock=clock, directory=tmp_path) as a,
         computer("b", redis_url=url, clock=clock) as b,
@@ -238,7 +238,7 @@ async def test_what_is_stale_is_served_and_asked_for(redis_server: RedisServer, 
                     await each.server.acall(each.fleet.beat_now)
                 for each in (a, b):
                     await each.until(
-                        lambda fleet, now=now: all(c.last_seen == now for c in fleet.service.facts("computers"))
+                        lambda fleet, now=now: all(c.last_seen == now for c in fleet.knowledge.facts("computers"))
                     )
             length = redis_server.command("XLEN", f"{PREFIX}:events:b")
             assert await listed(b, "projects") == projects["projects"]

@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from pattern_stack import BroadcastError, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.features.notifications import InvalidReport, Notifications, ProgressNotFound
-from tests.features.notifications.world import World, application
+from tests.features.notifications.world import World
 from tests.support.client import Client
-from tests.support.server import serving
+from tests.support.server import application, serving
 
 
 async def steps(one: Client) -> list[tuple[int, str]]:

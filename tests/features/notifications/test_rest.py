@@ -7,7 +7,8 @@ import pytest
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.features.notifications import Notifications
-from tests.features.notifications.world import World, application
+from tests.features.notifications.world import World
+from tests.support.server import application
 
 
 async def test_notifications_newest_first_and_counted(world: World) -> None:
@@ -73,11 +74,11 @@ async def test_progress_from_start_to_end(world: World) -> None:
     path = f"/progress/{run}"
     status, begun = await world.ask("POST", f"{path}/start", {"total_steps": 4, "step_name": "a", "metadata": {"x": 1}})
     assert (status, begun["current_step"]) == (201, 0)
-    world.clock.on(10)
+    world.clock.move(10)
     _, moved = await world.ask("POST", path, {"current_step": 1, "metadata": {"y": 2}})
     assert (moved["step_name"], moved["metadata"]) == ("a", {"x": 1, "y": 2})
     assert (moved["elapsed_time"], moved["remaining_time"]) == (10.0, 30.0)
-    world.clock.on(100)
+    world.clock.move(100)
     assert await world.ask("GET", path) == (200, moved)
     status, ended = await world.ask("POST", f"{path}/complete")
     assert (status, ended["progress_percentage"], ended["step_name"]) == (200, 100.0, "Completed")
@@ -101,7 +102,7 @@ async def test_a_run_ends_once(world: World, end: str, body: Any, told: dict[str
     async with world.client(run) as one:
         status, started = await world.ask("POST", f"{path}/started", {"metadata": {"by": "ann"}})
         assert (status, started["state"], started["metadata"]) == (201, "running", {"by": "ann"})
-        world.clock.on(5)
+        world.clock.move(5)
         status, ended = await world.ask("POST", f"{path}/{end}", body)
         assert (status, ended) == (200, ended | told | {"state": end, "started_at": started["started_at"]})
         assert await world.ask("GET", path) == (200, ended)

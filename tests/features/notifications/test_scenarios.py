@@ -38,7 +38,7 @@ async def test_03_start_of_ten_then_five(world: World) -> None:
     run = world.session()
     async with world.client(run) as one:
         await world.notifications.start_progress(run, 10, "reading")
-        world.clock.on(30)
+        world.clock.move(30)
         await world.notifications.update_progress(run, 5, "writing")
         first, second = [(await one.event())["payload"] for _ in range(2)]
         assert (first["progress_percentage"], first["step_name"]) == (0.0, "reading")

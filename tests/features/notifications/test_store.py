@@ -10,7 +10,7 @@ from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.features.notifications import MemoryStore, Retention, Store
 from pattern_stack.features.notifications.redis import RedisStore
 from pattern_stack.features.notifications.store import Row
-from tests.features.notifications.world import Clock
+from tests.support.clock import Clock
 from tests.support.redis.server import RedisServer
 
 KEPT = Retention(notifications=5, alerts=1_000, seconds=60)
@@ -81,7 +81,7 @@ async def test_a_change_stays_in_its_place_unless_its_time_is_new(store: Store, 
         await put(store, row(key, clock))
     await put(store, row("a", clock, data="2"), old=b"a")
     assert await listed(store) == (["c", "b", "a2"], 3)
-    clock.on(1)
+    clock.move(1)
     await put(store, row("a", clock), old=b"a2")
     assert await listed(store) == (["a", "c", "b"], 3)
 
@@ -95,11 +95,11 @@ async def test_bounded_by_count(store: Store, clock: Clock) -> None:
 
 async def test_bounded_by_age(store: Store, clock: Clock) -> None:
     await put(store, row("old", clock))
-    clock.on(40)
+    clock.move(40)
     await put(store, row("new", clock))
-    clock.on(20)
+    clock.move(20)
     assert await listed(store) == (["new", "old"], 2)
-    clock.on(1)
+    clock.move(1)
     assert await store.get("alerts", "old") is None
     assert await listed(store) == (["new"], 1)
 
@@ -114,7 +114,7 @@ async def test_both_stores_do_the_same(redis_server: RedisServer) -> None:
             old = chance.choice([None, await pair[0].get("notifications", key)])
             new = chance.choice([row(key, clock, *tags, data=str(number))] * 3 + [None])
             limit = chance.randint(1, 4)
-            clock.on(chance.choice([0, 0, 1, 30]))
+            clock.move(chance.choice([0, 0, 1, 30]))
 
             async def outcome(store: Store, *call: Any) -> Any:
                 key, old, new, tags, limit = call

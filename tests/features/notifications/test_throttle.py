@@ -97,16 +97,17 @@ def test_a_store_that_is_away_to_the_end_is_an_error() -> None:
     assert act.told == [1]
 
 
-def test_what_fails_for_good_is_raised_by_the_next_touch() -> None:
+@pytest.mark.parametrize("failure", [ProgressNotFound("gone"), RuntimeError("a fault")])
+def test_what_fails_for_good_is_raised_by_the_next_touch(failure: Exception) -> None:
     act = Act()
     throttle = Throttle(act, rate=100)
     act.touched(throttle, 1)
-    act._failures = [ProgressNotFound("gone")] * 3
+    act._failures = [failure] * 3
     act.touched(throttle, 2)
     eventually(lambda: act.tries == 2)
     eventually(lambda: throttle._timer is None)
     eventually(lambda: throttle._due < time.monotonic())
-    with pytest.raises(ProgressNotFound):
+    with pytest.raises(type(failure)):
         act.touched(throttle, 3)
-    with pytest.raises(ProgressNotFound):
+    with pytest.raises(type(failure)):
         throttle.flush()

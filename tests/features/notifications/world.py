@@ -3,32 +3,17 @@
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
-from fastapi import FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
-from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.features.notifications import Notifications
 from tests.support.client import Client, client
-from tests.support.server import Server, serving, until
+from tests.support.clock import Clock
+from tests.support.server import Server, application, serving, until
 
 _names, _ids = itertools.count(1), itertools.count(1)
-
-
-class Clock:
-    """Stands still until it is told to move on."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 21, 7, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def on(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class World:
@@ -72,14 +57,6 @@ class World:
         async with httpx2.AsyncClient(base_url=f"{self.server.http}/api/v1", verify=False) as http:
             answer = await http.request(method, path, **options)
             return answer.status_code, answer.json()
-
-
-def application(backend: WebSocketBroadcastBackend, notifications: Notifications) -> FastAPI:
-    app = FastAPI()
-    answer_errors(app)
-    app.include_router(backend.get_router())
-    app.include_router(notifications.get_router())
-    return app
 
 
 @contextmanager

@@ -11,7 +11,7 @@ def served(lane: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
     """One server for a module's tests: starting and stopping one takes longer than most of them."""
     app, sessions, clock = build(tmp_path_factory.mktemp("sessions"))
     with serving(app) as server:
-        yield Served(app, sessions, clock, server)
+        yield Served(sessions, clock, server)
 
 
 @pytest.fixture

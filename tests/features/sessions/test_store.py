@@ -14,6 +14,7 @@ import pytest
 from pattern_stack.features.sessions.errors import ProjectNotFound, StoreUnavailable
 from pattern_stack.features.sessions.sql import SQLStore
 from tests.features.sessions.saving import DIGITS, PROJECT, TIMES, store
+from tests.features.sessions.world import build
 from tests.support.instances import Instance
 from tests.support.process import Process
 
@@ -38,6 +39,30 @@ async def test_the_last_form_is_kept(kept: SQLStore) -> None:
         await kept.delete("a")
     with pytest.raises(ProjectNotFound):
         await kept.load("a")
+
+
+def test_it_opens_again_on_another_loop(tmp_path: Path) -> None:
+    store = SQLStore(f"sqlite+aiosqlite:///{tmp_path}/projects.db")
+
+    async def use() -> None:
+        await asyncio.gather(*(store.save(id, b"1") for id in "abc"))
+        await store.close()
+
+    for _ in range(2):
+        asyncio.run(use())
+
+
+async def test_it_is_closed_also_where_the_application_ends_badly(tmp_path: Path) -> None:
+    app, sessions, _ = build(tmp_path)
+
+    async def end_badly() -> None:
+        async with app.router.lifespan_context(app):
+            await sessions.projects.create("restomod", "P")
+            raise RuntimeError("ends badly")
+
+    with pytest.raises(RuntimeError, match="ends badly"):
+        await end_badly()
+    assert sessions.projects._store._engine is None
 
 
 def test_nothing_is_opened_before_it_is_used(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,31 +10,12 @@ import httpx2
 from fastapi import FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
-from pattern_stack.atoms.rest import answer_errors
 from pattern_stack.features.sessions import Sessions
 from pattern_stack.features.sessions.sql import SQLStore
 from tests.features.sessions.replica import Replica
 from tests.support.client import Client, Message, client
-from tests.support.server import Server
-
-BEGIN = datetime(2026, 11, 21, 7, tzinfo=UTC)
-
-
-class Hand:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.time = BEGIN
-
-    def __call__(self) -> datetime:
-        return self.time
-
-    def move(self, **by: float) -> datetime:
-        self.time += timedelta(**by)
-        return self.time
+from tests.support.clock import Clock
+from tests.support.server import Server, application
 
 
 class Participant(Client):
@@ -65,11 +45,10 @@ class Participant(Client):
 
 
 class Served(NamedTuple):
-    """An application, and the server that it runs in."""
+    """Sessions, and the server that they are in."""
 
-    app: FastAPI
     sessions: Sessions
-    clock: Hand
+    clock: Clock
     server: Server
 
 
@@ -77,8 +56,8 @@ class World:
     """What a test speaks to."""
 
     def __init__(self, served: Served) -> None:
-        self.app, self.sessions, self.clock, self.server = served
-        self.broadcast: WebSocketBroadcastBackend = served.app.state.broadcast
+        self.sessions, self.clock, self.server = served
+        self.broadcast: WebSocketBroadcastBackend = served.sessions.broadcast
         self.http: httpx2.AsyncClient
         self._stack: AsyncExitStack
 
@@ -144,13 +123,9 @@ class World:
         return await self.call("POST", "/commands/execute", body, status=status)
 
 
-def build(directory: Path, **options: Any) -> tuple[FastAPI, Sessions, Hand]:
+def build(directory: Path, **options: Any) -> tuple[FastAPI, Sessions, Clock]:
     """An application with nothing but sessions, which keeps its projects in that directory."""
-    app, broadcast, clock = FastAPI(), WebSocketBroadcastBackend(), Hand()
-    answer_errors(app)
+    broadcast, clock = WebSocketBroadcastBackend(), Clock()
     store = SQLStore(f"sqlite+aiosqlite:///{directory}/projects.db")
     sessions = Sessions(broadcast, store=store, clock=clock, **options)
-    app.state.broadcast = broadcast
-    app.include_router(broadcast.get_router())
-    app.include_router(sessions.get_router())
-    return app, sessions, clock
+    return application(broadcast, sessions), sessions, clock

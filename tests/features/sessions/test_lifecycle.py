@@ -1,6 +1,9 @@
 """B: sessions come to life, are used, and go."""
 
-from tests.features.sessions.world import World
+import asyncio
+from pathlib import Path
+
+from tests.features.sessions.world import World, build
 from tests.support.server import until
 
 
@@ -105,3 +108,29 @@ async def test_b_a_session_that_is_deleted_tells_its_clients_and_lets_them_go(wo
     assert await world.refused("POST", f"/{session}/undo") == (404, "SESSION_NOT_FOUND")
     await one.send({"subscribe": [f"session:{session}"]})
     assert (await one.receive())["error"]["code"] == "not_found"
+
+
+async def test_a_close_that_is_cancelled_takes_everybody_off_all_the_same(tmp_path: Path) -> None:
+    """So much is published in its turn that it has to wait for the next one."""
+    _, sessions, _ = build(tmp_path)
+    session = sessions.create()
+
+    async def listen() -> list[str]:
+        return [event.event_type async for event in sessions.broadcast.listen(session.channel)]
+
+    async def publish_and_close() -> None:
+        for _ in range(63):
+            await sessions.publish(session, [("noise", {})])
+        await sessions.close(session.id)
+
+    listening, closing = asyncio.create_task(listen()), asyncio.create_task(publish_and_close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    assert (await asyncio.wait_for(listening, 20))[-1] == "session-closed"
+    assert closing.cancelled()
+
+
+def test_ids_are_asked_for(tmp_path: Path) -> None:
+    names = iter("ab")
+    _, sessions, _ = build(tmp_path, ids=lambda: next(names))
+    assert [sessions.create().id for _ in range(2)] == ["a", "b"]

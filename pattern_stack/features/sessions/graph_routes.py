@@ -7,7 +7,17 @@ from fastapi import APIRouter, Body
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from pattern_stack.atoms.rest import refusals
 from pattern_stack.features.sessions import commands
+from pattern_stack.features.sessions.bodies import (
+    Executed,
+    Execution,
+    NewChild,
+    NewLink,
+    NewValue,
+    NodeAnswer,
+    Tree,
+)
 from pattern_stack.features.sessions.commands import EXAMPLE_ID, Command
 from pattern_stack.features.sessions.errors import (
     GraphFull,
@@ -19,39 +29,28 @@ from pattern_stack.features.sessions.errors import (
     NothingToUndo,
     SessionNotFound,
 )
-from pattern_stack.features.sessions.models import (
-    Executed,
-    Execution,
-    NewChild,
-    NewLink,
-    NewValue,
-    NodeAnswer,
-    Origin,
-    Tree,
-)
-from pattern_stack.features.sessions.paths import (
+from pattern_stack.features.sessions.routes import (
     JSON,
     NodeId,
+    Origin,
     SessionId,
     SessionQuery,
     WantGraph,
-    answers,
     both,
-    executed,
 )
 
 if TYPE_CHECKING:
-    from pattern_stack.features.sessions.service import Sessions
+    from pattern_stack.features.sessions.service import Outcome, Sessions
 
 _CREATING = (SessionNotFound, NodeNotFound, InvalidCommand, InvalidParent, GraphFull)
 _LINKING = (SessionNotFound, NodeNotFound, InvalidParent)
 
 
-def add_graph_calls(router: APIRouter, sessions: "Sessions") -> None:
-    _add_command_calls(router, sessions)
-    _add_reading_calls(router, sessions)
-    _add_node_calls(router, sessions)
-    _add_link_calls(router, sessions)
+def add_graph_routes(router: APIRouter, sessions: "Sessions") -> None:
+    _add_command_routes(router, sessions)
+    _add_reading_routes(router, sessions)
+    _add_node_routes(router, sessions)
+    _add_link_routes(router, sessions)
 
 
 def _examples() -> dict[str, Any]:
@@ -72,42 +71,42 @@ def _command(command_type: str, data: dict[str, Any]) -> Command:
         raise RequestValidationError([{**one, "loc": ("body", "data", *one["loc"])} for one in told]) from None
 
 
-def _add_command_calls(router: APIRouter, sessions: "Sessions") -> None:
+def _add_command_routes(router: APIRouter, sessions: "Sessions") -> None:
     failures = (*_CREATING, InvalidProperty)
 
-    @router.post("/commands/execute", response_model=Executed, responses=answers(*failures), tags=["graph"])
+    @router.post("/commands/execute", response_model=Executed, responses=refusals(*failures), tags=["graph"])
     async def execute_command(
         body: Annotated[Execution, Body(openapi_examples=_examples())], graph: WantGraph = True, origin: Origin = None
     ) -> JSON:
         """Carry out one command. Whether it succeeds or fails, everybody on the session is told."""
         sessions.get(body.session_id)
         command = _command(body.command_type, body.data)
-        return executed(await sessions.execute(body.session_id, command, origin=origin, graph=graph))
+        return _executed(await sessions.execute(body.session_id, command, origin=origin, graph=graph))
 
     @both(router, "POST", "/undo", Executed, SessionNotFound, NothingToUndo, tags=["graph"])
     async def undo(session_id: SessionId, graph: WantGraph = True, origin: Origin = None) -> JSON:
         """Take back the last command."""
-        return executed(await sessions.undo(session_id, origin=origin, graph=graph))
+        return _executed(await sessions.undo(session_id, origin=origin, graph=graph))
 
     @both(router, "POST", "/redo", Executed, SessionNotFound, NothingToRedo, tags=["graph"])
     async def redo(session_id: SessionId, graph: WantGraph = True, origin: Origin = None) -> JSON:
         """Carry out again what was undone last."""
-        return executed(await sessions.redo(session_id, origin=origin, graph=graph))
+        return _executed(await sessions.redo(session_id, origin=origin, graph=graph))
 
 
-def _add_reading_calls(router: APIRouter, sessions: "Sessions") -> None:
+def _add_reading_routes(router: APIRouter, sessions: "Sessions") -> None:
     @both(router, "GET", "/graph", Tree, SessionNotFound, tags=["graph"])
     async def session_graph(session_id: SessionId) -> JSON:
         """The trees, each node with its children in it."""
         return JSON(orjson.Fragment(sessions.get(session_id).document.encoded_tree))
 
-    @router.get("/graph", response_model=Tree, responses=answers(SessionNotFound), tags=["graph"])
+    @router.get("/graph", response_model=Tree, responses=refusals(SessionNotFound), tags=["graph"])
     async def graph(session_id: SessionQuery) -> JSON:
         """The same, with the session as a parameter."""
         return await session_graph(session_id)
 
 
-def _add_node_calls(router: APIRouter, sessions: "Sessions") -> None:
+def _add_node_routes(router: APIRouter, sessions: "Sessions") -> None:
     async def node(session_id: str, command: Command, origin: str | None) -> JSON:
         return JSON((await sessions.execute(session_id, command, origin=origin)).node)
 
@@ -136,7 +135,7 @@ def _add_node_calls(router: APIRouter, sessions: "Sessions") -> None:
         return await node(session_id, commands.UpdateProperty(node_id=node_id, **dict(body)), origin)
 
 
-def _add_link_calls(router: APIRouter, sessions: "Sessions") -> None:
+def _add_link_routes(router: APIRouter, sessions: "Sessions") -> None:
     @both(router, "POST", "/nodes/{node_id}/links", NodeAnswer, *_LINKING, tags=["nodes"])
     async def link(session_id: SessionId, node_id: NodeId, body: NewLink, origin: Origin = None) -> JSON:
         """A root becomes the last child of the node. The answer is that child."""
@@ -152,3 +151,16 @@ def _add_link_calls(router: APIRouter, sessions: "Sessions") -> None:
 def _created(answer: JSON) -> JSON:
     answer.status_code = 201
     return answer
+
+
+def _executed(outcome: "Outcome") -> JSON:
+    """The answer to a command, an undo and a redo."""
+    told = {
+        "success": True,
+        "command_id": outcome.command_id,
+        "node_id": outcome.node_id,
+        "graph": outcome.graph and orjson.Fragment(outcome.graph),
+        "undo_available": outcome.undo_available,
+        "redo_available": outcome.redo_available,
+    }
+    return JSON({key: value for key, value in told.items() if value is not None})

@@ -5,6 +5,16 @@ from typing import TYPE_CHECKING
 import orjson
 from fastapi import APIRouter
 
+from pattern_stack.atoms.rest import refusals
+from pattern_stack.features.sessions.bodies import (
+    NewProject,
+    NewProjectAndSession,
+    ProjectAnswer,
+    ProjectCreated,
+    ProjectInSession,
+    SavedForm,
+    TemplateChoice,
+)
 from pattern_stack.features.sessions.errors import (
     GraphFull,
     InvalidParent,
@@ -15,17 +25,7 @@ from pattern_stack.features.sessions.errors import (
     StoreUnavailable,
     TemplateNotFound,
 )
-from pattern_stack.features.sessions.models import (
-    NewProject,
-    NewProjectAndSession,
-    Origin,
-    ProjectAnswer,
-    ProjectCreated,
-    ProjectInSession,
-    SavedForm,
-    TemplateChoice,
-)
-from pattern_stack.features.sessions.paths import JSON, ProjectId, SessionId, answers, both
+from pattern_stack.features.sessions.routes import JSON, Origin, ProjectId, SessionId, both
 from pattern_stack.features.sessions.schema import Template
 from pattern_stack.features.sessions.session import Session
 
@@ -36,19 +36,19 @@ _KEPT = (ProjectNotFound, StoreUnavailable)
 _CREATING = (SessionNotFound, TemplateNotFound, ProjectExists, InvalidParent, GraphFull, StoreUnavailable)
 
 
-def add_project_calls(router: APIRouter, sessions: "Sessions") -> None:
-    _add_creating_calls(router, sessions)
-    _add_keeping_calls(router, sessions)
+def add_project_routes(router: APIRouter, sessions: "Sessions") -> None:
+    _add_creating_routes(router, sessions)
+    _add_keeping_routes(router, sessions)
 
 
-def _add_creating_calls(router: APIRouter, sessions: "Sessions") -> None:
+def _add_creating_routes(router: APIRouter, sessions: "Sessions") -> None:
     projects = sessions.projects
 
     @router.post(
         "/projects",
         status_code=201,
         response_model=ProjectInSession,
-        responses=answers(TemplateNotFound, StoreUnavailable),
+        responses=refusals(TemplateNotFound, StoreUnavailable),
         tags=["projects"],
     )
     async def create_project(body: NewProjectAndSession, origin: Origin = None) -> JSON:
@@ -69,20 +69,20 @@ def _add_creating_calls(router: APIRouter, sessions: "Sessions") -> None:
         return await projects.use_template(session_id, body.template_id, origin)
 
 
-def _add_keeping_calls(router: APIRouter, sessions: "Sessions") -> None:
+def _add_keeping_routes(router: APIRouter, sessions: "Sessions") -> None:
     projects = sessions.projects
 
-    @router.get("/projects/{project_id}", response_model=SavedForm, responses=answers(*_KEPT), tags=["projects"])
+    @router.get("/projects/{project_id}", response_model=SavedForm, responses=refusals(*_KEPT), tags=["projects"])
     async def saved_project(project_id: ProjectId) -> JSON:
         """The project as it was saved last."""
         return JSON(orjson.Fragment(await projects.form(project_id)))
 
-    @router.delete("/projects/{project_id}", status_code=204, responses=answers(*_KEPT), tags=["projects"])
+    @router.delete("/projects/{project_id}", status_code=204, responses=refusals(*_KEPT), tags=["projects"])
     async def delete_project(project_id: ProjectId) -> None:
         """What was saved is gone. A session that it is live in keeps the graph, without a project."""
         await projects.delete(project_id)
 
-    @router.post("/projects/{project_id}/save", responses=answers(*_KEPT), tags=["projects"])
+    @router.post("/projects/{project_id}/save", responses=refusals(*_KEPT), tags=["projects"])
     async def save_project(project_id: ProjectId) -> ProjectAnswer:
         """As it is now in the session where it is live; one that is live nowhere stays as it was saved."""
         return ProjectAnswer(**(await projects.save(project_id)).fields())
@@ -90,7 +90,7 @@ def _add_keeping_calls(router: APIRouter, sessions: "Sessions") -> None:
     @router.post(
         "/sessions/{session_id}/projects/{project_id}/load",
         response_model=ProjectInSession,
-        responses=answers(SessionNotFound, *_KEPT, ProjectExists, ProjectInUse),
+        responses=refusals(SessionNotFound, *_KEPT, ProjectExists, ProjectInUse),
         tags=["projects"],
     )
     async def load_project(session_id: SessionId, project_id: ProjectId, origin: Origin = None) -> JSON:

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pattern_stack.atoms.clock import iso
+from pattern_stack.features.fleet.bodies import SessionBody
 from pattern_stack.features.fleet.entry import Entry
 from pattern_stack.features.fleet.errors import ServiceError
 from pattern_stack.features.fleet.heartbeat import Heartbeat
 from pattern_stack.features.fleet.kinds import KINDS, SHARED
-from pattern_stack.features.fleet.models import Project, SessionBody, Todo
+from pattern_stack.features.fleet.knowledge import Knowledge
+from pattern_stack.features.fleet.models import Project, Todo
 from pattern_stack.features.fleet.news import News
-from pattern_stack.features.fleet.service import FleetService
 
 some = st.sets(st.integers(0, 3), max_size=3)
 
@@ -68,8 +69,8 @@ class TwoComputers(RuleBasedStateMachine):
         self.unheard: int | None = None
         """Seconds since the last heartbeat of a, while b takes it for alive."""
 
-    def service(self, name: str) -> FleetService:
-        return FleetService(
+    def service(self, name: str) -> Knowledge:
+        return Knowledge(
             name, alive=60, clock=lambda: self.now, ids=lambda: "id", about=dict, stale=lambda computer: None
         )
 

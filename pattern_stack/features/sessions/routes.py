@@ -1,18 +1,15 @@
-"""What the calls of sessions have in common: parameters of paths, both forms of a path, and how they answer."""
+"""What the routes have in common: their parameters, both forms of a path, and how they answer."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, BeforeValidator
 
 from pattern_stack.atoms.rest import refusals
 from pattern_stack.errors import ServiceError
 from pattern_stack.features.sessions.commands import EXAMPLE_ID, canonical
-
-if TYPE_CHECKING:
-    from pattern_stack.features.sessions.service import Outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,6 +19,12 @@ ProjectId = Annotated[str, BeforeValidator(canonical), Path(examples=[EXAMPLE_ID
 TemplatePath = Annotated[str, Path(examples=["restomod"])]
 SessionQuery = Annotated[str, BeforeValidator(canonical), Query(examples=[EXAMPLE_ID])]
 WantGraph = Annotated[bool, Query(alias="graph", description="false: the answer comes without the graph")]
+Origin = Annotated[
+    str | None,
+    Header(
+        alias="X-Origin", max_length=200, description="It comes back as `origin` on the events that this call causes."
+    ),
+]
 
 
 class JSON(Response):
@@ -33,11 +36,6 @@ class JSON(Response):
         return orjson.dumps(content)
 
 
-def answers(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """The errors of a call, for OpenAPI."""
-    return refusals(*kinds)
-
-
 def both(
     router: APIRouter, method: str, path: str, model: type[BaseModel] | None, *kinds: type[ServiceError], **route: Any
 ) -> Callable[[F], F]:
@@ -46,21 +44,8 @@ def both(
     def add(call: F) -> F:
         for prefix in ("/sessions/{session_id}", "/{session_id:uuid}"):
             router.add_api_route(
-                f"{prefix}{path}", call, methods=[method], response_model=model, responses=answers(*kinds), **route
+                f"{prefix}{path}", call, methods=[method], response_model=model, responses=refusals(*kinds), **route
             )
         return call
 
     return add
-
-
-def executed(outcome: "Outcome") -> JSON:
-    """The answer to a command, an undo and a redo."""
-    told = {
-        "success": True,
-        "command_id": outcome.command_id,
-        "node_id": outcome.node_id,
-        "graph": outcome.graph and orjson.Fragment(outcome.graph),
-        "undo_available": outcome.undo_available,
-        "redo_available": outcome.redo_available,
-    }
-    return JSON({key: value for key, value in told.items() if value is not None})

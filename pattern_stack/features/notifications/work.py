@@ -1,4 +1,4 @@
-"""Progress and runs: how a session stands."""
+"""Progress and runs: how the work of a session stands."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from pattern_stack.features.notifications.models import Progress, Run
 from pattern_stack.features.notifications.records import found, whole
 
 
-class Sessions(Calls):
+class Work(Calls):
     """One progress and one run a session, told to whoever watches it and to nobody else."""
 
     # -- progress
@@ -103,7 +103,8 @@ class Sessions(Calls):
         there = await self._records.get(Run, session_id)
         return found(there, RunNotFound(f"there is no run {session_id}"))
 
-    async def _snapshot(self, session_id: str) -> dict[str, Any]:
+    async def snapshot(self, session_id: str) -> dict[str, Any]:
+        """What whoever joins its channel is told first: {session_id, progress or None, run or None}. On the hub's loop."""
         progress = await self._records.get(Progress, session_id)
         run = await self._records.get(Run, session_id)
         return {"session_id": session_id, "progress": progress and progress.payload, "run": run and run.payload}

@@ -1,9 +1,9 @@
-"""Values that a property can have on the wire and in a store."""
+"""JSON of strangers that every encoder takes, and so the wire and every store."""
 
 from math import isfinite
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 MAX_NESTING = 16
 
@@ -40,5 +40,5 @@ def _is_text(value: object) -> bool:
         return False
 
 
-Value = Annotated[Any, AfterValidator(_plain), Field(examples=["2026-11-21"])]
+Value = Annotated[Any, AfterValidator(_plain)]
 """Any JSON that is bounded and survives being written. Raises ValueError within a model."""
