@@ -13,6 +13,7 @@ from pattern_stack.features.sessions.models import (
     CleanedUp,
     Cleanup,
     Health,
+    Origin,
     SessionCreated,
     SessionInfo,
     SessionList,
@@ -65,9 +66,9 @@ def _add_session_calls(router: APIRouter, sessions: "Sessions") -> None:
         return sessions.get(session_id).info
 
     @router.delete("/sessions/{session_id}", status_code=204, tags=["sessions"], responses=answers(SessionNotFound))
-    async def close_session(session_id: SessionId) -> None:
+    async def close_session(session_id: SessionId, origin: Origin = None) -> None:
         """Its clients get `session-closed`. What was not saved is gone."""
-        await sessions.close(session_id)
+        await sessions.close(session_id, origin=origin)
 
     @router.post("/sessions/cleanup", tags=["sessions"], responses=answers())
     async def clean_up(body: Cleanup = Cleanup()) -> CleanedUp:  # noqa: B008 - nobody changes it

@@ -86,13 +86,13 @@ class Sessions:
         """The oldest first."""
         return list(self._sessions.values())
 
-    async def close(self, session_id: str) -> None:
+    async def close(self, session_id: str, *, origin: str | None = None) -> None:
         """Its clients get `session-closed` and are unsubscribed; its project can be loaded elsewhere, as it was saved last."""
         session = self.get(session_id)
         session.closed = True
         del self._sessions[session_id]
         self.projects.release(session)
-        await self.publish(session, [("session-closed", {})])
+        await self.publish(session, [("session-closed", {})], origin=origin)
         await self.broadcast.end(session.channel)
 
     async def clean_up(self, max_inactive_hours: float) -> int:
