@@ -96,11 +96,11 @@ class Sessions:
         await self.broadcast.end(session.channel)
 
     async def clean_up(self, max_inactive_hours: float) -> int:
-        """Close those that nobody is on and that were idle for longer. Returns how many."""
+        """Close those that are not in use and were idle for longer. Returns how many."""
         removed = 0
         for session in self.all():
             idle = (self._clock() - session.last_activity).total_seconds()
-            if not session.closed and not session.clients and idle > max_inactive_hours * 3600:
+            if not session.closed and not session.in_use and idle > max_inactive_hours * 3600:
                 await self.close(session.id)
                 removed += 1
         return removed
