@@ -174,10 +174,10 @@ def latencies(server: Server, nodes: int, clients: int, commands: int) -> None:
         answered.append(time.perf_counter() - began)
         crowd.until(b'"command-executed"')
         delivered.append(time.perf_counter() - began)
-    print(f"a command on {count:,} nodes, {clients} clients, {commands:,} commands")
-    print(f"  answered               {_told(answered)}")
-    print(f"  the last client has it {_told(delivered)}")
-    print(f"  the server's CPU       {(server.cpu - cpu) / commands * 1000:.2f} ms a command")
+    print(f"a command on {count:,} nodes, {clients} clients, {commands:,} commands", flush=True)
+    print(f"  answered               {_told(answered)}", flush=True)
+    print(f"  the last client has it {_told(delivered)}", flush=True)
+    print(f"  the server's CPU       {(server.cpu - cpu) / commands * 1000:.2f} ms a command", flush=True)
     crowd.close()
 
 
@@ -194,7 +194,10 @@ def many(server: Server, sessions: int) -> None:
     began = time.perf_counter()
     crowd.join(ids)
     joined = time.perf_counter() - began
-    print(f"{sessions:,} sessions: created in {created:.2f} s (one call after the other), joined in {joined:.2f} s")
+    print(
+        f"{sessions:,} sessions: created in {created:.2f} s (one call after the other), joined in {joined:.2f} s",
+        flush=True,
+    )
     crowd.close()
 
 
@@ -207,7 +210,10 @@ def weight(server: Server, sessions: int) -> None:
         for number in range(10):
             server.execute(session, "CreateNode", blueprint_type_id="task", name=f"T{number}")
     filled = (server.memory - before) / (sessions // 10)
-    print(f"a session: {empty:,.0f} bytes; with 10 nodes, their undo and the channel's history {empty + filled:,.0f}")
+    print(
+        f"a session: {empty:,.0f} bytes; with 10 nodes, their undo and the channel's history {empty + filled:,.0f}",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -227,7 +233,7 @@ def main() -> None:
     ):
         with running() as server:
             measured(server)
-    print(f"{machine()}; Python {platform.python_version()}")
+    print(f"{machine()}; Python {platform.python_version()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,97 +3,23 @@
 import asyncio
 import logging
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
 from pattern_stack.atoms.broadcast.engine import Engine
 from pattern_stack.atoms.broadcast.event import Draft, Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.history import History
 from pattern_stack.atoms.broadcast.limits import Limits
 from pattern_stack.atoms.broadcast.presence import Change
-from pattern_stack.atoms.broadcast.roster import Attendance, SharedRoster
+from pattern_stack.atoms.broadcast.roster import SharedRoster
+from pattern_stack.atoms.broadcast.store import Arrival, Store
+from pattern_stack.atoms.broadcast.track import Track, events
 from pattern_stack.errors import BroadcastUnavailable
 
 logger = logging.getLogger(__name__)
 
 _FOREIGN_SECONDS = 60
-_WAITING_EVENTS = 10_000
 _AGAIN_SECONDS = 1
 _RESUME_SECONDS = 5
-
-
-class Arrival(NamedTuple):
-    """A message of the store: an event, if it is none of a stranger's."""
-
-    epoch: str
-    offset: int
-    body: bytes
-
-
-class Reading(NamedTuple):
-    """A channel's newest place, and the events that were asked for; None where they are not all there."""
-
-    epoch: str
-    offset: int
-    bodies: list[bytes] | None
-
-
-class Store(ABC):
-    """What a bridge needs of a store. Everything that waits raises BroadcastUnavailable."""
-
-    arrived: Callable[[str, Arrival], None]
-    """Set by the bridge: called for each message of a followed channel, in the store's order."""
-    resumed: Callable[[], "asyncio.Future[None]"]
-    """Set by the bridge: called when messages may have been missed; done when that is mended."""
-    strange: Callable[[str], None]
-    """Set by the bridge: called for a message that cannot be one of ours."""
-
-    closed = False
-
-    @property
-    @abstractmethod
-    def trouble(self) -> str | None: ...
-
-    @abstractmethod
-    async def start(self) -> None: ...
-
-    @abstractmethod
-    async def stop(self) -> None: ...
-
-    @abstractmethod
-    def abandon(self) -> None: ...
-
-    @abstractmethod
-    async def publish(self, draft: Draft, window: History) -> Position: ...
-
-    @abstractmethod
-    async def read(self, channel: str, since: Position | None, last: int | None = None) -> Reading: ...
-
-    @abstractmethod
-    async def attend(self, channel: str, *arguments: Any) -> Attendance:
-        """See Ask in roster.py."""
-
-    @abstractmethod
-    async def follow(self, channel: str) -> None:
-        """From its end on, messages of the channel arrive."""
-
-    @abstractmethod
-    def unfollow(self, channel: str) -> None: ...
-
-
-class Track:
-    """One wanted channel: how far it was delivered here."""
-
-    __slots__ = ("catching_up", "opening", "position", "waiting", "wanted")
-
-    def __init__(self) -> None:
-        self.wanted = 0
-        self.position: Position | None = None
-        self.opening: asyncio.Task[None] | None = None
-        self.catching_up: asyncio.Task[None] | None = None
-        self.waiting: list[Arrival] = []
-        """What came while events before it are fetched."""
 
 
 class Bridge(Engine):
@@ -141,7 +67,7 @@ class Bridge(Engine):
     # -- channels that are wanted
 
     async def want(self, channel: str) -> None:
-        track = self._tracks.setdefault(channel, Track())
+        track = self._tracks.setdefault(channel, Track(channel, self._hand_on))
         track.wanted += 1
         try:
             if track.position is None:
@@ -208,7 +134,7 @@ class Bridge(Engine):
         if since == until:
             return []
         reading = await self._store.read(channel, since, until.offset)
-        return None if reading.bodies is None else _events(channel, since, reading.bodies)
+        return None if reading.bodies is None else events(channel, since, reading.bodies)
 
     # -- what arrives
 
@@ -217,39 +143,18 @@ class Bridge(Engine):
         if track is None:
             return
         if track.position is None or track.catching_up:
-            self._wait(track, arrival)
-        elif not self._take(channel, track, arrival):
-            self._wait(track, arrival)
+            track.wait(arrival)
+        elif not track.take(arrival):
+            track.wait(arrival)
             self._catch_up(channel, track)
-
-    def _wait(self, track: Track, arrival: Arrival) -> None:
-        if len(track.waiting) < _WAITING_EVENTS:
-            track.waiting.append(arrival)
-        else:
-            track.waiting[-1] = arrival  # those between will be fetched
-
-    def _take(self, channel: str, track: Track, arrival: Arrival) -> bool:
-        """Deliver it if it is the next, and drop it if it is a repeat. False where something lies between."""
-        here = track.position
-        assert here is not None
-        if arrival.epoch != here.epoch or arrival.offset > here.offset + 1:
-            return False
-        if arrival.offset == here.offset + 1:
-            track.position = Position(here.epoch, arrival.offset)
-            self._hand_on(Event(channel, arrival.body, here.epoch, arrival.offset))
-        return True
 
     def _hand_on(self, event: Event | Reset) -> None:
         for deliver in self._deliver:
             deliver(event)
 
     def _take_waiting(self, channel: str, track: Track) -> None:
-        waiting, track.waiting = track.waiting, []
-        for index, arrival in enumerate(waiting):
-            if not self._take(channel, track, arrival):
-                track.waiting = waiting[index:]
-                self._catch_up(channel, track)
-                return
+        if not track.take_waiting():
+            self._catch_up(channel, track)
 
     # -- what was missed
 
@@ -288,35 +193,14 @@ class Bridge(Engine):
         return True
 
     async def _catch_up_once(self, channel: str, track: Track) -> None:
-        known = len(track.waiting)
+        known = track.waiting
         here = track.position
         reading = await self._store.read(channel, here)
         assert here is not None
         if track.position == here:  # not so, where another one has caught up meanwhile
-            self._apply(channel, track, here, reading)
-        self._drop_foreign(channel, track, known)
-
-    def _apply(self, channel: str, track: Track, here: Position, reading: Reading) -> None:
-        newest = Position(reading.epoch, reading.offset)
-        if newest == here:
-            return
-        if reading.bodies is None:
-            track.position = newest
-            self._hand_on(Reset(channel, newest))
-            return
-        for event in _events(channel, here, reading.bodies):
-            track.position = event.position
-            self._hand_on(event)
-
-    def _drop_foreign(self, channel: str, track: Track, known: int) -> None:
-        """What was here before the store was asked, and lies beyond its newest place, the store never sent."""
-        assert track.position is not None
-        epoch, offset = track.position
-        before, later = track.waiting[:known], track.waiting[known:]
-        kept = [arrival for arrival in before if arrival.epoch == epoch and arrival.offset <= offset]
-        for _ in range(len(before) - len(kept)):
+            track.apply(here, reading)
+        for _ in range(track.drop_foreign(known)):
             self._strange(channel)
-        track.waiting = kept + later
 
     def _strange(self, channel: str) -> None:
         """Count a message that is none of ours; say so once a minute."""
@@ -329,7 +213,3 @@ class Bridge(Engine):
 
 async def _all(tasks: "Sequence[asyncio.Task[None]]") -> None:
     await asyncio.wait(tasks, timeout=_RESUME_SECONDS)
-
-
-def _events(channel: str, since: Position, bodies: Sequence[bytes]) -> list[Event]:
-    return [Event(channel, body, since.epoch, since.offset + index) for index, body in enumerate(bodies, 1)]

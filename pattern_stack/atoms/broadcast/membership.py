@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pattern_stack.atoms.broadcast.channels import Spec
-from pattern_stack.atoms.broadcast.event import Event, Position
+from pattern_stack.atoms.broadcast.event import Event, Position, encode
 from pattern_stack.atoms.broadcast.loop import foreign_code
 from pattern_stack.atoms.broadcast.protocol import Id, Refused
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
 
 if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection import Connection
+    from pattern_stack.atoms.broadcast.node import Node
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,36 @@ class Membership:
             return None
         with foreign_code():
             return await getattr(self.spec.channel, hook)(connection, **self.params)
+
+    async def announce(self, connection: "Connection", node: "Node") -> None:
+        """It is present from here on, and the others on the channel are told."""
+        joined = await node.engine.roster(self.channel).join(self.channel, connection.id, connection.user)
+        self.present = True
+        await self._tell(node, "presence-joined", joined)
+
+    async def farewell(self, connection: "Connection", node: "Node") -> None:
+        """It is off: the hook is told where joined had succeeded, and the others where it was present. Never raises."""
+        if self.joined:
+            try:
+                await self.call("left", connection)
+            except Exception:
+                logger.exception("left failed on %s", self.channel)
+        if self.present:
+            await self._say_absent(connection, node)
+
+    async def _say_absent(self, connection: "Connection", node: "Node") -> None:
+        try:
+            left = await node.engine.roster(self.channel).leave(self.channel, connection.id)
+        except BroadcastError as error:  # it is made up for later
+            logger.warning("the others on %s do not know yet who left: %s", self.channel, error)
+        else:
+            await self._tell(node, "presence-left", left)
+
+    async def _tell(self, node: "Node", event_type: str, payload: Mapping[str, Any]) -> None:
+        try:
+            await node.publish([encode(self.channel, event_type, payload, limits=node.limits)])
+        except BroadcastError as error:
+            logger.warning("%s of %s was not published: %s", event_type, self.channel, error)
 
 
 class Entry(NamedTuple):

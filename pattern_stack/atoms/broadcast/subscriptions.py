@@ -1,21 +1,19 @@
 """The channels one connection is on: in past the hooks, caught up from one position, and out again."""
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pattern_stack.atoms.broadcast import protocol
-from pattern_stack.atoms.broadcast.event import Event, Position, Reset, encode
+from pattern_stack.atoms.broadcast.event import Event, Position, Reset
 from pattern_stack.atoms.broadcast.membership import HOOKS, Entry, Membership, refusal
 from pattern_stack.atoms.broadcast.node import Node
 from pattern_stack.atoms.broadcast.protocol import Id, Refused
-from pattern_stack.errors import BroadcastError, BroadcastUnavailable, NotFound
+from pattern_stack.atoms.broadcast.snapshot import snapshot
+from pattern_stack.errors import NotFound
 
 if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection import Connection
-
-logger = logging.getLogger(__name__)
 
 
 class Subscriptions:
@@ -94,7 +92,7 @@ class Subscriptions:
             await member.call("joined", self._connection)
             member.joined = spec is not None and spec.overrides("left")
             if spec and spec.presence:
-                await self._announce(member)
+                await member.announce(self._connection, self._node)
             if spec and (spec.presence or spec.overrides("joined")):
                 await self._node.engine.reach(channel, None)  # what was published there is none of its events
             if self._connection.closed:
@@ -134,8 +132,8 @@ class Subscriptions:
             events = await self._node.engine.read_since(member.channel, since, member.position)
             if events is not None:
                 return Entry(member, since, True, events)
-        told, snapshot = await self._snapshot(member)
-        return Entry(member, told, None if since is None else False, snapshot)
+        told, state = await snapshot(member, self._connection, self._node)
+        return Entry(member, told, None if since is None else False, state)
 
     def _release(self, entries: Sequence[Entry]) -> None:
         lost = {entry.member.channel: self._next_after(entry) for entry in entries if entry.recovered is False}
@@ -165,34 +163,6 @@ class Subscriptions:
         if member.ending:
             self.dismiss(member.channel)
 
-    async def _snapshot(self, member: Membership) -> tuple[Position, list[Event]]:
-        """The position to tell, and the snapshot as an event there; no event where the channel has none.
-
-        State from before the member's position is followed by the events that it lacks; state from after it moves it.
-        """
-        state = await member.call("snapshot", self._connection)
-        here, between = member.position, list[Event]()
-        assert here is not None
-        if state is None:
-            return here, []
-        there = here
-        if isinstance(state, tuple):
-            state, there = state
-            between = await self._between(member.channel, there, here)
-            member.position = max(here, there)
-        draft = encode(member.channel, "snapshot", state, limits=self._node.limits, bounded=False)
-        return there, [draft.at(*there), *between]
-
-    async def _between(self, channel: str, there: Position, here: Position) -> list[Event]:
-        await self._node.engine.reach(channel, there)
-        newest = self._node.engine.position(channel)
-        missing: list[Event] | None = []
-        if there.offset < here.offset:
-            missing = await self._node.engine.read_since(channel, there, here)
-        if missing is None or there.epoch != newest.epoch or there.offset > newest.offset:
-            raise BroadcastUnavailable(f"the snapshot of {channel} does not fit its history; try again")
-        return missing
-
     def refresh(self, command: protocol.Refresh) -> None:
         """The reply, then a snapshot of each of these that has one. One is under way at a time; more are one more."""
         held = [self._held[channel] for channel in command.channels if channel in self._held]
@@ -217,7 +187,7 @@ class Subscriptions:
 
     async def _refresh_once(self, member: Membership, id: Id) -> None:
         try:
-            _, events = await self._snapshot(member)
+            _, events = await snapshot(member, self._connection, self._node)
         except Exception as error:
             self._connection.refuse(refusal(error, member.channel, id))
             events = []
@@ -251,12 +221,6 @@ class Subscriptions:
             except Exception as error:
                 self._part(self._forget(member.channel))
                 self._connection.refuse(refusal(error, member.channel, id))
-
-    async def _announce(self, member: Membership) -> None:
-        roster = self._node.engine.roster(member.channel)
-        joined = await roster.join(member.channel, self._connection.id, self._connection.user)
-        member.present = True
-        await self._publish(member.channel, "presence-joined", joined)
 
     # -- out
 
@@ -302,32 +266,9 @@ class Subscriptions:
 
     async def _farewell(self, members: Sequence[Membership]) -> None:
         for member in members:
-            if member.joined:
-                await self._say_left(member)
-            if member.present:
-                await self._say_absent(member.channel)
+            await member.farewell(self._connection, self._node)
         for member in members:
             del self._leaving[member.channel]
-
-    async def _say_left(self, member: Membership) -> None:
-        try:
-            await member.call("left", self._connection)
-        except Exception:
-            logger.exception("left failed on %s", member.channel)
-
-    async def _say_absent(self, channel: str) -> None:
-        try:
-            left = await self._node.engine.roster(channel).leave(channel, self._connection.id)
-        except BroadcastError as error:  # it is made up for later
-            logger.warning("the others on %s do not know yet who left: %s", channel, error)
-        else:
-            await self._publish(channel, "presence-left", left)
-
-    async def _publish(self, channel: str, event_type: str, payload: dict[str, Any]) -> None:
-        try:
-            await self._node.publish([encode(channel, event_type, payload, limits=self._node.limits)])
-        except BroadcastError as error:
-            logger.warning("%s of %s was not published: %s", event_type, channel, error)
 
 
 def _after(position: Position, held: Sequence[Event | Reset]) -> list[Event | Reset]:

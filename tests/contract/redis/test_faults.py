@@ -10,8 +10,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from pattern_stack.atoms.broadcast.bridge import Bridge, Reading, Track
 from pattern_stack.atoms.broadcast.event import Position
+from pattern_stack.atoms.broadcast.store import Reading
+from pattern_stack.atoms.broadcast.track import Track
 from tests.contract.redis.drill import CHANNEL, Drill, drill
 from tests.support.ports import free_port
 from tests.support.redis.server import RedisServer
@@ -154,13 +155,13 @@ async def test_while_redis_is_away_nobody_pretends_or_tells_its_password(caplog:
     assert "hunter2" not in caplog.text
 
 
-def adopt(self: Bridge, channel: str, track: Track, here: Position, reading: Reading) -> None:
+def adopt(track: Track, here: Position, reading: Reading) -> None:
     """What a bridge without repair does: it goes on from wherever it is."""
     track.position = Position(reading.epoch, reading.offset)
 
 
 async def test_without_repair_each_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Bridge, "_apply", adopt)
+    monkeypatch.setattr(Track, "apply", adopt)
 
     async def is_found_out(fault: Fault) -> None:
         with RedisServer() as redis:

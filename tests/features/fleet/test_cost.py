@@ -4,8 +4,6 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import pytest
-
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import iso, utc_now
 from pattern_stack.features.fleet import Fleet
@@ -13,6 +11,8 @@ from tests.features.fleet.computers import PREFIX
 from tests.support.redis.server import RedisServer
 
 COUNT = 100
+REAL = 5
+"""The others are but their heartbeats: a hundred links in one process would need a processor that is theirs."""
 
 
 @asynccontextmanager
@@ -53,28 +53,19 @@ def speak(redis: RedisServer, names: list[str]) -> None:
         voices.execute()
 
 
-@pytest.mark.parametrize(
-    "real",
-    [
-        5,  # the others are but their heartbeats: a hundred links in one process need a processor that is theirs
-        pytest.param(COUNT, marks=pytest.mark.soak),
-    ],
-)
-async def test_a_hundred_idle_computers_cost_their_heartbeats_and_nothing_more(
-    redis_server: RedisServer, real: int
-) -> None:
+async def test_a_hundred_idle_computers_cost_their_heartbeats_and_nothing_more(redis_server: RedisServer) -> None:
     names = [f"c{number}" for number in range(COUNT)]
     async with AsyncExitStack() as stack:
-        fleets = [await stack.enter_async_context(started(name, redis_server.url)) for name in names[:real]]
-        await until(redis_server, "publish", real)
+        fleets = [await stack.enter_async_context(started(name, redis_server.url)) for name in names[:REAL]]
+        await until(redis_server, "publish", REAL)
         before = calls(redis_server)
-        speak(redis_server, names[real:])
+        speak(redis_server, names[REAL:])
         for fleet in fleets:
             fleet.beat_now()
-        await until(redis_server, "publish", real + COUNT)
+        await until(redis_server, "publish", REAL + COUNT)
         probed = redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"]
         async with asyncio.timeout(60):  # a round of the links' probes: time in which an idle fleet could do something
-            while redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"] < probed + real:  # noqa: ASYNC110
+            while redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"] < probed + REAL:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         after = calls(redis_server)
         grown = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}

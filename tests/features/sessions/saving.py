@@ -27,8 +27,8 @@ class TornStore(ProjectStore):
 
     async def save(self, project_id: str, form: bytes) -> None:
         with self._file.open("wb", buffering=0) as file:
-            for start in range(0, len(form), 4096):
-                file.write(form[start : start + 4096])
+            for start in range(0, len(form), 512):
+                file.write(form[start : start + 512])
 
     async def load(self, project_id: str) -> bytes:
         return self._file.read_bytes()

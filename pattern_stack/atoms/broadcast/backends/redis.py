@@ -10,12 +10,13 @@ from time import monotonic
 from typing import Any
 
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
-from pattern_stack.atoms.broadcast.bridge import Arrival, Bridge, Reading, Store
+from pattern_stack.atoms.broadcast.bridge import Bridge
 from pattern_stack.atoms.broadcast.channels import Channels
 from pattern_stack.atoms.broadcast.event import Draft, Position
 from pattern_stack.atoms.broadcast.history import History
 from pattern_stack.atoms.broadcast.limits import Limits
 from pattern_stack.atoms.broadcast.roster import Attendance
+from pattern_stack.atoms.broadcast.store import Arrival, Reading, Store
 from pattern_stack.atoms.redis import Link, Lost, Refused, ResponseError
 from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
 

@@ -2,7 +2,7 @@
 
 import { element, flash, write } from "../elements.js"
 
-const OPEN_UP_TO = 300 // nodes; of a bigger graph only the roots are open at first
+const OPEN_UP_TO = 300 // nodes; of a bigger graph nothing is open at first but a root that is alone
 
 export class Tree {
   selected = null
@@ -27,10 +27,16 @@ export class Tree {
     const first = this.#lines.size === 0
     this.#schema = schema
     for (const id of this.#open) if (!this.#graph.nodes.has(id)) this.#open.delete(id)
-    if (first) for (const id of this.#graph.nodes.size <= OPEN_UP_TO ? this.#graph.nodes.keys() : this.#graph.roots) this.#open.add(id)
+    if (first) for (const id of this.#opened()) this.#open.add(id)
     this.#lines.clear()
     this.#place.replaceChildren(...this.#graph.roots.map((id) => this.#line(id)))
     this.select(this.#graph.nodes.has(this.selected) ? this.selected : (this.#graph.roots[0] ?? null), focused)
+  }
+
+  #opened() {
+    const { nodes, roots } = this.#graph
+    if (nodes.size <= OPEN_UP_TO) return nodes.keys()
+    return roots.length === 1 ? roots : []
   }
 
   clear() {
