@@ -8,7 +8,8 @@ from pydantic import AfterValidator
 MAX_NESTING = 16
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value itself. ValueError where a client, an encoder or a store could not take it."""
     if not _is_plain(value, MAX_NESTING):
         raise ValueError(f"a value is JSON of at most {MAX_NESTING} levels, with finite numbers of at most 64 bits")
     return value
@@ -40,5 +41,5 @@ def _is_text(value: object) -> bool:
         return False
 
 
-Value = Annotated[Any, AfterValidator(_plain)]
+Value = Annotated[Any, AfterValidator(plain)]
 """Any JSON that is bounded and survives being written. Raises ValueError within a model."""

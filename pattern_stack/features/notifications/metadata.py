@@ -11,13 +11,15 @@ from pattern_stack.features.notifications.errors import InvalidReport
 
 JSON_BYTES = 64 * 1024
 """The longest metadata, and the longest results, encoded."""
+JSON_LEVELS = 100
+"""How deep lists and objects may lie in each other: whoever reads a record again has a bound of its own, often of 200."""
 
 _PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def frozen(value: Any) -> Any:
-    """A copy that shares nothing with `value`. ValueError where it is no JSON (NaN, an object, a key that is no string) or
-    longer than JSON_BYTES."""
+    """A copy that shares nothing with `value`. ValueError where it is no JSON (NaN, an object, a key that is no string),
+    longer than JSON_BYTES or deeper than JSON_LEVELS."""
     try:
         data = orjson.dumps(value, option=_PLAIN)
     except (TypeError, ValueError) as error:
@@ -26,7 +28,10 @@ def frozen(value: Any) -> Any:
         raise ValueError(f"it has {len(data)} bytes, and at most {JSON_BYTES} are kept")
     if b"null" in data and not _is_finite(value):  # orjson writes NaN as null
         raise ValueError("NaN and Infinity are not JSON")
-    return orjson.loads(data)
+    copy = orjson.loads(data)
+    if data.count(b"[") + data.count(b"{") > JSON_LEVELS and _levels(copy) > JSON_LEVELS:
+        raise ValueError(f"it is more than {JSON_LEVELS} levels deep")
+    return copy
 
 
 def _is_finite(value: object) -> bool:
@@ -36,6 +41,15 @@ def _is_finite(value: object) -> bool:
     if isinstance(value, dict):
         return all(map(_is_finite, value.values()))
     return all(map(_is_finite, value)) if isinstance(value, list | tuple) else True
+
+
+def _levels(value: object) -> int:
+    """0 of what is neither a list nor an object."""
+    levels, there = 0, [value]
+    while there := [one for one in there if isinstance(one, dict | list)]:
+        levels += 1
+        there = [inner for one in there for inner in (one.values() if isinstance(one, dict) else one)]
+    return levels
 
 
 Json = Annotated[Any, AfterValidator(frozen)]

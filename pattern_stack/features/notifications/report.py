@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from pattern_stack.features.notifications.bodies import ProgressStart
 from pattern_stack.features.notifications.errors import InvalidReport
 from pattern_stack.features.notifications.metadata import merged
+from pattern_stack.features.notifications.models import valid
 from pattern_stack.features.notifications.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -49,15 +51,21 @@ class Report:
     def advance(
         self, steps: int = 1, *, step_name: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> None:
-        """So many steps are done. InvalidReport past either end, ProgressNotFound where the record is gone."""
+        """So many steps are done. InvalidReport past either end and for what cannot be reported: nothing is changed then.
+        ProgressNotFound where the record is gone."""
         with self._lock:
             step = self.current_step + steps
-            if not 0 <= step <= self.total:
+            if not isinstance(step, int) or not 0 <= step <= self.total:
                 raise InvalidReport(f"current_step: it is 0 to {self.total}, not {step}")
-            self._metadata = merged(self._metadata, metadata)
-            self._step_name = self._step_name if step_name is None else step_name
+            if step_name is not None or metadata is not None:
+                self._describe(self._step_name if step_name is None else step_name, merged(self._metadata, metadata))
             self.current_step = step
         self._throttle.touch()
+
+    def _describe(self, step_name: str, metadata: dict[str, Any]) -> None:
+        """Here, and not when it is told: that may be a moment later, and nobody could tell whose fault it was."""
+        told = valid(ProgressStart, total_steps=self.total, step_name=step_name, metadata=metadata)
+        self._step_name, self._metadata = told.step_name, told.metadata
 
     def _update(self) -> None:
         with self._lock:

@@ -163,7 +163,7 @@ class ApplyKit(Command):
         originals = graph.subtree(kit.id)[1:]
         types = {graph.node(child).blueprint_type_id for child in kit.children}
         document.check_place(target.id, types, graph.height(kit.children))
-        document.check_room(len(originals))
+        document.check_copies(originals)
         return self._clones(document, originals, target)
 
     def _clones(self, document: Document, originals: list[Node], target: Node) -> list[Change]:

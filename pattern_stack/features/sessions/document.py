@@ -8,7 +8,7 @@ import orjson
 
 from pattern_stack.features.sessions.changes import Change, Create, Told
 from pattern_stack.features.sessions.errors import GraphFull, InvalidParent, NothingToRedo, NothingToUndo
-from pattern_stack.features.sessions.graph import MAX_LEVELS, MAX_NODES, Graph, Node
+from pattern_stack.features.sessions.graph import MAX_LEVELS, MAX_NODES, NODE_BYTES, Graph, Node
 from pattern_stack.features.sessions.schema import Template
 
 if TYPE_CHECKING:
@@ -162,6 +162,13 @@ class Document:
     def check_room(self, nodes: int) -> None:
         if len(self.graph) + nodes > MAX_NODES:
             raise GraphFull(f"a graph has at most {MAX_NODES} nodes")
+
+    def check_copies(self, nodes: Sequence[Node]) -> None:
+        """Whether there may be one more of each: a few small kits would make gigabytes of one big value."""
+        self.check_room(len(nodes))
+        copied = sum(len(orjson.dumps(node.fields())) for node in nodes)
+        if copied > NODE_BYTES * len(nodes) and len(self.encoded_tree) + copied > NODE_BYTES * MAX_NODES:
+            raise GraphFull(f"with this kit a graph has at most {NODE_BYTES * MAX_NODES} bytes")
 
     # -- what is read
 

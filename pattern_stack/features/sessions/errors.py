@@ -74,7 +74,7 @@ class ProjectInUse(ServiceError):
 
 
 class GraphFull(ServiceError):
-    """The graph would have more nodes than one may have."""
+    """The graph would have more nodes than one may have, or kits would make it too big."""
 
     status, code = 409, "GRAPH_FULL"
 

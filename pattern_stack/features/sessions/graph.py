@@ -9,6 +9,8 @@ from pattern_stack.features.sessions.errors import NodeNotFound
 MAX_LEVELS = 100
 MAX_NODES = 50_000
 """A graph this big is copied, encoded and published within tenths of a second; nobody else is held up for longer."""
+NODE_BYTES = 1024
+"""As JSON. Nodes may be bigger, but kits of bigger ones end where the graph is as big as MAX_NODES of these."""
 
 
 @dataclass(slots=True)

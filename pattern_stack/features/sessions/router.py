@@ -12,7 +12,7 @@ from pattern_stack.features.sessions.errors import SessionNotFound, TemplateNotF
 from pattern_stack.features.sessions.graph_routes import add_graph_routes
 from pattern_stack.features.sessions.models import SessionInfo
 from pattern_stack.features.sessions.project_routes import add_project_routes
-from pattern_stack.features.sessions.routes import SessionId, TemplatePath
+from pattern_stack.features.sessions.routes import Origin, SessionId, TemplatePath
 from pattern_stack.features.sessions.schema import Template
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def _add_session_routes(router: APIRouter, sessions: "Sessions") -> None:
         return sessions.get(session_id).info
 
     @router.delete("/sessions/{session_id}", status_code=204, tags=["sessions"], responses=refusals(SessionNotFound))
-    async def close_session(session_id: SessionId) -> None:
+    async def close_session(session_id: SessionId, origin: Origin = None) -> None:
         """Its clients get `session-closed`. What was not saved is gone."""
-        await sessions.close(session_id)
+        await sessions.close(session_id, origin=origin)
 
     @router.post("/sessions/cleanup", tags=["sessions"], responses=refusals())
     async def clean_up(body: Cleanup = Cleanup()) -> CleanedUp:  # noqa: B008 - nobody changes it

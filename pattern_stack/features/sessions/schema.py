@@ -5,8 +5,9 @@ from hashlib import sha256
 from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from pattern_stack.atoms.values import plain
 from pattern_stack.features.sessions.errors import InvalidCommand, InvalidProperty
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -39,7 +40,7 @@ class Property(_Strict):
     name: Text
     type: Literal["text", "number", "currency", "boolean", "date", "select"]
     required: bool = False
-    default: str | int | float | bool | None = None
+    default: Annotated[str | int | float | bool | None, AfterValidator(plain)] = None
     options: list[Option] = []
 
     @model_validator(mode="after")

@@ -86,23 +86,23 @@ class Sessions:
         """The oldest first."""
         return list(self._sessions.values())
 
-    async def close(self, session_id: str) -> None:
+    async def close(self, session_id: str, *, origin: str | None = None) -> None:
         """Its clients get `session-closed` and are unsubscribed; its project can be loaded elsewhere, as it was saved last."""
         session = self.get(session_id)
         session.closed = True
         del self._sessions[session_id]
         self.projects.release(session)
         try:
-            await self.publish(session, [("session-closed", {})])
+            await self.publish(session, [("session-closed", {})], origin=origin)
         finally:  # also where this is cancelled: nobody could end it later
             await self.broadcast.end(session.channel)
 
     async def clean_up(self, max_inactive_hours: float) -> int:
-        """Close those that nobody is on and that were idle for longer. Returns how many."""
+        """Close those that are not in use and were idle for longer. Returns how many."""
         removed = 0
         for session in self.all():
             idle = (self._clock() - session.last_activity).total_seconds()
-            if not session.closed and not session.clients and idle > max_inactive_hours * 3600:
+            if not session.closed and not session.in_use and idle > max_inactive_hours * 3600:
                 await self.close(session.id)
                 removed += 1
         return removed

@@ -30,6 +30,11 @@ class Session:
     def channel(self) -> str:
         return f"session:{self.id}"
 
+    @property
+    def in_use(self) -> bool:
+        """Somebody is on it, or a change is under way, which may wait for the store."""
+        return bool(self.clients) or self.turn.locked()
+
     def check_open(self) -> None:
         """Asked again after every wait: it may have been closed meanwhile."""
         if self.closed:

@@ -40,15 +40,20 @@ class Catalogue:
 
 def read(file: Path) -> Template:
     """The template in a file."""
-    text = file.read_text(encoding="utf-8")
     try:
+        text = file.read_text(encoding="utf-8")
         return Template.model_validate(json.loads(text))
     except json.JSONDecodeError as error:
         raise InvalidTemplate(f"{file}:{error.lineno}: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InvalidTemplate(f"{file}:{line}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InvalidTemplate(f"{file}:{line_of(text, first['loc'])}: {where or 'template'}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:  # a number without end, or nothing but brackets
+        raise InvalidTemplate(f"{file}:1: {error}") from None
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int:

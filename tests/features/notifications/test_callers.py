@@ -240,6 +240,38 @@ def test_what_cannot_be_told_of_a_failure_hides_it_from_nobody() -> None:
     assert "could not be reported" in caught.value.__notes__[0]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"metadata": {"x": float("nan")}},
+        {"metadata": {"x": object()}},
+        {"metadata": {"x": "y" * 70_000}},
+        {"metadata": ["x"]},
+        {"step_name": "x" * 201},
+        {"step_name": 5},
+        {"steps": 0.5},
+    ],
+    ids=range(7),
+)
+async def test_what_an_advance_refuses_changes_nothing(world: World, wrong: dict[str, Any]) -> None:
+    """It is refused at once, and what comes after it is told."""
+    run = world.session()
+
+    def work() -> None:
+        with world.notifications.progress(run, 3, metadata={"x": 1}) as block:
+            block.advance(step_name="one")
+            with pytest.raises(InvalidReport):
+                block.advance(**wrong)
+            assert block.current_step == 1
+            block.advance(metadata={"y": 2})
+
+    async with world.client(run) as one:
+        await asyncio.to_thread(work)
+        while (told := (await one.event())["payload"])["step_name"] != "Completed":
+            last = told
+    assert (last["current_step"], last["step_name"], last["metadata"]) == (2, "one", {"x": 1, "y": 2})
+
+
 def test_a_block_refuses_what_cannot_be() -> None:
     notifications = Notifications(WebSocketBroadcastBackend())
     with pytest.raises(InvalidReport), notifications.progress("run", 0):

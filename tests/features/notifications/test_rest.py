@@ -213,6 +213,46 @@ async def test_what_is_refused_changes_nothing(world: World, path: str, body: An
     assert (await world.ask("GET", "/alerts", params={"session_id": run}))[1]["alerts"] == [alert.payload]
 
 
+def nested(levels: int) -> dict[str, Any]:
+    return {"x": json.loads("[" * (levels - 1) + "]" * (levels - 1))}
+
+
+def deep_calls(run: str, levels: int) -> list[tuple[str, Any]]:
+    deep = nested(levels)
+    return [
+        ("/notifications", {"title": "x", "session_id": run, "metadata": deep}),
+        ("/alerts", {"severity": "low", "title": "x", "session_id": run, "metadata": deep}),
+        (f"/progress/{run}/start", {"total_steps": 3, "metadata": deep}),
+        (f"/progress/{run}", {"current_step": 1, "metadata": deep}),
+        (f"/runs/{run}/started", {"metadata": deep}),
+        (f"/runs/{run}/completed", {"results": deep}),
+    ]
+
+
+async def test_what_is_taken_can_be_read_again_however_deep_it_is(world: World) -> None:
+    run = world.session()
+    for path, body in deep_calls(run, 100):
+        assert (await world.ask("POST", path, body))[0] in (200, 201), path
+    for kind in ("notifications", "alerts"):
+        _, page = await world.ask("GET", f"/{kind}", params={"session_id": run})
+        assert [one["metadata"] for one in page[kind]] == [nested(100)]
+    async with world.client(run) as one:
+        await one.send({"refresh": [f"notifications:{run}"]})
+        snapshot = (await one.event())["payload"]
+    assert snapshot["progress"]["metadata"] == snapshot["run"]["metadata"] == snapshot["run"]["results"] == nested(100)
+
+
+@pytest.mark.parametrize("levels", [101, 200, 250])
+async def test_what_nobody_could_read_again_is_refused(world: World, levels: int) -> None:
+    run = world.session()
+    await world.notifications.start_progress(run, 3)
+    await world.notifications.run_started(run)
+    for path, body in deep_calls(run, levels):
+        assert (await world.ask("POST", path, body))[1]["error"]["code"] == "VALIDATION_ERROR", path
+    for path in (f"/notifications?session_id={run}", f"/alerts?session_id={run}", f"/progress/{run}", f"/runs/{run}"):
+        assert (await world.ask("GET", path))[0] == 200
+
+
 @pytest.mark.parametrize(
     "path",
     [

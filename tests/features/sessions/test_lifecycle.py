@@ -99,10 +99,10 @@ async def test_b4_hours_have_fractions_and_a_default(world: World) -> None:
 async def test_b_a_session_that_is_deleted_tells_its_clients_and_lets_them_go(world: World) -> None:
     session = await world.session()
     one, two = await world.joined(session, 2)
-    await world.call("DELETE", f"/sessions/{session}", status=204)
+    await world.call("DELETE", f"/sessions/{session}", status=204, origin="me")
     for client in (one, two):
         (closed,) = await client.told("session-closed")
-        assert closed["payload"] == {"session_id": session}
+        assert (closed["payload"], closed["origin"]) == ({"session_id": session}, "me")
         assert await client.receive() == {"unsubscribed": [f"session:{session}"]}
         await client.nothing_more()
     assert await world.refused("POST", f"/{session}/undo") == (404, "SESSION_NOT_FOUND")

@@ -163,6 +163,23 @@ async def test_a_session_that_is_closed_while_its_project_is_saved(
     assert await world.refused("GET", f"/projects/{ids[0]}") == (404, "PROJECT_NOT_FOUND")
 
 
+async def test_a_session_that_gets_its_project_is_not_cleaned_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the store takes: neither one that was idle before, nor the one that is made for the project."""
+    session = await world.session()
+    store = world.sessions.projects._store
+    save, gone = store.save, []
+
+    async def clean_up_meanwhile(project_id: str, form: bytes) -> None:
+        world.clock.move(hours=25)
+        gone.append(await world.sessions.clean_up(24))
+        await save(project_id, form)
+
+    monkeypatch.setattr(store, "save", clean_up_meanwhile)
+    await world.call("POST", f"/{session}/projects", NEW, status=201)
+    await world.call("POST", "/projects", {"project_name": "P", "template_id": "restomod"}, status=201)
+    assert gone == [0, 1], "the first session, which was idle again"
+
+
 async def test_commands_wait_while_their_session_gets_its_project(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -221,6 +221,22 @@ async def test_a_graph_is_bounded(world: World) -> None:
     assert await world.refused("POST", "/commands/execute", kit) == (409, "GRAPH_FULL")
 
 
+async def test_few_small_calls_make_no_graph_that_a_server_cannot_hold(world: World) -> None:
+    """One big value and seven kits come to 31 MB, and seven more would come to 4 GB."""
+    session = await world.session()
+    top = (await world.node(session, "top"))["id"]
+    heavy = (await world.node(session, "heavy", parent=top))["id"]
+    await world.call("POST", f"/{session}/nodes/{heavy}/properties", {"property_id": "p", "value": "x" * 240_000})
+    kit = {"session_id": session, "command_type": "ApplyKit", "data": {"target_id": top, "kit_root_id": top}}
+    for _ in range(7):
+        assert (await world.http.post("/commands/execute?graph=false", json=kit)).status_code == 200
+    before = await world.info(session)
+    assert await world.refused("POST", "/commands/execute?graph=false", kit) == (409, "GRAPH_FULL")
+    assert (await world.info(session))["node_count"] == before["node_count"] == 129
+    await world.node(session, "small ones go on")
+    await world.execute(session, "ApplyKit", target_id=top, kit_root_id=heavy)
+
+
 async def test_events_that_would_not_fit_are_told_as_one(world: World) -> None:
     """Clients refresh, and find everything."""
     session = await world.session()

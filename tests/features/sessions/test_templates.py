@@ -42,6 +42,11 @@ BAD = [
     ('"id": "length"', '"id": "status"', 8, "the property status is there twice"),
     ('"type": "number"', '"type": "length"', 13, "type: Input should be"),
     ('"default": 2.5', '"default": "long"', 8, "length is a number"),
+    ('"default": 2.5', f'"default": {2**63}', 13, "default: Value error, a value is JSON"),
+    ('"default": 2.5', f'"default": {10**400}', 13, "default: Value error, a value is JSON"),
+    ('"default": 2.5', f'"default": {"1" * 5000}', 1, "Exceeds the limit"),
+    ('"default": 2.5', f'"default": {"[" * 100_000}', 1, "recursion"),
+    ('"Length"', '"L\udcffngth"', 13, "can't decode byte 0xff"),
     ('"default": "Oak"', '"default": "Ash"', 8, "wood is the id of one of its options"),
     ('"options": [{"name": "Raw"}, {"name": "Oiled"}]', '"options": []', 12, "a select has options"),
     ('{"name": "Oiled"}', '{"name": "Raw"}', 12, "two options have one name"),
@@ -53,7 +58,7 @@ BAD = [
 
 def written(directory: Path, text: str, name: str = "kitchen.json") -> Path:
     file = directory / name
-    file.write_text(text)
+    file.write_text(text, errors="surrogateescape")
     return file
 
 
