@@ -15,7 +15,11 @@ from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
 import orjson
-import typer
+
+try:
+    import typer
+except ModuleNotFoundError:
+    sys.exit("the command needs an extra: pip install '/path/to/pattern_stack[server]'")
 
 from pattern_stack.errors import BroadcastError
 from pattern_stack.lookout import CHANNELS, Lookout
