@@ -12,7 +12,7 @@ from pattern_stack.features.fleet import Fleet
 from pattern_stack.features.notifications import EVERYONE, Notifications
 from pattern_stack.features.sessions import Sessions
 from pattern_stack.features.sessions.sql import SQLStore
-from pattern_stack.settings import Settings
+from pattern_stack.settings import Settings, from_environment
 
 Trouble = Callable[[], str | None]
 """What keeps a part from its work, in words; None while it works."""
@@ -24,7 +24,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     What it stands on is in `app.state`: `broadcast`, `notifications`, `sessions`, `fleet`.
     Every error is answered as {"error": {"code", "message"}}.
     """
-    settings = settings or Settings()
+    settings = settings or from_environment()
     app = FastAPI(title="pattern_stack")
     answer_errors(app)
     broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE])

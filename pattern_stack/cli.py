@@ -15,7 +15,11 @@ from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
 import orjson
-import typer
+
+try:
+    import typer
+except ModuleNotFoundError:
+    sys.exit("the command needs an extra: pip install '/path/to/pattern_stack[server]'")
 
 from pattern_stack.errors import BroadcastError
 from pattern_stack.lookout import CHANNELS, Lookout
@@ -45,7 +49,7 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65_535)] = 8000,
 ) -> None:
-    """Run an application; without a name, the one of this package. Requests are not logged."""
+    """Run an application; without a name this package's, with pages on /sessions and /notifications. Requests are not logged."""
     run_server(app or "pattern_stack.app:create_app", host, port, factory=not app)
 
 

@@ -6,6 +6,8 @@ BroadcastError
 ├── InvalidChannel        a channel's name has a wrong form (also a ValueError)
 ├── InvalidEvent          an event cannot be encoded or is too big (also a ValueError)
 ├── InvalidURL            a URL names no store that there is (also a ValueError)
+├── InvalidSetting        a variable of the environment cannot be read (also a ValueError)
+├── NotInstalled          an extra of this package is missing (also an ImportError)
 ├── Unauthenticated       nobody knows who this is; a hook or `authenticate` raises it to refuse
 ├── Forbidden             known, but not allowed; a hook raises it to refuse
 ├── NotFound              there is no such thing; a hook raises it to refuse
@@ -35,7 +37,15 @@ class InvalidEvent(BroadcastError, ValueError):
 
 
 class InvalidURL(BroadcastError, ValueError):
-    """No backend goes by this URL. What it says quotes nothing of the URL but its scheme: there may be a password in it."""
+    """No store goes by this URL. What it says quotes nothing of the URL but its scheme: there may be a password in it."""
+
+
+class InvalidSetting(BroadcastError, ValueError):
+    """Names the variable of the environment that cannot be read, and quotes nothing of its value."""
+
+
+class NotInstalled(BroadcastError, ImportError):
+    """What an extra of this package brings is not there. Says which one to install."""
 
 
 class Unauthenticated(BroadcastError):

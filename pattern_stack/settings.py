@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from pattern_stack.errors import InvalidSetting
+
+_PREFIX = "PATTERN_STACK_"
 
 
 class Settings(BaseSettings):
     """Read from variables with the prefix PATTERN_STACK_, BROADCAST_URL and REDIS_URL without one. An empty one says nothing."""
 
-    model_config = SettingsConfigDict(env_prefix="PATTERN_STACK_", env_ignore_empty=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, populate_by_name=True)
 
     broadcast_url: str = Field(default="memory://", validation_alias=AliasChoices("BROADCAST_URL", "REDIS_URL"))
     """Where events go: see `broadcast_from_url`. BROADCAST_URL wins over REDIS_URL."""
@@ -27,3 +31,14 @@ class Settings(BaseSettings):
     """The same on all computers: one that is silent for twice that is gone."""
     fleet_directory: Path | None = None
     """Its directories are projects, their todos/*.md todos: see docs/fleet.md."""
+
+
+def from_environment() -> Settings:
+    """What the environment says; InvalidSetting names what of it cannot be read."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        told = [f"{_PREFIX}{wrong['loc'][0]}".upper() + f": {wrong['msg']}" for wrong in error.errors()]
+        raise InvalidSetting("; ".join(told)) from None  # it quotes the value
+    except SettingsError:  # what is a list is JSON
+        raise InvalidSetting(f'{_PREFIX}ORIGINS is not a JSON list, like ["https://app.example"]') from None

@@ -1,7 +1,9 @@
 """The command line against a real server, from another process."""
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from urllib.request import urlopen
@@ -20,10 +22,10 @@ def server() -> Iterator[Process]:
         yield process
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PATTERN_STACK, *arguments], capture_output=True, text=True, timeout=30, check=False, cwd=ROOT
-    )
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [PATTERN_STACK, *arguments]
+    env = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT, env=env)
 
 
 def tail(server: Process, *channels: str) -> "subprocess.Popen[str]":
@@ -111,6 +113,41 @@ def test_what_went_wrong_with_redis_is_one_line(redis_server: RedisServer, argum
     assert "hunter2" not in result.stderr
     (line,) = [line for line in result.stderr.splitlines() if "is down" not in line]
     assert "Traceback" not in line
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("PATTERN_STACK_FLEET_HEARTBEAT_SECONDS=hunter2", "PATTERN_STACK_FLEET_HEARTBEAT_SECONDS: "),
+        ("PATTERN_STACK_ORIGINS=http://hunter2", "PATTERN_STACK_ORIGINS is not a JSON list"),
+        ("PATTERN_STACK_ORIGINS=[7]", "PATTERN_STACK_ORIGINS: "),
+        ("PATTERN_STACK_DATABASE_URL=postgres://ann:hunter2@nowhere/x", "the database's URL cannot be used"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_ends_the_start_with_one_line(variable: str, said: str) -> None:
+    result = run("serve", "--port", "0", **dict([variable.split("=", 1)]))
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert said in line
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments", "said"),
+    [
+        ("redis", ["publish", "a", "b", "--redis-url", "redis://127.0.0.1"], "[redis]"),
+        ("redis", ["fleet", "ann", "--redis-url", "redis://127.0.0.1"], "[redis]"),
+        ("typer", ["--version"], "[server]"),
+    ],
+)
+def test_an_extra_that_is_missing_is_one_line(missing: str, arguments: list[str], said: str) -> None:
+    without = f"import sys; sys.modules[{missing!r}] = None; from pattern_stack.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", without, *arguments], capture_output=True, text=True, timeout=30, check=False, cwd=ROOT
+    )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert said in line
 
 
 def test_version() -> None:

@@ -7,8 +7,9 @@ from pattern_stack import errors
 def test_the_public_names() -> None:
     assert sorted(pattern_stack.__all__) == [
         "BroadcastBackend", "BroadcastClosed", "BroadcastError", "BroadcastUnavailable", "Channel", "Event", "Forbidden",
-        "History", "Identity", "InvalidChannel", "InvalidEvent", "InvalidURL", "Limits", "NotFound", "Position",
-        "ServiceError", "Subscription", "TooSlow", "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url",
+        "History", "Identity", "InvalidChannel", "InvalidEvent", "InvalidSetting", "InvalidURL", "Limits", "NotFound",
+        "NotInstalled", "Position", "ServiceError", "Subscription", "TooSlow", "Unauthenticated",
+        "WebSocketBroadcastBackend", "broadcast_from_url",
     ]  # fmt: skip
     assert all(hasattr(pattern_stack, name) for name in pattern_stack.__all__)
 

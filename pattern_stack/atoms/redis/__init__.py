@@ -1,6 +1,11 @@
 """The connections to Redis that atoms share: the only place that imports redis-py."""
 
-from redis.exceptions import ResponseError
+from pattern_stack.errors import NotInstalled
+
+try:
+    from redis.exceptions import ResponseError
+except ModuleNotFoundError as error:
+    raise NotInstalled("redis-py is missing: pip install '/path/to/pattern_stack[redis]'") from error
 
 from pattern_stack.atoms.redis.errors import Lost, Refused
 from pattern_stack.atoms.redis.link import Link, Listener

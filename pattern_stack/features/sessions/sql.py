@@ -1,16 +1,21 @@
 """Projects in a database: SQLite in a file, or whatever else SQLAlchemy speaks to asynchronously."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, delete, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateTable
 
+from pattern_stack.errors import InvalidURL
 from pattern_stack.features.sessions.errors import ProjectNotFound, StoreUnavailable
 from pattern_stack.features.sessions.store import ProjectStore
+
+logger = logging.getLogger(__name__)
 
 _PATIENCE = 30  # seconds that SQLite waits for another writer of the file
 
@@ -24,10 +29,13 @@ projects = Table(
 
 
 class SQLStore(ProjectStore):
-    """`sqlite+aiosqlite:///file.db`, `postgresql+asyncpg://...`. Opened, and its table made, when it is first used."""
+    """`sqlite+aiosqlite:///file.db`, `postgresql+asyncpg://...`. Opened, and its table made, when it is first used.
+
+    InvalidURL for what could never be opened: no URL, or one without an asynchronous driver here.
+    """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url = _checked(url)
         self._engine: AsyncEngine | None = None
         self._opening = asyncio.Lock()
 
@@ -59,11 +67,12 @@ class SQLStore(ProjectStore):
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Committed where the block ends well. What the database says, maybe with its password, is told to nobody."""
+        """Committed where the block ends well. What the database says is told to the log alone, without its password."""
         try:
             async with (await self._open()).begin() as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
+            logger.warning("the store of projects cannot be reached: %s", told(error, self._url))
             raise StoreUnavailable("the store of projects cannot be reached now") from error
 
     async def _open(self) -> AsyncEngine:
@@ -82,6 +91,23 @@ class SQLStore(ProjectStore):
             await engine.dispose()
             raise
         return engine
+
+
+def told(error: SQLAlchemyError | OSError, url: str) -> str:
+    """What the database says, in one line without the password of the URL."""
+    text = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+    password = make_url(url).password
+    return text.replace(password, "***") if password else text
+
+
+def _checked(url: str) -> str:
+    try:
+        create_async_engine(url)  # it connects when it is used
+    except (ModuleNotFoundError, NoSuchModuleError, InvalidRequestError) as error:
+        raise InvalidURL(f"the database's URL cannot be used: {error}") from None
+    except (SQLAlchemyError, ValueError):  # some of them quote what may be a password
+        raise InvalidURL("the database's URL cannot be read: it is like sqlite+aiosqlite:///file.db") from None
+    return url
 
 
 def _unknown(project_id: str) -> ProjectNotFound:

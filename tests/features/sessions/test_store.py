@@ -11,8 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from pattern_stack import InvalidURL
 from pattern_stack.features.sessions.errors import ProjectNotFound, StoreUnavailable
-from pattern_stack.features.sessions.sql import SQLStore
+from pattern_stack.features.sessions.sql import SQLStore, told
 from tests.features.sessions.saving import DIGITS, PROJECT, TIMES, store
 from tests.features.sessions.world import build
 from tests.support.instances import Instance
@@ -70,15 +71,36 @@ def test_nothing_is_opened_before_it_is_used(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "url", ["sqlite+aiosqlite:////nowhere/secret/projects.db", "nonsense", "nobody+nothing://ann:secret@nowhere/x"]
-)
-async def test_a_store_that_cannot_be_reached_says_so_without_its_url(url: str) -> None:
-    kept = SQLStore(url)
+async def test_a_store_that_cannot_be_reached_says_so_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    kept = SQLStore("sqlite+aiosqlite:////nowhere/secret/projects.db")
     for _ in range(2):
-        with pytest.raises(StoreUnavailable) as told:
+        with pytest.raises(StoreUnavailable) as raised:
             await kept.load("a")
-        assert "secret" not in str(told.value)
+        assert "secret" not in str(raised.value)
+    assert [line.getMessage() for line in caplog.records] == [
+        "the store of projects cannot be reached: unable to open database file"
+    ] * 2
+
+
+def test_the_log_quotes_no_password() -> None:
+    said = OSError("ann:se@cret@nowhere does not answer\nand more")
+    assert told(said, "postgresql+asyncpg://ann:se%40cret@nowhere/x") == "ann:***@nowhere does not answer"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense:secret", "cannot be read"),
+        ("nobody+nothing://ann:secret@nowhere/x", "nobody.nothing"),
+        ("postgresql+asyncpg://ann@nowhere:secret/x", "cannot be read"),
+        ("sqlite:///projects.db", "not async"),
+        ("mysql+nosuchdriver://ann:secret@nowhere/x", "nosuchdriver"),
+    ],
+)
+def test_a_url_that_nothing_can_come_of_is_refused_at_once(url: str, said: str) -> None:
+    with pytest.raises(InvalidURL, match=said) as raised:
+        SQLStore(url)
+    assert "secret" not in str(raised.value)
 
 
 def saved(process: Process) -> int:
