@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ def test_nothing_is_opened_before_it_is_used(tmp_path: Path) -> None:
 
 async def test_a_store_that_cannot_be_reached_says_so_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
     kept = SQLStore("sqlite+aiosqlite:////nowhere/secret/projects.db")
+    before = set(threading.enumerate())
     for _ in range(2):
         with pytest.raises(StoreUnavailable) as raised:
             await kept.load("a")
@@ -80,6 +82,8 @@ async def test_a_store_that_cannot_be_reached_says_so_and_the_log_says_why(caplo
     assert [line.getMessage() for line in caplog.records] == [
         "the store of projects cannot be reached: unable to open database file"
     ] * 2
+    for thread in set(threading.enumerate()) - before:  # SQLite's, which tell this loop that they could open nothing
+        await asyncio.to_thread(thread.join)
 
 
 def test_the_log_quotes_no_password() -> None:
