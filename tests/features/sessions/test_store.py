@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def test_nothing_is_opened_before_it_is_used(tmp_path: Path) -> None:
 
 
 async def test_a_store_that_cannot_be_reached_says_so_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
-    kept = SQLStore("sqlite+aiosqlite:////nowhere/secret/projects.db")
+    kept, before = SQLStore("sqlite+aiosqlite:////nowhere/secret/projects.db"), set(threading.enumerate())
     for _ in range(2):
         with pytest.raises(StoreUnavailable) as raised:
             await kept.load("a")
@@ -80,6 +81,9 @@ async def test_a_store_that_cannot_be_reached_says_so_and_the_log_says_why(caplo
     assert [line.getMessage() for line in caplog.records] == [
         "the store of projects cannot be reached: unable to open database file"
     ] * 2
+    async with asyncio.timeout(20):
+        while set(threading.enumerate()) - before:  # noqa: ASYNC110 - aiosqlite's, which speak to this loop once more
+            await asyncio.sleep(0.001)
 
 
 def test_the_log_quotes_no_password() -> None:
