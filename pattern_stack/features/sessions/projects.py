@@ -79,9 +79,9 @@ class Projects:
             live = self._live.get(project_id)
             if live is not None and live is not session:
                 raise ProjectInUse("the project is live in another session")
+            form = await self._store.load(project_id)
             if session.project and live is None:
                 raise ProjectExists("this session has a project")
-            form = await self._store.load(project_id)
             session.check_open()
             project, template, graph = saved.load(form)
             document = self._sessions.new_document()

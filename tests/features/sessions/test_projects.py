@@ -73,6 +73,8 @@ async def test_a_project_is_live_in_one_session(world: World) -> None:
     await world.call("DELETE", f"/sessions/{project['session_id']}", status=204)
     busy = f"/sessions/{other['session_id']}/projects/{id}/load"
     assert await world.refused("POST", busy) == (409, "PROJECT_EXISTS")
+    unknown = f"/sessions/{other['session_id']}/projects/nowhere/load"
+    assert await world.refused("POST", unknown) == (404, "PROJECT_NOT_FOUND")
     loads = [world.http.post(f"/sessions/{one}/projects/{id}/load") for one in (session, await world.session())]
     assert sorted(answer.status_code for answer in await asyncio.gather(*loads)) == [200, 409]
 
