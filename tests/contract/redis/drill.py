@@ -101,12 +101,15 @@ class Journal:
     async def finish(self, backend: BroadcastBackend, seconds: float = CAUGHT_UP_SECONDS) -> None:
         """One last event, which brings everybody to the end within that time; then all of it is judged."""
         wait = asyncio.create_task(self._to_the_end(backend))
-        await asyncio.wait({wait, *self._following}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for one in self._following:
-            if one.done():
-                one.result()
-        places = [one.reader.place for one in self.followers]
-        assert wait.done(), f"after {seconds} s the last of {self.log.published[-1:]} had not come to {places}"
+        try:
+            await asyncio.wait({wait, *self._following}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            for one in self._following:
+                if one.done():
+                    one.result()
+            places = [one.reader.place for one in self.followers]
+            assert wait.done(), f"after {seconds} s the last of {self.log.published[-1:]} had not come to {places}"
+        finally:
+            wait.cancel()
         judge(self.log, {CHANNEL: await wait})
 
     async def _to_the_end(self, backend: BroadcastBackend) -> Place:
