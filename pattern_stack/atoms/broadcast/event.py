@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import orjson
 
 from pattern_stack.atoms.broadcast.frame import Frame
 from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.atoms.clock import iso, utc_now
 from pattern_stack.errors import InvalidChannel, InvalidEvent
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_\-.:/@]+")
@@ -98,11 +98,6 @@ class Reset(Frame):
         self.position = position
 
 
-def timestamp() -> str:
-    """Now, in UTC, ISO 8601 with microseconds and Z."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
-
-
 def check_channel(channel: object, limits: Limits) -> str:
     """The channel itself; InvalidChannel where it has a wrong type, length or character."""
     if not isinstance(channel, str) or not _CHANNEL.fullmatch(channel) or len(channel) > limits.name_length:
@@ -141,7 +136,7 @@ def encode(
         "channel": channel,
         "event": event_type,
         "payload": dict(payload),
-        "timestamp": timestamp(),
+        "timestamp": iso(utc_now()),
     }
     if origin is not None:
         message["origin"] = origin

@@ -7,9 +7,10 @@ from typing import Any, NoReturn
 
 import orjson
 
-from pattern_stack.atoms.broadcast.event import Position, check_channel, timestamp
+from pattern_stack.atoms.broadcast.event import Position, check_channel
 from pattern_stack.atoms.broadcast.frame import Frame
 from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.atoms.clock import iso, utc_now
 from pattern_stack.errors import InvalidChannel
 
 Id = int | str | None
@@ -215,7 +216,7 @@ def authenticated(id: Id) -> Frame:
 
 
 def pong(value: int | str, id: Id) -> Frame:
-    return _frame({"pong": value, "timestamp": timestamp()}, id)
+    return _frame({"pong": value, "timestamp": iso(utc_now())}, id)
 
 
 def presence(channels: Mapping[str, list[dict[str, Any]]], id: Id) -> Frame:
