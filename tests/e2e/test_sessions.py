@@ -15,17 +15,25 @@ def page(browser: Browser, site: Instance, open_page: Open) -> SessionsPage:
     return one
 
 
-def test_two_browsers_in_step(
-    page: SessionsPage, other_browser: Browser, site: Instance, reporter: Reporter, open_page: Open
-) -> None:
-    project = Project(reporter, page.begin())
-    other: SessionsPage = open_page(other_browser, f"{site.http}/sessions", SessionsPage)
-    other.page.get_by_role("link", name=page.session_id[:8]).click()
-    both = [page, other]
-    for each in both:
+@pytest.fixture
+def other(
+    page: SessionsPage, project: Project, other_browser: Browser, site: Instance, open_page: Open
+) -> SessionsPage:
+    """On the same project, in another browser."""
+    one: SessionsPage = open_page(other_browser, f"{site.http}/sessions", SessionsPage)
+    one.page.get_by_role("link", name=page.session_id[:8]).click()
+    for each in (page, one):
         each.nodes(1)
         each.here(2)
+    return one
 
+
+@pytest.fixture
+def project(page: SessionsPage, reporter: Reporter) -> Project:
+    return Project(reporter, page.begin())
+
+
+def test_what_one_does_the_other_shows(page: SessionsPage, other: SessionsPage, project: Project) -> None:
     page.add("Porsche 912", "Bodywork")
     expect(other.flashes("Bodywork")).to_have_count(1)
     expect(page.flashes("Bodywork")).to_have_count(0)  # its own doing
@@ -36,13 +44,25 @@ def test_two_browsers_in_step(
     page.add("Floor pans", "Cut out rust")
     other.set("Cut out rust", "Status", "Done")
     expect(page.node("Cut out rust").locator(".tag")).to_have_text("Done")
+    for each in (page, other):
+        each.shows(project.outline())
+
+    offsets = page.offsets()
+    assert offsets == list(range(offsets[0], offsets[-1] - 1, -1))
+    expect(other.page.locator("#position")).to_have_text(f"at {offsets[0]}")
+    other.page.get_by_role("link", name="All sessions").click()
+    page.here(1)
+
+
+def test_either_undoes_and_redoes_what_either_did(page: SessionsPage, other: SessionsPage) -> None:
+    both = (page, other)
+    page.add("Porsche 912", "Bodywork")
+    page.add("Bodywork", "Floor pans")
+    page.add("Floor pans", "Cut out rust")
     page.set("Cut out rust", "Estimated hours", "7.5")
     other.select("Cut out rust")
     expect(other.page.get_by_label("Estimated hours")).to_have_value("7.5")
-    for each in both:
-        each.shows(project.outline())
-
-    other.press("Undo")  # whoever did it
+    other.press("Undo")
     page.select("Cut out rust")
     for each in both:
         expect(each.page.get_by_label("Estimated hours")).to_have_value("")
@@ -51,6 +71,13 @@ def test_two_browsers_in_step(
         expect(each.page.get_by_label("Estimated hours")).to_have_value("7.5")
         expect(each.page.get_by_role("button", name="Redo")).to_be_disabled()
 
+
+def test_branches_move_go_and_come_back_in_both(page: SessionsPage, other: SessionsPage, project: Project) -> None:
+    both = (page, other)
+    page.add("Porsche 912", "Bodywork")
+    page.add("Bodywork", "Floor pans")
+    page.add("Floor pans", "Cut out rust")
+    page.set("Cut out rust", "Status", "Done")
     other.select("Floor pans")
     other.press("Make it a root")
     for each in both:
@@ -73,12 +100,6 @@ def test_two_browsers_in_step(
         each.nodes(4)
         each.shows(project.outline())
         assert len(each.outline()) == 4
-
-    offsets = page.offsets()
-    assert offsets == list(range(offsets[0], offsets[-1] - 1, -1))
-    expect(other.page.locator("#position")).to_have_text(f"at {offsets[0]}")
-    other.page.get_by_role("link", name="All sessions").click()
-    page.here(1)
 
 
 def test_what_is_being_typed_stays(page: SessionsPage, reporter: Reporter) -> None:
