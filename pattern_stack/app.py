@@ -28,16 +28,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="pattern_stack")
     answer_errors(app)
     broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE])
+    notifications = Notifications(broadcast)
+    sessions = Sessions(broadcast, store=SQLStore(settings.database_url))
     fleet = _fleet(broadcast, settings)
-    services: dict[str, Notifications | Sessions | Fleet] = {
-        "notifications": Notifications(broadcast),
-        "sessions": Sessions(broadcast, store=SQLStore(settings.database_url)),
-        "fleet": fleet,
-    }
-    app.state.broadcast = broadcast
+    app.state.broadcast, app.state.notifications, app.state.sessions = broadcast, notifications, sessions
+    app.state.fleet = fleet
     app.include_router(broadcast.get_router(origins=settings.origins))
-    for name, service in services.items():
-        setattr(app.state, name, service)
+    for service in (notifications, sessions, fleet):
         app.include_router(service.get_router())
     app.include_router(pages.get_router())
     _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble})

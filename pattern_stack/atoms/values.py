@@ -1,5 +1,7 @@
-"""JSON of strangers that every encoder takes, and so the wire and every store."""
+"""Values of strangers: whether every encoder takes them, and so the wire and every store; and how their faults are told."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Annotated, Any
 
@@ -43,3 +45,21 @@ def _is_text(value: object) -> bool:
 
 Value = Annotated[Any, AfterValidator(plain)]
 """Any JSON that is bounded and survives being written. Raises ValueError within a model."""
+
+
+def is_finite(value: object) -> bool:
+    """Whether no float in it is NaN or infinite. Only called for what orjson could encode, so it is shallow enough."""
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, dict):
+        return all(map(is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(is_finite, value))
+    if is_dataclass(value):
+        return all(is_finite(getattr(value, field.name)) for field in fields(value))
+    return True
+
+
+def faults(errors: Iterable[Mapping[str, Any]]) -> str:
+    """Pydantic's errors in one line: where, and what."""
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in errors)

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from math import isfinite
 from typing import Any, NamedTuple
 
 import orjson
@@ -11,6 +9,7 @@ import orjson
 from pattern_stack.atoms.broadcast.frame import Frame
 from pattern_stack.atoms.broadcast.limits import Limits
 from pattern_stack.atoms.clock import iso, utc_now
+from pattern_stack.atoms.values import is_finite
 from pattern_stack.errors import InvalidChannel, InvalidEvent
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_\-.:/@]+")
@@ -152,19 +151,6 @@ def _dump(message: dict[str, Any], channel: str, event_type: str) -> bytes:
     except (TypeError, ValueError) as error:
         raise InvalidEvent(f"{channel} {event_type}: {error}") from error
     # orjson writes NaN and Infinity as null; a value that changes silently is worse than an error
-    if b"null" in body and not _finite(message["payload"]):
+    if b"null" in body and not is_finite(message["payload"]):
         raise InvalidEvent(f"{channel} {event_type}: NaN and Infinity are not JSON")
     return body
-
-
-def _finite(value: object) -> bool:
-    """Whether no float in it is NaN or infinite. Only called for what orjson could encode, so it is shallow enough."""
-    if isinstance(value, float):
-        return isfinite(value)
-    if isinstance(value, dict):
-        return all(map(_finite, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(_finite, value))
-    if is_dataclass(value):
-        return all(_finite(getattr(value, field.name)) for field in fields(value))
-    return True

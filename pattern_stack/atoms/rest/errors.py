@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from pattern_stack.atoms.values import faults
 from pattern_stack.errors import BroadcastClosed, BroadcastUnavailable, InvalidChannel, InvalidEvent, ServiceError
 
 _STATUS_CODES = {
@@ -85,8 +86,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    wrong = (f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
-    return error_answer(422, "VALIDATION_ERROR", "; ".join(wrong))
+    return error_answer(422, "VALIDATION_ERROR", faults(error.errors()))
 
 
 async def _service(request: Request, error: Exception) -> JSONResponse:

@@ -1,12 +1,12 @@
 """What may stand in metadata and results: JSON, of a bounded size, and nobody else's any more."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Annotated, Any
 
 import orjson
 from pydantic import AfterValidator, Field
 
+from pattern_stack.atoms.values import is_finite
 from pattern_stack.features.notifications.errors import InvalidReport
 
 JSON_BYTES = 64 * 1024
@@ -26,21 +26,12 @@ def frozen(value: Any) -> Any:
         raise ValueError(f"it is not JSON: {error}") from None
     if len(data) > JSON_BYTES:
         raise ValueError(f"it has {len(data)} bytes, and at most {JSON_BYTES} are kept")
-    if b"null" in data and not _is_finite(value):  # orjson writes NaN as null
+    if b"null" in data and not is_finite(value):  # orjson writes NaN as null
         raise ValueError("NaN and Infinity are not JSON")
     copy = orjson.loads(data)
     if data.count(b"[") + data.count(b"{") > JSON_LEVELS and _levels(copy) > JSON_LEVELS:
         raise ValueError(f"it is more than {JSON_LEVELS} levels deep")
     return copy
-
-
-def _is_finite(value: object) -> bool:
-    """Only asked for what orjson could encode, so it is shallow enough."""
-    if isinstance(value, float):
-        return isfinite(value)
-    if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    return all(map(_is_finite, value)) if isinstance(value, list | tuple) else True
 
 
 def _levels(value: object) -> int:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, ValidationError
 
 from pattern_stack.atoms.clock import Time
+from pattern_stack.atoms.values import faults
 from pattern_stack.features.notifications.errors import InvalidReport
 from pattern_stack.features.notifications.metadata import Json, Metadata
 
@@ -32,8 +33,7 @@ def valid(model: type[M], **values: Any) -> M:
     try:
         return model(**values)
     except ValidationError as error:
-        wrong = (f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
-        raise InvalidReport("; ".join(wrong)) from None
+        raise InvalidReport(faults(error.errors())) from None
 
 
 class Record(BaseModel):

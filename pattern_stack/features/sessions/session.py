@@ -54,7 +54,7 @@ class Session:
     def info(self) -> SessionInfo:
         template = self.document.template
         return SessionInfo(
-            **self.summary.__dict__,
+            **dict(self.summary),
             project_id=self.project.project_id if self.project else None,
             template_id=template.id if template else None,
             undo_available=self.document.can_undo,
