@@ -52,7 +52,7 @@ bench: setup ## how fast, 30 minutes; writes benchmarks/results. Some alone, and
 
 bench-peers: setup ## what make bench compares with, in a place of its own
 	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/peers.txt
+	$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r benchmarks/peers.txt
 	@command -v npm > /dev/null || { echo "npm is missing: apt-get install nodejs npm"; exit 1; }
 	cp benchmarks/package.json .cache/bench/
 	npm install --prefix .cache/bench --no-package-lock --silent
@@ -91,7 +91,7 @@ $(CLIENT)/dist/esm/index.d.ts: $(CLIENT)/node_modules/.ready $(wildcard $(CLIENT
 browsers: .venv/.browsers # what drives one in tests: apart, for it is 50 MB that nothing else needs
 
 .venv/.browsers: $(STAMP)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[e2e]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[e2e]'
 	@touch $@
 
 clean: ## forget the environment and everything made

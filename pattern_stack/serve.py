@@ -7,8 +7,8 @@ import sys
 
 import uvicorn
 
-from pattern_stack.atoms.broadcast.fastlane import FastLane
-from pattern_stack.atoms.broadcast.node import drain_all
+from pattern_stack.atoms.broadcast.instance.instance import drain_all
+from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
 from pattern_stack.errors import BroadcastError
 
 _DRAIN_SECONDS = 4.0

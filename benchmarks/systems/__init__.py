@@ -64,8 +64,8 @@ def _ours() -> dict[str, System]:
     home = Path(sys.prefix)
     versions = packages.python(home, "make setup", *SERVER, "orjson")
     slow = _uvicorn(home, "pattern_stack_app")
-    fast = _uvicorn(home, "pattern_stack_app", "--ws", "pattern_stack.atoms.broadcast.fastlane:FastLane")
-    large = _uvicorn(home, "large_events", "--ws", "pattern_stack.atoms.broadcast.fastlane:FastLane")
+    fast = _uvicorn(home, "pattern_stack_app", "--ws", "pattern_stack.fastlane:FastLane")
+    large = _uvicorn(home, "large_events", "--ws", "pattern_stack.fastlane:FastLane")
     loop = _uvicorn(home, "fastapi_loop")
     hello, token = '{"subscribe":["%d"],"id":1}', "?token=secret-of-ann"
     return {
@@ -107,7 +107,7 @@ def _over_redis(build: Path) -> dict[str, System]:
     home, peers = Path(sys.prefix), build / "peers"
     ours = System(
         "pattern_stack over Redis",
-        _uvicorn(home, "redis_pattern_stack", "--ws", "pattern_stack.atoms.broadcast.fastlane:FastLane"),
+        _uvicorn(home, "redis_pattern_stack", "--ws", "pattern_stack.fastlane:FastLane"),
         packages.python(home, "make setup", *SERVER, "orjson", "redis", "hiredis"),
         "/ws/broadcast",
         '{"subscribe":["%d"],"id":1}',

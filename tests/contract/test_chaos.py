@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from pattern_stack.atoms.broadcast.event import Event
+from pattern_stack.atoms.broadcast.core.event import Event
 from tests.contract.checker import Log, Place, judge
 from tests.contract.conftest import World
 from tests.support.client import Client, client

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pattern_stack import WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast import roster
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from pattern_stack.atoms.broadcast.bridge import presence as roster
 from tests.contract.conftest import Make
 from tests.support.client import Client, Message, client
 from tests.support.proxy import proxy

@@ -12,8 +12,8 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast import endpoint
-from pattern_stack.atoms.broadcast.fastlane import FastLane
+from pattern_stack.atoms.broadcast.transports import endpoint
+from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
 from pattern_stack.atoms.rest import answer_errors
 from tests.support.address import Address
 from tests.support.raw import Raw

@@ -3,12 +3,12 @@
 from pattern_stack.atoms.broadcast.backends import broadcast_from_url
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
-from pattern_stack.atoms.broadcast.channels import Channel
-from pattern_stack.atoms.broadcast.connection import Connection
-from pattern_stack.atoms.broadcast.event import Event, Position
-from pattern_stack.atoms.broadcast.history import History
-from pattern_stack.atoms.broadcast.identity import Identity
-from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.atoms.broadcast.connection.connection import Connection
+from pattern_stack.atoms.broadcast.core.channels import Channel
+from pattern_stack.atoms.broadcast.core.event import Event, Position
+from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.identity import Identity
+from pattern_stack.atoms.broadcast.core.limits import Limits
 
 __all__ = [
     "BroadcastBackend",

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from pattern_stack.atoms.broadcast.event import Event
+from pattern_stack.atoms.broadcast.core.event import Event
 
 Handler = Callable[[str, dict[str, Any]], Awaitable[None]]
 """`async (event_type, payload)`: called for one event after the other, in the channel's order."""

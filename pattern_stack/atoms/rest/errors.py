@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from pattern_stack.atoms.values import faults
+from pattern_stack.atoms.json import faults
 from pattern_stack.errors import BroadcastClosed, BroadcastUnavailable, InvalidChannel, InvalidEvent, ServiceError
 
 _STATUS_CODES = {

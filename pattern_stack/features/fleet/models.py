@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from pattern_stack.atoms.clock import Time
-from pattern_stack.atoms.values import Value
+from pattern_stack.atoms.json import Value
 
 NAME = r"^[A-Za-z0-9_.@-]{1,100}$"
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AfterValidator, Field
 
-from pattern_stack.atoms.values import is_finite
+from pattern_stack.atoms.json import is_finite
 from pattern_stack.features.notifications.errors import InvalidReport
 
 JSON_BYTES = 64 * 1024

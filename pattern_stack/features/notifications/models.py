@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, ValidationError
 
 from pattern_stack.atoms.clock import Time
-from pattern_stack.atoms.values import faults
+from pattern_stack.atoms.json import faults
 from pattern_stack.features.notifications.errors import InvalidReport
 from pattern_stack.features.notifications.metadata import Json, Metadata
 

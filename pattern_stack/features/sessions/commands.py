@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from pattern_stack.atoms.values import Value
+from pattern_stack.atoms.json import Value
 from pattern_stack.features.sessions.changes import UNSET, Change, Create, Delete, Link, SetProperty, Unlink
 from pattern_stack.features.sessions.document import Document
 from pattern_stack.features.sessions.errors import InvalidCommand, InvalidParent

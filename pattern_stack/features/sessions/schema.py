@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
-from pattern_stack.atoms.values import plain
+from pattern_stack.atoms.json import plain
 from pattern_stack.features.sessions.errors import InvalidCommand, InvalidProperty
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from pattern_stack import BroadcastClosed, BroadcastError, Channel, History, Identity, Limits, WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast.connection import Connection
+from pattern_stack.atoms.broadcast.connection.connection import Connection
 from tests.support.client import client
 from tests.support.server import serving_backend, until
 
@@ -142,7 +142,7 @@ def test_a_second_loop_is_refused_and_the_first_goes_on(backend: WebSocketBroadc
 async def test_a_handler_that_never_ends_does_not_keep_close_from_ending(
     backend: WebSocketBroadcastBackend, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pattern_stack.atoms.broadcast.node._DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("pattern_stack.atoms.broadcast.instance.instance._DRAIN_SECONDS", 0.1)
     begun = asyncio.Event()
 
     async def handler(event_type: str, payload: dict[str, Any]) -> None:

@@ -10,9 +10,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from pattern_stack.atoms.broadcast.event import Position
-from pattern_stack.atoms.broadcast.store import Reading
-from pattern_stack.atoms.broadcast.track import Track
+from pattern_stack.atoms.broadcast.bridge.store import Reading
+from pattern_stack.atoms.broadcast.bridge.tracker import Track
+from pattern_stack.atoms.broadcast.core.event import Position
 from tests.contract.redis.drill import CHANNEL, Drill, drill
 from tests.support.ports import free_port
 from tests.support.redis.server import RedisServer

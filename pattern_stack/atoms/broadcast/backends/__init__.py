@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast.history import History
-from pattern_stack.atoms.broadcast.limits import Limits
+from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.errors import InvalidURL
 
 

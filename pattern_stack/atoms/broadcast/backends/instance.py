@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
-from pattern_stack.atoms.broadcast.channels import Channels
-from pattern_stack.atoms.broadcast.engine import Engine
-from pattern_stack.atoms.broadcast.event import Draft, Event, Position, check_channel, encode
-from pattern_stack.atoms.broadcast.limits import Limits
-from pattern_stack.atoms.broadcast.loop import Call
-from pattern_stack.atoms.broadcast.node import Node
+from pattern_stack.atoms.broadcast.core.channels import Channels
+from pattern_stack.atoms.broadcast.core.engine import Engine
+from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, check_channel, encode
+from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.instance.instance import Node
+from pattern_stack.atoms.broadcast.instance.loop import Call
 from pattern_stack.errors import BroadcastUnavailable
 
 T = TypeVar("T")

@@ -10,13 +10,13 @@ from time import monotonic
 from typing import Any
 
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
-from pattern_stack.atoms.broadcast.bridge import Bridge
-from pattern_stack.atoms.broadcast.channels import Channels
-from pattern_stack.atoms.broadcast.event import Draft, Position
-from pattern_stack.atoms.broadcast.history import History
-from pattern_stack.atoms.broadcast.limits import Limits
-from pattern_stack.atoms.broadcast.roster import Attendance
-from pattern_stack.atoms.broadcast.store import Arrival, Reading, Store
+from pattern_stack.atoms.broadcast.bridge.engine import Bridge
+from pattern_stack.atoms.broadcast.bridge.presence import Attendance
+from pattern_stack.atoms.broadcast.bridge.store import Arrival, Reading, Store
+from pattern_stack.atoms.broadcast.core.channels import Channels
+from pattern_stack.atoms.broadcast.core.event import Draft, Position
+from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.redis import Link, Lost, Refused, ResponseError
 from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
 
@@ -35,7 +35,7 @@ def _terse(lua: str) -> str:
 
 
 def _script(*parts: str) -> str:
-    lua = files("pattern_stack.atoms.broadcast") / "lua"
+    lua = files("pattern_stack.atoms.broadcast.backends") / "lua"
     return _terse("\n".join((lua / f"{part}.lua").read_text() for part in parts))
 
 

@@ -6,13 +6,14 @@ from typing import Any, Protocol, TypeVar
 from fastapi import APIRouter
 
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
-from pattern_stack.atoms.broadcast.bridge import Bridge as SharedEngine
-from pattern_stack.atoms.broadcast.channels import Channel, Channels
-from pattern_stack.atoms.broadcast.endpoint import Endpoint
-from pattern_stack.atoms.broadcast.engine import Engine
-from pattern_stack.atoms.broadcast.history import History, MemoryEngine
-from pattern_stack.atoms.broadcast.limits import Limits
-from pattern_stack.atoms.broadcast.split import Split
+from pattern_stack.atoms.broadcast.bridge.engine import Bridge as SharedEngine
+from pattern_stack.atoms.broadcast.bridge.routed import Split
+from pattern_stack.atoms.broadcast.core.channels import Channel, Channels
+from pattern_stack.atoms.broadcast.core.engine import Engine
+from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.core.memory import MemoryEngine
+from pattern_stack.atoms.broadcast.transports.endpoint import Endpoint
 
 C = TypeVar("C", bound=type[Channel])
 T = TypeVar("T")

@@ -1,0 +1,124 @@
+"""Who is on a channel of all instances: each holds a lease for its members, and renews it while it lives."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from pattern_stack.atoms.broadcast.core.presence import Change, Roster, change, shown
+from pattern_stack.errors import BroadcastUnavailable
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 20.0
+RENEW_SECONDS = 7.0
+"""Members of an instance that was killed are gone within the sum of both, where anybody is left to be told."""
+
+
+class Attendance(NamedTuple):
+    """What the store answers: how many are there, who is gone with an instance that died, and what was asked for."""
+
+    there: int
+    gone: Sequence[bytes]
+    answer: Sequence[bytes]
+
+
+Ask = Callable[..., Awaitable[Attendance]]
+"""channel, instance, lease in milliseconds, what to do, and its arguments: see presence.lua."""
+Tell = Callable[[str, str, Change], Awaitable[Any]]
+"""Publish on a channel: presence-joined or presence-left, with its payload."""
+
+
+class SharedRoster(Roster):
+    """What was lost with a store that forgot, or while this instance was cut off, is put back at the next renewal."""
+
+    def __init__(self, ask: Ask, tell: Tell) -> None:
+        self._ask = ask
+        self._tell = tell
+        self._instance = secrets.token_hex(6)
+        self._mine: dict[str, dict[str, Any]] = {}
+        self._unsaid: dict[str, set[str]] = {}
+        """Who has left while the store could not be told."""
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def join(self, channel: str, connection_id: str, user: object) -> Change:
+        who = shown(user)
+        count = await self._do(channel, "join", connection_id, orjson.dumps(who))
+        self._mine.setdefault(channel, {})[connection_id] = who
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renew_now_and_then())
+        return change(connection_id, who, count)
+
+    async def leave(self, channel: str, connection_id: str) -> Change:
+        who = self._mine[channel].pop(connection_id)
+        if not self._mine[channel]:
+            del self._mine[channel]
+        try:
+            return change(connection_id, who, await self._do(channel, "leave", connection_id))
+        except BroadcastUnavailable:
+            self._unsaid.setdefault(channel, set()).add(connection_id)
+            raise
+
+    async def members(self, channel: str) -> list[dict[str, Any]]:
+        found = await self._look(channel, "look")
+        rows = [(_parsed(value), id) for id, value in _pairs(found.answer)]
+        return [{"connection_id": id, "user": user} for (_, user), id in sorted(rows, key=lambda row: row[0][0])]
+
+    def forget(self) -> None:
+        """The loop was closed, and has taken the connections along."""
+        self._mine.clear()
+        self._renewing = None
+
+    async def renew(self) -> None:
+        """Hold the leases; put back whom the store has lost; take off who could not be taken off. Raises BroadcastUnavailable."""
+        for channel, members in list(self._mine.items()):
+            found = await self._look(channel, "renew", *members)
+            for id in [missing.decode() for missing in found.answer]:
+                if id in members:
+                    await self._put_back(channel, id, members[id])
+        while self._unsaid:
+            channel, ids = next(iter(self._unsaid.items()))
+            for id in ids:
+                count = await self._do(channel, "leave", id)
+                await self._tell(channel, "presence-left", change(id, None, count))
+            del self._unsaid[channel]
+
+    async def _put_back(self, channel: str, id: str, who: Any) -> None:
+        count = await self._do(channel, "join", id, orjson.dumps(who))
+        if id in self._mine.get(channel, ()):
+            await self._tell(channel, "presence-joined", change(id, who, count))
+        else:  # it has left meanwhile
+            await self._do(channel, "leave", id)
+
+    async def _renew_now_and_then(self) -> None:
+        try:
+            while self._mine or self._unsaid:
+                await asyncio.sleep(RENEW_SECONDS)
+                try:
+                    await self.renew()
+                except BroadcastUnavailable as error:
+                    logger.warning("presence is not renewed: %s", error)
+        finally:
+            self._renewing = None
+
+    async def _do(self, channel: str, what: str, *arguments: Any) -> int:
+        return (await self._look(channel, what, *arguments)).there
+
+    async def _look(self, channel: str, what: str, *arguments: Any) -> Attendance:
+        found = await self._ask(channel, self._instance, int(LEASE_SECONDS * 1000), what, *arguments)
+        for id, value in _pairs(found.gone):
+            await self._tell(channel, "presence-left", change(id, _parsed(value)[1], found.there))
+        return found
+
+
+def _pairs(flat: Sequence[bytes]) -> list[tuple[str, bytes]]:
+    return [(id.decode(), value) for id, value in zip(flat[::2], flat[1::2], strict=True)]
+
+
+def _parsed(value: bytes) -> tuple[int, Any]:
+    """When it came, and the user."""
+    _, since, user = value.split(b" ", 2)
+    return int(since), orjson.loads(user)

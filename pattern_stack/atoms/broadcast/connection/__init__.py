@@ -1,0 +1,1 @@
+"""One client connection: its commands, its subscriptions, and their hooks."""

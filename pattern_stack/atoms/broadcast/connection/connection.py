@@ -1,0 +1,331 @@
+"""One socket, in either lane: what it may say, who it is, and how it ends."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from pattern_stack.atoms.broadcast.connection.subscriptions import Subscriptions
+from pattern_stack.atoms.broadcast.core import protocol
+from pattern_stack.atoms.broadcast.core.identity import Identity
+from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.core.outbox import Outbox
+from pattern_stack.atoms.broadcast.core.protocol import (
+    Auth,
+    Command,
+    Ping,
+    Presence,
+    Refresh,
+    Refused,
+    Subscribe,
+    Unsubscribe,
+)
+from pattern_stack.atoms.broadcast.core.rate_limit import Throttle
+from pattern_stack.atoms.broadcast.core.transport import Transport
+from pattern_stack.atoms.broadcast.instance.instance import Node
+from pattern_stack.atoms.broadcast.instance.loop import run_now
+from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame, chunks
+from pattern_stack.errors import Unauthenticated
+
+Verify = Callable[[str], Awaitable[Identity]]
+"""The identity that a token proves. Raises Unauthenticated."""
+
+_BLAMED = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
+_INBOX = 16
+_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
+
+_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class _Enrol:
+    """The server's own wish: put it on the channels that every connection is on."""
+
+    channels: tuple[str, ...]
+
+
+Item = Command | Refused | _Enrol
+
+
+class Connection:
+    """One client. Frames are carried out one after the other, in the order they came.
+
+    A frame that has to wait for a hook is carried out in a task; the ones behind it wait in a short inbox.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_id",
+        "_inbox",
+        "_node",
+        "_opened",
+        "_paced",
+        "_taken_before",
+        "_throttle",
+        "_timer",
+        "_transport",
+        "_verify",
+        "_worker",
+        "closed",
+        "identity",
+        "outbox",
+        "subscriptions",
+    )
+
+    def __init__(self, node: Node, transport: Transport, identity: Identity | None, verify: Verify | None) -> None:
+        self._id = ""
+        self._node = node
+        self._transport = transport
+        self.identity = identity
+        self._verify = verify
+        self._throttle = Throttle(node.limits, time.monotonic)
+        self._inbox: deque[Item] | None = None  # most frames are carried out at once
+        self._worker: asyncio.Task[None] | None = None
+        self._paced: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.outbox = Outbox(transport, node.limits.outbox_bytes, self)
+        self.subscriptions = Subscriptions(self, node)
+        self.closed = False
+        self._opened = False
+        self._taken_before: int | None = None
+
+    @property
+    def id(self) -> str:
+        """Its own, and random."""
+        self._id = self._id or uuid4().hex
+        return self._id
+
+    @property
+    def user(self) -> Any:
+        """What `authenticate` or `verify_token` said; None before, and where the application asks for nothing."""
+        return self.identity.user if self.identity else None
+
+    @property
+    def limits(self) -> Limits:
+        return self._node.limits
+
+    @property
+    def known(self) -> bool:
+        """Whether it may say anything but who it is."""
+        return self.identity is not None or self._verify is None
+
+    # -- its life
+
+    def open(self, refusal: tuple[int, str] | None) -> None:
+        """Called once, by the lane. `refusal`: the code and reason to close with at once."""
+        self._node.add(self)
+        self._opened = True
+        if refusal:
+            self.close(*refusal)
+        elif self._node.draining or self._node.closed:
+            self.close(1012, "retry-after=1.0")
+        elif not self.known:
+            self._timer = self._node.home.loop.call_later(
+                self._node.limits.auth_seconds, self.close, 4401, "no token came"
+            )
+        else:
+            self._admitted()
+
+    def _admitted(self) -> None:
+        """Known now: on every channel that each connection is on, and as long as the identity holds."""
+        self._watch_expiry()
+        if self._node.everyone and not self.closed:
+            self._queue(_Enrol(self._node.everyone))
+
+    def _watch_expiry(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        left = self.identity.seconds_left(time.time()) if self.identity else None
+        if left is None:
+            return
+        if left <= 0:
+            self.close(4401, "expired")
+        else:  # looked at again now and then, for wall clocks are set
+            self._timer = self._node.home.loop.call_later(min(left, _HOUR), self._watch_expiry)
+
+    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
+        """Off every channel at once; a close frame behind what waits, or (`drop`) instead of it.
+
+        A reason of more than 123 bytes is cut. ValueError for a code that no server may send.
+        """
+        if code not in _CODES and not 3000 <= code < 5000:
+            raise ValueError(f"{code} is no code to close with; an application's own are 3000 to 4999")
+        if self.closed:
+            return
+        reason = reason.encode(errors="replace")[:123].decode(errors="ignore")
+        self._leave()
+        self._node.closing.add(self)
+        self._transport.expire(self._node.limits.close_seconds)
+        self.outbox.close(code, reason, drop)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def check(self) -> None:
+        """Called now and then: a peer that took nothing since the last time, though something waits for it, is dead.
+
+        A server's own pings do not end it: their close waits behind what the peer does not take.
+        """
+        taken = self._transport.taken if self.outbox.paused else None
+        if taken is None or self._taken_before is None:
+            self._taken_before = taken
+        elif taken <= self._taken_before:  # less: the server's own pings have joined what waits
+            self.abort()
+        else:
+            self._taken_before = taken
+
+    def lost(self) -> None:
+        """The socket is gone: called once, by the lane."""
+        self.outbox.clear()
+        if not self.closed:
+            self._leave()
+        if self._opened:
+            self._node.remove(self)
+
+    def _leave(self) -> None:
+        self.closed = True
+        self._node.connections.discard(self)
+        self._inbox = None
+        if self._timer:
+            self._timer.cancel()
+        if self._worker:
+            self._worker.cancel()
+        self.subscriptions.drop()
+        self._transport.resume_reading()
+
+    # -- what its outbox tells
+
+    def too_slow(self) -> None:
+        """Called in the midst of a fan-out, which must not be disturbed."""
+        self._node.home.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
+
+    def paced(self) -> None:
+        if self._paced and not self._paced.done():
+            self._paced.set_result(None)
+
+    def dismissed(self, channel: str) -> None:
+        self.subscriptions.dismiss(channel)
+
+    # -- what it sends
+
+    def send(self, *frames: Frame, paced: bool = False) -> None:
+        """Behind every event that was published before."""
+        self._node.hub.flush()
+        for batch in chunks(frames) if paced else (Batch(frames),):
+            self.outbox.take(batch, paced=paced)
+
+    def refuse(self, refused: Refused) -> None:
+        self.send(protocol.error(refused))
+        if refused.code in _BLAMED and self._throttle.blame():
+            self.close(1008, "too many bad frames")
+
+    # -- what it receives
+
+    def receive(self, data: bytes, binary: bool = False) -> None:
+        """A message. Never raises."""
+        if self.closed:
+            return
+        self._node.activity += 1
+        if len(data) > self._node.limits.message_bytes:
+            self.close(1009, f"a message has at most {self._node.limits.message_bytes} bytes")
+            return
+        try:
+            self._queue(self._read(data, binary))
+        except Refused as refused:
+            self._queue(refused)
+
+    def _read(self, data: bytes, binary: bool) -> Command:
+        admitted = self._throttle.admit()
+        if binary:
+            raise Refused("invalid_message", "a frame is text, not binary")
+        command = protocol.parse(data, self._node.limits)
+        if not admitted:
+            raise Refused(
+                "rate_limited", f"more than {self._node.limits.frames_per_second:g} frames a second", command.id
+            )
+        return command
+
+    @property
+    def full(self) -> bool:
+        """Whether the lane should stop reading until `resume_reading`."""
+        return self._inbox is not None and len(self._inbox) >= _INBOX
+
+    async def _written(self) -> None:
+        """Until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""
+        while self.outbox.pacing:
+            self._paced = self._node.home.loop.create_future()
+            await self._paced
+
+    def _queue(self, item: Item) -> None:
+        if self._worker is None and not self._waits(item):
+            run_now(self._carry_out(item))
+            return
+        if self._inbox is None:
+            self._inbox = deque()
+        self._inbox.append(item)
+        if self._worker is None:
+            self._node.busy(+1)
+            self._worker = self._node.spawn(self._work())
+            self._worker.add_done_callback(lambda _: self._node.busy(-1))
+
+    def _waits(self, item: Item) -> bool:
+        """Whether carrying it out may take more than this turn: a hook, a token, a replay that the transport paces."""
+        if self.outbox.pacing:
+            return True
+        if isinstance(item, Auth):
+            return self._verify is not None
+        return not isinstance(item, Refused | Ping | Refresh) and self.subscriptions.waits(item.channels)
+
+    async def _work(self) -> None:
+        try:
+            while self._inbox:
+                await self._written()
+                item = self._inbox.popleft()
+                if not self.full:
+                    self._transport.resume_reading()
+                await self._carry_out(item)
+        finally:
+            self._worker = None
+            self._inbox = self._inbox or None
+            if self._inbox and not self.closed:
+                self.close(1011, "internal error")
+
+    async def _carry_out(self, item: Item) -> None:
+        if not self.known and not isinstance(item, Auth | Refused):
+            item = Refused("unauthenticated", 'the first frame must be {"auth": TOKEN}', getattr(item, "id", None))
+        match item:
+            case Refused():
+                self.refuse(item)
+            case Ping():
+                self.send(protocol.pong(item.value, item.id))
+            case Auth():
+                await self._authenticate(item)
+            case Subscribe():
+                await self.subscriptions.subscribe(item)
+            case Unsubscribe():
+                await self.subscriptions.unsubscribe(item)
+            case Refresh():
+                self.subscriptions.refresh(item)
+            case Presence():
+                await self.subscriptions.presence(item)
+            case _Enrol():
+                await self.subscriptions.enrol(item.channels)
+
+    async def _authenticate(self, command: Auth) -> None:
+        known = self.known
+        if self._verify is not None:
+            try:
+                self.identity = await self._verify(command.token)
+            except Unauthenticated as error:
+                self.refuse(Refused("unauthenticated", str(error), command.id))
+                return
+            self._watch_expiry()
+            await (
+                self.subscriptions.reauthorize(command.id) if known else self.subscriptions.enrol(self._node.everyone)
+            )
+        if command.id is not None:
+            self.send(protocol.authenticated(command.id))

@@ -1,0 +1,278 @@
+"""The channels one connection is on: in past the hooks, caught up from one position, and out again."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pattern_stack.atoms.broadcast.connection.membership import HOOKS, Entry, Membership, refusal
+from pattern_stack.atoms.broadcast.connection.snapshot import snapshot
+from pattern_stack.atoms.broadcast.core import protocol
+from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
+from pattern_stack.atoms.broadcast.core.protocol import Id, Refused
+from pattern_stack.atoms.broadcast.instance.instance import Node
+from pattern_stack.errors import NotFound
+
+if TYPE_CHECKING:
+    from pattern_stack.atoms.broadcast.connection.connection import Connection
+
+
+class Subscriptions:
+    """Owned by a connection. Its frames come one at a time; refreshes, ends and the loss of the socket come at any time."""
+
+    __slots__ = ("_connection", "_held", "_leaving", "_node")
+
+    def __init__(self, connection: "Connection", node: Node) -> None:
+        self._connection = connection
+        self._node = node
+        self._held: dict[str, Membership] = {}
+        self._leaving: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def channels(self) -> Iterable[str]:
+        return self._held
+
+    def waits(self, channels: Iterable[str]) -> bool:
+        """Whether a hook has to be called for any of these, or a store asked."""
+        if not self._node.engine.prompt:
+            return True
+        found = (self._node.channels.match(channel) for channel in channels)
+        return any(match and (match[0].presence or any(map(match[0].overrides, HOOKS))) for match in found)
+
+    # -- in
+
+    async def subscribe(self, command: protocol.Subscribe) -> None:
+        """Errors, the reply, resets, then for each channel its snapshot or replay and what was held meanwhile."""
+        wished = {*self._held, *command.channels}.difference(self._node.everyone)
+        if len(wished) > self._node.limits.channels:
+            text = f"a connection may be on {self._node.limits.channels} channels"
+            self._connection.refuse(Refused("too_many_channels", text, command.id))
+            return
+        entries = await self._enter(command.channels, command.since, command.id, asked=True)
+        if command.id is not None:
+            told = {entry.member.channel: (self._next_after(entry), entry.recovered) for entry in entries}
+            self._connection.send(protocol.subscribed(told, command.id))
+        self._release(entries)
+
+    def _next_after(self, entry: Entry) -> Position:
+        return entry.position or entry.member.position or self._node.engine.position(entry.member.channel)
+
+    async def enrol(self, channels: Sequence[str]) -> None:
+        """Put it on these channels without its asking; one that refuses it is left out."""
+        self._release(await self._enter(channels, {}, None, asked=False))
+
+    async def _enter(
+        self, channels: Sequence[str], since: Mapping[str, Position], id: Id, *, asked: bool
+    ) -> list[Entry]:
+        """Enter each. Where the client has asked, those that refuse are told of in error frames."""
+        entering = [self._try(channel, since.get(channel), asked, id) for channel in channels]
+        outcomes = await asyncio.gather(*entering) if self.waits(channels) else [await one for one in entering]
+        for outcome in outcomes:
+            if isinstance(outcome, Refused) and asked:
+                self._connection.refuse(outcome)
+        # a channel that was held already may have ended while another one's hook ran
+        return [one for one in outcomes if isinstance(one, Entry) and self._held.get(one.member.channel) is one.member]
+
+    async def _try(self, channel: str, since: Position | None, asked: bool, id: Id) -> Entry | Refused:
+        member = self._held.get(channel)
+        try:
+            if member is None:
+                return await self._join(channel, since, asked)
+            return await self._repeat(member, since, asked)
+        except Exception as error:
+            return refusal(error, channel, id)
+
+    async def _join(self, channel: str, since: Position | None, asked: bool) -> Entry:
+        spec, params = self._node.channels.match(channel) or (None, {})
+        member = Membership(channel, spec, params, asked)
+        if channel in self._leaving:
+            await asyncio.wait([self._leaving[channel]])
+        await member.call("authorize", self._connection)
+        await self._node.engine.want(channel)
+        try:
+            await member.call("joined", self._connection)
+            member.joined = spec is not None and spec.overrides("left")
+            if spec and spec.presence:
+                await member.announce(self._connection, self._node)
+            if spec and (spec.presence or spec.overrides("joined")):
+                await self._node.engine.reach(channel, None)  # what was published there is none of its events
+            if self._connection.closed:
+                raise asyncio.CancelledError
+        except BaseException:
+            self._node.engine.unwant(channel)
+            self._part([member])
+            raise
+        self._node.hub.join(channel, self._connection.outbox)
+        self._held[channel] = member
+        member.position = self._node.engine.position(channel)
+        try:
+            return await self._catch_up(member, since)
+        except BaseException:
+            self._part(self._forget(channel))
+            raise
+
+    async def _repeat(self, member: Membership, since: Position | None, asked: bool) -> Entry:
+        first, member.asked = asked and not member.asked, member.asked or asked
+        if since is None or not first:
+            return Entry(member)
+        if member.refreshing:
+            await asyncio.wait([member.refreshing])
+        self._hold(member)
+        try:
+            return await self._catch_up(member, since)
+        except BaseException:
+            self._release_held(member, ())
+            raise
+
+    async def _catch_up(self, member: Membership, since: Position | None) -> Entry:
+        """With the channel's events held: what lies between the client's position, or nothing, and the held ones."""
+        if since is not None and await self._node.engine.reach(member.channel, since):
+            self._hold(member)
+        assert member.position is not None
+        if since is not None:
+            events = await self._node.engine.read_since(member.channel, since, member.position)
+            if events is not None:
+                return Entry(member, since, True, events)
+        told, state = await snapshot(member, self._connection, self._node)
+        return Entry(member, told, None if since is None else False, state)
+
+    def _release(self, entries: Sequence[Entry]) -> None:
+        lost = {entry.member.channel: self._next_after(entry) for entry in entries if entry.recovered is False}
+        if lost:
+            self._connection.send(protocol.reset(lost))
+        for entry in entries:
+            if entry.member.position is not None and entry.member.refreshing is None:  # not so where it was on already
+                self._release_held(entry.member, entry.events)
+
+    # -- positions and snapshots
+
+    def _hold(self, member: Membership) -> None:
+        self._node.hub.hold(member.channel, self._connection.outbox)
+        member.position = self._node.engine.position(member.channel)
+
+    def _release_held(self, member: Membership, first: Sequence[Event]) -> None:
+        """Send what comes first, then what was held; from here on events go straight to the outbox."""
+        if self._held.get(member.channel) is not member or member.position is None:
+            return
+        held = self._node.hub.release(member.channel, self._connection.outbox)
+        later = _after(member.position, held)
+        member.position = None
+        if first:
+            self._connection.send(*first, paced=True)
+        if later:
+            self._connection.send(*later)
+        if member.ending:
+            self.dismiss(member.channel)
+
+    def refresh(self, command: protocol.Refresh) -> None:
+        """The reply, then a snapshot of each of these that has one. One is under way at a time; more are one more."""
+        held = [self._held[channel] for channel in command.channels if channel in self._held]
+        members = [member for member in held if member.spec and member.spec.overrides("snapshot")]
+        if command.id is not None:
+            self._connection.send(protocol.refreshed([member.channel for member in members], command.id))
+        for member in members:
+            if member.refreshing:
+                member.again = True
+            else:
+                member.refreshing = self._node.spawn(self._refresh(member, command.id))
+
+    async def _refresh(self, member: Membership, id: Id) -> None:
+        try:
+            member.again = True
+            while member.again and self._held.get(member.channel) is member:
+                member.again = False
+                self._hold(member)
+                await self._refresh_once(member, id)
+        finally:
+            member.refreshing = None
+
+    async def _refresh_once(self, member: Membership, id: Id) -> None:
+        try:
+            _, events = await snapshot(member, self._connection, self._node)
+        except Exception as error:
+            self._connection.refuse(refusal(error, member.channel, id))
+            events = []
+        self._release_held(member, events)
+
+    # -- who is there, and who may be
+
+    async def presence(self, command: protocol.Presence) -> None:
+        present: dict[str, list[dict[str, Any]]] = {}
+        for channel in command.channels:
+            try:
+                await self._may_ask(channel)
+                present[channel] = await self._node.engine.roster(channel).members(channel)
+            except Exception as error:
+                self._connection.refuse(refusal(error, channel, command.id))
+        if command.id is not None:
+            self._connection.send(protocol.presence(present, command.id))
+
+    async def _may_ask(self, channel: str) -> None:
+        spec, params = self._node.channels.match(channel) or (None, {})
+        if spec is None or not spec.presence:
+            raise NotFound(f"{channel} keeps no presence")
+        if channel not in self._held:
+            await Membership(channel, spec, params, asked=True).call("authorize", self._connection)
+
+    async def reauthorize(self, id: Id) -> None:
+        """After a renewal: what is no longer allowed is unsubscribed, with an error that names it."""
+        for member in list(self._held.values()):
+            try:
+                await member.call("authorize", self._connection)
+            except Exception as error:
+                self._part(self._forget(member.channel))
+                self._connection.refuse(refusal(error, member.channel, id))
+
+    # -- out
+
+    async def unsubscribe(self, command: protocol.Unsubscribe) -> None:
+        task = self._part([member for channel in command.channels for member in self._forget(channel)])
+        if task:
+            await asyncio.wait([task])  # not cancelled with the connection: a hook that has begun runs to its end
+        if command.id is not None:
+            self._connection.send(protocol.unsubscribed(command.channels, command.id))
+
+    def dismiss(self, channel: str) -> None:
+        """The channel has ended: after what is still held for it, the client is told that it is off."""
+        member = self._held.get(channel)
+        if member and member.position is not None:
+            member.ending = True
+        elif member:
+            self._part(self._forget(channel))
+            self._connection.send(protocol.unsubscribed([channel]))
+
+    def drop(self) -> None:
+        """Off every channel at once."""
+        self._part([member for channel in list(self._held) for member in self._forget(channel)])
+
+    def _forget(self, channel: str) -> list[Membership]:
+        member = self._held.pop(channel, None)
+        if member is None:
+            return []
+        self._node.hub.leave(channel, self._connection.outbox)
+        self._node.engine.unwant(channel)
+        if member.refreshing:
+            member.refreshing.cancel()
+        return [member]
+
+    def _part(self, members: Sequence[Membership]) -> "asyncio.Task[None] | None":
+        """What hooks and presence have to be told of those who are off already; None where it is nothing."""
+        told = [member for member in members if member.joined or member.present]
+        if not told:
+            return None
+        task = self._node.spawn(self._farewell(told))
+        for member in told:
+            self._leaving[member.channel] = task
+        return task
+
+    async def _farewell(self, members: Sequence[Membership]) -> None:
+        for member in members:
+            await member.farewell(self._connection, self._node)
+        for member in members:
+            del self._leaving[member.channel]
+
+
+def _after(position: Position, held: Sequence[Event | Reset]) -> list[Event | Reset]:
+    """What follows the position; all that follows a reset does."""
+    resets = [index for index, one in enumerate(held) if isinstance(one, Reset)]
+    first = resets[0] if resets else len(held)
+    return [one for index, one in enumerate(held) if index >= first or one.position.offset > position.offset]

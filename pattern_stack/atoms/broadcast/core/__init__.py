@@ -1,0 +1,1 @@
+"""What happens to events and frames, without IO and without asyncio."""

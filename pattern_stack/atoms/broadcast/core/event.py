@@ -1,0 +1,156 @@
+"""The one message type and its only codec: where names meet the wire."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.websocket.frames import Frame
+from pattern_stack.atoms.clock import iso, utc_now
+from pattern_stack.atoms.json import is_finite
+from pattern_stack.errors import InvalidChannel, InvalidEvent
+
+_CHANNEL = re.compile(r"[A-Za-z0-9_\-.:/@]+")
+
+
+class Position(NamedTuple):
+    """A place in a channel's order: the event with this offset has been seen, the next one has offset + 1.
+
+    Offsets mean something within their epoch only: another epoch is another order.
+    """
+
+    epoch: str
+    offset: int
+
+
+class Draft(NamedTuple):
+    """An event that is encoded, but has no place in its channel yet."""
+
+    channel: str
+    body: bytes
+
+    def at(self, epoch: str, offset: int) -> "Event":
+        return Event(self.channel, self.body, epoch, offset)
+
+
+class Event(Frame):
+    """A published event. Immutable: the payload was frozen into bytes when it was published, and is read from them."""
+
+    __slots__ = ("channel", "epoch", "offset")
+
+    def __init__(self, channel: str, body: bytes, epoch: str, offset: int) -> None:
+        self.data = b'%b,"offset":%d}' % (body[:-1], offset)
+        self._text = self._deflated = None
+        self.channel = channel
+        self.epoch = epoch
+        self.offset = offset
+
+    @property
+    def position(self) -> Position:
+        return Position(self.epoch, self.offset)
+
+    @property
+    def event_type(self) -> str:
+        event_type: str = self._message["event"]
+        return event_type
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """A fresh copy each time: who changes it changes nothing for anybody else."""
+        payload: dict[str, Any] = self._message["payload"]
+        return payload
+
+    @property
+    def timestamp(self) -> str:
+        timestamp: str = self._message["timestamp"]
+        return timestamp
+
+    @property
+    def origin(self) -> str | None:
+        return self._message.get("origin")
+
+    @property
+    def told(self) -> tuple[str, dict[str, Any]]:
+        """Its type and a fresh payload: what a handler is called with, for one look at the bytes."""
+        message = self._message
+        return message["event"], message["payload"]
+
+    @property
+    def _message(self) -> dict[str, Any]:
+        message: dict[str, Any] = orjson.loads(self.data)
+        return message
+
+    def __repr__(self) -> str:
+        return f"Event({self.channel!r}, {self.event_type!r}, {self.epoch}:{self.offset})"
+
+
+class Reset(Frame):
+    """Continuity of a channel was lost: who is on it is told to refetch, and gets what follows this place."""
+
+    __slots__ = ("channel", "position")
+
+    def __init__(self, channel: str, position: Position) -> None:
+        super().__init__(orjson.dumps({"reset": {channel: position._asdict()}}))
+        self.channel = channel
+        self.position = position
+
+
+def check_channel(channel: object, limits: Limits) -> str:
+    """The channel itself; InvalidChannel where it has a wrong type, length or character."""
+    if not isinstance(channel, str) or not _CHANNEL.fullmatch(channel) or len(channel) > limits.name_length:
+        shown = repr(channel)[:80]
+        raise InvalidChannel(
+            f"a channel is 1 to {limits.name_length} characters of A-Z a-z 0-9 _ - . : / @, not {shown}"
+        )
+    return channel
+
+
+def encode(
+    channel: str,
+    event_type: str,
+    payload: Mapping[str, Any],
+    *,
+    origin: str | None = None,
+    limits: Limits,
+    bounded: bool = True,
+) -> Draft:
+    """The event as bytes, ready for any number of subscribers.
+
+    Raises InvalidChannel or InvalidEvent. `bounded=False` lets a snapshot be bigger than `Limits.event_bytes`.
+    """
+    check_channel(channel, limits)
+    if (
+        not isinstance(event_type, str)
+        or not event_type.isprintable()
+        or not 1 <= len(event_type) <= limits.name_length
+    ):
+        raise InvalidEvent(f"an event's name is 1 to {limits.name_length} printable characters, not {event_type!r:.80}")
+    if not isinstance(payload, Mapping):
+        raise InvalidEvent(f"a payload is a JSON object, not {type(payload).__name__}")
+    if origin is not None and not isinstance(origin, str):
+        raise InvalidEvent(f"an origin is a string, not {type(origin).__name__}")
+    message: dict[str, Any] = {
+        "channel": channel,
+        "event": event_type,
+        "payload": dict(payload),
+        "timestamp": iso(utc_now()),
+    }
+    if origin is not None:
+        message["origin"] = origin
+    body = _dump(message, channel, event_type)
+    if bounded and len(body) > limits.event_bytes:
+        raise InvalidEvent(f"{channel} {event_type}: {len(body)} bytes, more than {limits.event_bytes}")
+    return Draft(channel, body)
+
+
+def _dump(message: dict[str, Any], channel: str, event_type: str) -> bytes:
+    try:
+        body = orjson.dumps(message)
+    except (TypeError, ValueError) as error:
+        raise InvalidEvent(f"{channel} {event_type}: {error}") from error
+    # orjson writes NaN and Infinity as null; a value that changes silently is worse than an error
+    if b"null" in body and not is_finite(message["payload"]):
+        raise InvalidEvent(f"{channel} {event_type}: NaN and Infinity are not JSON")
+    return body

@@ -1,0 +1,107 @@
+"""The engine in memory: positions and history of one process."""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import count
+from time import monotonic
+
+from pattern_stack.atoms.broadcast.core.engine import Engine
+from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
+from pattern_stack.atoms.broadcast.core.history import History, Log
+from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.core.presence import Presence
+
+
+class MemoryEngine(Engine):
+    """History of one process.
+
+    A channel that nobody is on is kept for its window's seconds; after that it begins a new epoch.
+    """
+
+    prompt = True
+
+    def __init__(
+        self, window: Callable[[str], History], limits: Limits, clock: Callable[[], float] = monotonic
+    ) -> None:
+        super().__init__()
+        self._window = window
+        self._limits = limits
+        self._clock = clock
+        self._logs: dict[str, Log] = {}
+        # The channels that nobody is on, the longest left first; one row for each window, and for those without an event
+        self._idle: dict[tuple[History, bool], OrderedDict[str, Log]] = {}
+        self._presence = Presence()
+        self._prefix = secrets.token_hex(4)
+        self._epochs = count()
+
+    async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
+        now = self._clock()
+        events = [self._append(draft, now) for draft in drafts]
+        for deliver in self._deliver:
+            for event in events:
+                deliver(event)
+        return events
+
+    def _append(self, draft: Draft, now: float) -> Event:
+        log = self._log(draft.channel, now)
+        self._occupy(draft.channel, log)
+        event = log.append(draft, now)
+        if not log.wanted:
+            self._leave(draft.channel, log)
+        return event
+
+    async def want(self, channel: str) -> None:
+        log = self._log(channel, self._clock())
+        self._occupy(channel, log)
+        log.wanted += 1
+
+    def unwant(self, channel: str) -> None:
+        log = self._logs[channel]
+        log.wanted -= 1
+        if not log.wanted:
+            log.touched = self._clock()
+            self._leave(channel, log)
+
+    def position(self, channel: str) -> Position:
+        return self._log(channel, self._clock()).position
+
+    def roster(self, channel: str) -> Presence:
+        return self._presence
+
+    async def locate(self, channel: str) -> Position:
+        return self.position(channel)
+
+    async def read_since(self, channel: str, since: Position, until: Position) -> list[Event] | None:
+        now = self._clock()
+        log = self._log(channel, now)
+        log.trim(now)
+        return log.since(since, until)
+
+    def _log(self, channel: str, now: float) -> Log:
+        self._forget(now)
+        log = self._logs.get(channel)
+        if log is None:
+            log = self._logs[channel] = Log(f"{self._prefix}{next(self._epochs):x}", self._window(channel), now)
+            self._leave(channel, log)
+        return log
+
+    def _leave(self, channel: str, log: Log) -> None:
+        row = self._idle.setdefault((log.window, not log.offset), OrderedDict())
+        row[channel] = log
+        if len(row) > max(self._limits.idle_channels, 1):
+            oldest, _ = row.popitem(last=False)
+            del self._logs[oldest]
+
+    def _occupy(self, channel: str, log: Log) -> None:
+        if not log.wanted:
+            self._idle[log.window, not log.offset].pop(channel)
+
+    def _forget(self, now: float) -> None:
+        """Drop what nobody came back to. Each call of the engine does it, so that no timer is needed."""
+        for (window, _), row in self._idle.items():
+            while row:
+                channel, log = next(iter(row.items()))
+                if log.touched >= now - window.seconds:
+                    break
+                del row[channel], self._logs[channel]

@@ -1,0 +1,235 @@
+"""The wire, without IO: a client's frame becomes a command, an answer becomes a frame."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import orjson
+
+from pattern_stack.atoms.broadcast.core.event import Position, check_channel
+from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.websocket.frames import Frame
+from pattern_stack.atoms.clock import iso, utc_now
+from pattern_stack.errors import InvalidChannel
+
+Id = int | str | None
+_ID_LENGTH = 64
+
+
+class Refused(Exception):
+    """A frame, or one channel of it, that is not carried out; the connection stays open."""
+
+    def __init__(self, code: str, message: str, id: Id = None, channel: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.id = id
+        self.channel = channel
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    id: Id
+    channels: tuple[str, ...]
+    since: Mapping[str, Position]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    id: Id
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    id: Id
+    value: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    id: Id
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    id: Id
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    id: Id
+    channels: tuple[str, ...]
+
+
+Command = Subscribe | Unsubscribe | Ping | Auth | Refresh | Presence
+_COMMANDS = ("subscribe", "unsubscribe", "ping", "auth", "refresh", "presence")
+
+
+def parse(data: bytes, limits: Limits) -> Command:
+    """The command that a text frame holds. Raises Refused, with the frame's id where it has a valid one."""
+    frame = _load(data, limits)
+    id = frame.get("id")
+    if id is not None and not _is_tag(id):
+        raise Refused("invalid_message", f"id must be an integer or a string of at most {_ID_LENGTH} characters")
+    try:
+        # most have fewer brackets than that, and are not looked at one by one
+        if data.count(b"[") + data.count(b"{") > limits.nesting and _is_deeper(frame, limits.nesting):
+            _too_deep(limits)
+        return _command(frame, id, limits)
+    except Refused as refused:
+        refused.id = id
+        raise
+    except InvalidChannel as error:
+        raise Refused("invalid_channel", str(error), id) from None
+
+
+def _load(data: bytes, limits: Limits) -> dict[str, Any]:
+    try:
+        frame = orjson.loads(data)
+    except ValueError:
+        if _depth(data) > limits.nesting:  # the parser gives up at some depth
+            _too_deep(limits)
+        raise Refused("invalid_json", "not JSON") from None
+    if not isinstance(frame, dict):
+        _invalid("a frame is a JSON object")
+    return frame
+
+
+def _too_deep(limits: Limits) -> NoReturn:
+    _invalid(f"nested more than {limits.nesting} deep")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        inner = (child for node in level for child in (node.values() if isinstance(node, dict) else node))
+        level = [child for child in inner if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _depth(data: bytes) -> int:
+    """How deep the brackets of a JSON text nest; 0 where they do not pair.
+
+    The quantifier is possessive: an unfinished string would cost the square of its length otherwise.
+    """
+    deepest, open_brackets = 0, bytearray()
+    for bracket in re.sub(rb'(?s)"(?:[^"\\]|\\.)*+"?|[^][{}"]', b"", data):
+        if bracket in b"[{":
+            open_brackets.append(bracket + 2)  # in ASCII each closing bracket stands two after its opening one
+            deepest = max(deepest, len(open_brackets))
+        elif not open_brackets or open_brackets.pop() != bracket:
+            return 0
+    return 0 if open_brackets else deepest
+
+
+def _command(frame: dict[str, Any], id: Id, limits: Limits) -> Command:
+    names = [name for name in _COMMANDS if name in frame]
+    if len(names) != 1:
+        _invalid(f"a frame holds exactly one of {', '.join(_COMMANDS)}")
+    name = names[0]
+    value = frame[name]
+    if name == "subscribe":
+        return Subscribe(id, _channels(name, value, limits), _positions(frame.get("since"), limits))
+    if name == "unsubscribe":
+        return Unsubscribe(id, _channels(name, value, limits))
+    if name == "refresh":
+        return Refresh(id, _channels(name, value, limits))
+    if name == "presence":
+        return Presence(id, _channels(name, value, limits))
+    if name == "ping":
+        if not _is_tag(value):
+            _invalid(f"ping must be an integer or a string of at most {_ID_LENGTH} characters")
+        return Ping(id, value)
+    if not isinstance(value, str):
+        _invalid("auth must be a string")
+    return Auth(id, value)
+
+
+def _channels(name: str, value: object, limits: Limits) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(channel, str) for channel in value):
+        _invalid(f"{name} must be a list of channel names")
+    if len(value) > 2 * limits.channels:  # how many are too many to hold, depends on what is held
+        raise Refused("too_many_channels", f"a frame may name {2 * limits.channels} channels")
+    return tuple(dict.fromkeys(check_channel(channel, limits) for channel in value))
+
+
+def _positions(value: object, limits: Limits) -> dict[str, Position]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        _invalid("since must be an object of positions")
+    if len(value) > 2 * limits.channels:
+        _invalid(f"since may name {2 * limits.channels} channels")
+    return {channel: _position(channel, position) for channel, position in value.items()}
+
+
+def _position(channel: str, value: object) -> Position:
+    match value:
+        case {"epoch": str(epoch), "offset": int(offset)} if offset >= 0 and not isinstance(offset, bool):
+            return Position(epoch, offset)
+    return _invalid(f'since of {channel[:200]} must be {{"epoch": string, "offset": integer}}')
+
+
+def _is_tag(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _ID_LENGTH
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _invalid(message: str) -> NoReturn:
+    raise Refused("invalid_message", message)
+
+
+def _frame(message: dict[str, Any], id: Id) -> Frame:
+    return Frame(orjson.dumps(message if id is None else {"id": id, **message}))
+
+
+def _place(position: Position) -> dict[str, Any]:
+    return {"epoch": position.epoch, "offset": position.offset}
+
+
+def subscribed(channels: Mapping[str, tuple[Position, bool | None]], id: Id) -> Frame:
+    """`channels`: where the next event follows, and whether the asked position was recovered (None: none was asked)."""
+    places = {
+        channel: _place(position) if recovered is None else {**_place(position), "recovered": recovered}
+        for channel, (position, recovered) in channels.items()
+    }
+    return _frame({"subscribed": places}, id)
+
+
+def unsubscribed(channels: Iterable[str], id: Id = None) -> Frame:
+    return _frame({"unsubscribed": list(channels)}, id)
+
+
+def refreshed(channels: Iterable[str], id: Id) -> Frame:
+    return _frame({"refreshed": list(channels)}, id)
+
+
+def authenticated(id: Id) -> Frame:
+    return _frame({"authenticated": True}, id)
+
+
+def pong(value: int | str, id: Id) -> Frame:
+    return _frame({"pong": value, "timestamp": iso(utc_now())}, id)
+
+
+def presence(channels: Mapping[str, list[dict[str, Any]]], id: Id) -> Frame:
+    members = {channel: {"count": len(who), "members": who} for channel, who in channels.items()}
+    return _frame({"presence": members}, id)
+
+
+def reset(positions: Mapping[str, Position]) -> Frame:
+    return Frame(orjson.dumps({"reset": {channel: _place(position) for channel, position in positions.items()}}))
+
+
+def error(refused: Refused) -> Frame:
+    what = {"code": refused.code, "message": refused.message}
+    if refused.channel is not None:
+        what["channel"] = refused.channel
+    return _frame({"error": what}, refused.id)

@@ -1,0 +1,1 @@
+"""How bytes reach a socket: the endpoint, and the two transports."""

@@ -1,0 +1,116 @@
+"""The lane that every ASGI server has: one `websocket.send` a frame, in a task of its own."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import Receive, Send
+
+from pattern_stack.atoms.broadcast.connection.connection import Connection
+from pattern_stack.atoms.broadcast.websocket.frames import Batch
+
+logger = logging.getLogger(__name__)
+
+
+class SlowLane:
+    """Writes what the outbox gives it, frame by frame; while a send waits for the server, the outbox is paused."""
+
+    write_prepared = None
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._batch: Batch | None = None
+        self._closing: tuple[int, str] | None = None
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self.taken = 0
+        self._end = asyncio.timeout(None)
+        self._connection: Connection
+
+    async def run(self, connection: Connection, refusal: tuple[int, str] | None) -> None:
+        """Carry the connection until its socket is gone, or it was aborted."""
+        self._connection = connection
+        writer = asyncio.create_task(self._write_all())
+        try:
+            async with self._end:
+                connection.open(refusal)
+                await self._read_all()
+        except TimeoutError:
+            _abort_transport(self._receive)
+        finally:
+            writer.cancel()
+            connection.lost()
+
+    async def _read_all(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is None:
+                self._connection.receive(message["bytes"], binary=True)
+            else:
+                self._connection.receive(text.encode(errors="surrogatepass"))
+            if self._connection.full:
+                self._room.clear()
+                await self._room.wait()
+
+    async def _write_all(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._write_batch()
+                if self._closing:
+                    code, reason = self._closing
+                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    return
+                self._connection.outbox.resume()
+        except (OSError, RuntimeError) as error:  # the peer is gone, or the server has closed (its pings ran out)
+            logger.debug("%s takes no more: %r", self._connection.id, error)
+            self.abort()
+        except Exception:
+            logger.exception("cannot write to %s", self._connection.id)
+            self.abort()
+
+    async def _write_batch(self) -> None:
+        batch, self._batch = self._batch, None
+        for frame in batch.frames if batch else ():
+            if self._closing:
+                return
+            await self._send({"type": "websocket.send", "text": frame.text})
+            self.taken += 1
+
+    # -- what a connection asks of its lane
+
+    def write(self, batch: Batch) -> None:
+        self._connection.outbox.pause()
+        self._batch = batch
+        self._wake.set()
+
+    def resume_reading(self) -> None:
+        self._room.set()
+
+    def close(self, code: int, reason: str) -> None:
+        self._closing = (code, reason)
+        self._wake.set()
+
+    def expire(self, seconds: float) -> None:
+        when, before = asyncio.get_running_loop().time() + seconds, self._end.when()
+        if not self._end.expired() and (before is None or when < before):
+            self._end.reschedule(when)
+
+    def abort(self) -> None:
+        self.expire(0)
+
+
+def _abort_transport(receive: Callable[..., Any]) -> None:
+    """ASGI has no word for this: a server waits for a peer that never reads to take what was written, for ever.
+
+    Where the server is uvicorn, `receive` is a method of the protocol that owns the socket.
+    """
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()

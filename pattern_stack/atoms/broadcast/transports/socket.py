@@ -1,0 +1,272 @@
+"""Carrier: one socket after its handshake, straight on the server's transport. No task, no queue, no coroutine."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from websockets.frames import Close, Opcode
+
+from pattern_stack.atoms.broadcast.core.rate_limit import Bucket
+from pattern_stack.atoms.broadcast.websocket.frames import Batch, control
+from pattern_stack.atoms.broadcast.websocket.reader import Inbound
+
+if TYPE_CHECKING:
+    from pattern_stack.atoms.broadcast.connection.connection import Connection
+
+_SLICE = 2_048
+_DEFLATED_SLICE = 128
+"""Bytes read in a turn. A hundred that are compressed may become a message as long as a message may be."""
+_FRAGMENTS = 10
+"""Frames of any kind, control frames and fragments too, for each message that a connection may send."""
+_CLOSE_SECONDS = 10.0
+_LINGER_SECONDS = 1.0
+"""How long what comes behind a failure is thrown away where a socket cannot be half closed (TLS): peers wait for its end."""
+_RETURN_SECONDS = 5
+
+
+class Keepalive(Protocol):
+    """What uvicorn's configuration says of pings, in seconds; None or 0 is never."""
+
+    ws_ping_interval: float | None
+    ws_ping_timeout: float | None
+
+
+class Carrier(asyncio.Protocol):
+    """A connection's Lane. `siblings` is the server's set of open sockets: it waits for them when it stops."""
+
+    __slots__ = (
+        "_bucket",
+        "_closing",
+        "_connection",
+        "_deadline",
+        "_deflating",
+        "_discarding",
+        "_inbound",
+        "_keepalive",
+        "_loop",
+        "_ping",
+        "_siblings",
+        "_slicing",
+        "_timer",
+        "_transport",
+        "_unread",
+        "write_prepared",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        siblings: set[Any],
+        keepalive: Keepalive,
+        deflating: bool,
+    ) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._siblings = siblings
+        self._keepalive = keepalive
+        self._deflating = deflating
+        self.write_prepared: Callable[[bytes], None] | None = None if deflating else transport.write
+        self._connection: Connection | None = None
+        self._inbound: Inbound
+        self._bucket: Bucket
+        self._unread: bytearray | None = None
+        """What is read in the turns to come; until then the transport reads nothing."""
+        self._slicing = False
+        self._closing = False
+        """A close was sent."""
+        self._discarding = False
+        """What comes is read and thrown away: the socket only waits for its end."""
+        self._ping: bytes | None = None
+        """What the ping under way carries, and its pong has to."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def carry(self, connection: "Connection", refusal: tuple[int, str] | None) -> None:
+        """From here on the socket is this connection's."""
+        limits = connection.limits
+        self._inbound = Inbound(limits.message_bytes, self._deflating)
+        self._bucket = Bucket(_FRAGMENTS * limits.frames_per_second, _FRAGMENTS * limits.frames_burst, self._loop.time)
+        self._siblings.add(self)
+        self._transport.set_protocol(self)
+        self._connection = connection
+        self._schedule_ping()
+        connection.open(refusal)
+        self.resume_reading()
+
+    # -- what comes in
+
+    def data_received(self, data: bytes) -> None:
+        """A little at a time, with a turn of the loop between: a reader is given megabytes at once, and tiny frames in
+        them, or frames that are costly to carry out, would keep everybody else waiting."""
+        if self._discarding:
+            return
+        if self._unread is not None:
+            self._unread += data
+        elif len(data) <= self._slice:
+            self._read(data)
+        else:
+            self._unread = bytearray(data)
+            self._transport.pause_reading()
+            self._read_some()
+
+    @property
+    def _slice(self) -> int:
+        return _DEFLATED_SLICE if self._deflating else _SLICE
+
+    def _read_some(self) -> None:
+        self._slicing = False
+        if self._unread is None:
+            return
+        some = bytes(self._unread[: self._slice])
+        del self._unread[: self._slice]
+        self._unread = self._unread or None
+        self._read(some)
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        if self._connection and self._connection.full:
+            return
+        if self._unread is None:
+            self._transport.resume_reading()
+        elif not self._slicing:
+            self._slicing = True
+            self._loop.call_soon(self._read_some)
+
+    def _read(self, data: bytes) -> None:
+        before = self._inbound.seen
+        ready = self._inbound.feed(data)
+        if not self._bucket.admit(self._inbound.seen - before):
+            self._fail(1008, "too many frames")
+        for opcode, message in ready:
+            if self._discarding:
+                return
+            self._take_up(opcode, message)
+        if self._inbound.fault and not self._discarding:
+            self._fail(self._inbound.fault.code, self._inbound.fault.reason)
+
+    def _take_up(self, opcode: int, data: bytes) -> None:
+        if opcode == Opcode.PING:
+            # who takes nothing gets no pongs either; it may ask again
+            if not self._closing and self._connection and not self._connection.outbox.paused:
+                self._transport.write(control(Opcode.PONG, data))
+        elif opcode == Opcode.PONG:
+            self._answered(data)
+        elif opcode == Opcode.CLOSE:
+            self._end(data)
+        elif self._connection and not self._closing:
+            self._connection.receive(data, opcode == Opcode.BINARY)
+            if self._connection and self._connection.full:
+                self._transport.pause_reading()
+
+    # -- what goes out
+
+    def write(self, batch: Batch) -> None:
+        self._transport.write(batch.deflated if self._deflating else batch.wire)
+
+    @property
+    def taken(self) -> int:
+        return -self._transport.get_write_buffer_size()
+
+    def pause_writing(self) -> None:
+        if self._connection:
+            self._connection.outbox.pause()
+
+    def resume_writing(self) -> None:
+        if self._connection:
+            self._connection.outbox.resume()
+
+    # -- pings
+
+    def _schedule_ping(self) -> None:
+        if self._keepalive.ws_ping_interval:
+            self._timer = self._loop.call_later(self._keepalive.ws_ping_interval, self._send_ping)
+
+    def _send_ping(self) -> None:
+        self._ping = random.randbytes(4)
+        self._transport.write(control(Opcode.PING, self._ping))
+        if self._keepalive.ws_ping_timeout:
+            self._timer = self._loop.call_later(self._keepalive.ws_ping_timeout, self._unanswered)
+        else:
+            self._schedule_ping()
+
+    def _answered(self, data: bytes) -> None:
+        if data == self._ping and self._keepalive.ws_ping_timeout:
+            self._ping = None
+            self._stop_pings()
+            self._schedule_ping()
+
+    def _unanswered(self) -> None:
+        if self._transport.get_write_buffer_size():  # a close would wait behind what the peer does not take
+            self._transport.abort()
+        else:
+            self._fail(1011, "a ping was not answered")
+            self._transport.close()
+
+    def _stop_pings(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- its ends
+
+    def close(self, code: int, reason: str) -> None:
+        if not self._closing:
+            self._closing = True
+            self._stop_pings()
+            self._transport.write(control(Opcode.CLOSE, Close(code, reason).serialize()))
+        self.resume_reading()
+
+    def expire(self, seconds: float) -> None:
+        if self._deadline is None:
+            self._deadline = self._loop.call_later(seconds, self._transport.abort)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def shutdown(self) -> None:
+        """The server stops."""
+        if self._connection:
+            self._connection.close(1012, f"retry-after={random.uniform(0.1, _RETURN_SECONDS):.1f}")
+
+    def _end(self, payload: bytes) -> None:
+        """The peer's close, or its answer to ours."""
+        if not self._closing:
+            self._closing = True
+            self._transport.write(control(Opcode.CLOSE, payload))
+        self._lose()
+        self._transport.close()
+        self.expire(_CLOSE_SECONDS)
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Close for what came, and throw away what still comes, so that the close arrives."""
+        if not self._closing:
+            self._closing = True
+            self._transport.write(control(Opcode.CLOSE, Close(code, reason).serialize()))
+        self._lose()
+        self._transport.resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._timer = self._loop.call_later(_LINGER_SECONDS, self._transport.close)
+        self.expire(_CLOSE_SECONDS)
+
+    def eof_received(self) -> None:
+        """The peer can say nothing any more, not even a close. The transport closes behind what it still has."""
+        self._lose()
+        self.expire(_CLOSE_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._siblings.discard(self)
+        self._lose()
+        if self._deadline:
+            self._deadline.cancel()
+
+    def _lose(self) -> None:
+        self._discarding = True
+        self._unread = None
+        self._stop_pings()
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.lost()

@@ -1,0 +1,101 @@
+"""Ready messages: what an outbox takes and a lane writes."""
+
+from collections.abc import Iterator, Sequence
+
+from pattern_stack.atoms.broadcast.websocket.deflate import deflate
+
+_CHUNK_BYTES = 65_536
+_FINAL = 0x80
+_TEXT = 0x81
+_COMPRESSED = 0x40
+
+
+class Frame:
+    """One text message. It is encoded once, and deflated once, however many connections it goes to."""
+
+    __slots__ = ("_deflated", "_text", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._text: str | None = None
+        self._deflated: bytes | None = None
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            self._text = self.data.decode()
+        return self._text
+
+    @property
+    def wire(self) -> bytes:
+        """As a whole WebSocket frame, as a server sends it."""
+        return _framed(_TEXT, self.data)
+
+    @property
+    def deflated(self) -> bytes:
+        """The same, compressed where that makes it shorter."""
+        if self._deflated is None:
+            shorter = deflate(self.data)
+            self._deflated = self.wire if shorter is None else _framed(_TEXT | _COMPRESSED, shorter)
+        return self._deflated
+
+
+def _framed(first: int, data: bytes) -> bytes:
+    """Final and unmasked (RFC 6455, 5.2)."""
+    size = len(data)
+    if size < 126:
+        return b"%c%c%b" % (first, size, data)
+    if size < 65_536:
+        return b"%c\x7e%b%b" % (first, size.to_bytes(2), data)
+    return b"%c\x7f%b%b" % (first, size.to_bytes(8), data)
+
+
+def control(opcode: int, data: bytes) -> bytes:
+    """A whole close, ping or pong frame; its data has at most 125 bytes."""
+    return _framed(_FINAL | opcode, data)
+
+
+class Batch:
+    """Frames that leave together, in this order; shared by all the connections they go to."""
+
+    __slots__ = ("_deflated", "_size", "_wire", "frames")
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self.frames = frames
+        self._size: int | None = None
+        self._wire: bytes | None = None
+        self._deflated: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all the frames' data."""
+        if self._size is None:
+            self._size = sum([len(frame.data) for frame in self.frames])
+        return self._size
+
+    @property
+    def wire(self) -> bytes:
+        """All of them as WebSocket frames: joined once, for all the connections they go to."""
+        if self._wire is None:
+            self._wire = b"".join([frame.wire for frame in self.frames])
+        return self._wire
+
+    @property
+    def deflated(self) -> bytes:
+        """The same for the connections that asked for compression."""
+        if self._deflated is None:
+            self._deflated = b"".join([frame.deflated for frame in self.frames])
+        return self._deflated
+
+
+def chunks(frames: Sequence[Frame]) -> Iterator[Batch]:
+    """As much at a time as a transport likes to be given, so that it can pace what is long."""
+    chunk: list[Frame] = []
+    size = 0
+    for frame in frames:
+        if size + len(frame.data) > _CHUNK_BYTES and chunk:
+            yield Batch(chunk)
+            chunk, size = [], 0
+        chunk.append(frame)
+        size += len(frame.data)
+    yield Batch(chunk)
