@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from pattern_stack import pages
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
-from pattern_stack.atoms.rest import answer_errors, error_answer
+from pattern_stack.atoms.rest import add_exception_handlers, error_answer
 from pattern_stack.features.fleet import Fleet
 from pattern_stack.features.notifications import EVERYONE, Notifications
 from pattern_stack.features.sessions import Sessions
@@ -26,7 +26,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or from_environment()
     app = FastAPI(title="pattern_stack")
-    answer_errors(app)
+    add_exception_handlers(app)
     broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE])
     notifications = Notifications(broadcast)
     sessions = Sessions(broadcast, store=SQLStore(settings.database_url))

@@ -21,7 +21,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("the command needs an extra: pip install '/path/to/pattern_stack[server]'")
 
-from pattern_stack.errors import BroadcastError
+from pattern_stack.errors import PatternStackError
 from pattern_stack.lookout import CHANNELS, Lookout
 from pattern_stack.serve import serve as run_server
 from pattern_stack.tail import Stopped, Tail
@@ -85,7 +85,7 @@ def publish(
     if redis_url:
         try:
             answer = asyncio.run(_published(redis_url, channel, event, content))
-        except BroadcastError as error:
+        except PatternStackError as error:
             _fail(str(error))
     else:
         answer = _posted(url, {"channel": channel, "event": event, "payload": content})

@@ -1,23 +1,30 @@
 """Every exception that this package raises on purpose.
 
-BroadcastError
-├── BroadcastClosed       the backend was closed, or the loop that owned it has ended
-├── BroadcastUnavailable  the store behind the backend cannot be reached now: try again
-├── InvalidChannel        a channel's name has a wrong form (also a ValueError)
-├── InvalidEvent          an event cannot be encoded or is too big (also a ValueError)
-├── InvalidURL            a URL names no store that there is (also a ValueError)
-├── InvalidSetting        a variable of the environment cannot be read (also a ValueError)
-├── NotInstalled          an extra of this package is missing (also an ImportError)
-├── Unauthenticated       nobody knows who this is; a hook or `authenticate` raises it to refuse
-├── Forbidden             known, but not allowed; a hook raises it to refuse
-├── NotFound              there is no such thing; a hook raises it to refuse
-├── ServiceError          a feature cannot do what a call asks; each feature's errors.py names its own
-└── TooSlow               an in-process listener fell behind its bound
+PatternStackError
+├── BroadcastError            what a backend, its bridge or a hook raises
+│   ├── BroadcastClosed       the backend was closed, or the event loop that it ran on has ended
+│   ├── BroadcastUnavailable  the store behind the backend cannot be reached now: try again
+│   ├── InvalidChannel        a channel's name has a wrong form (also a ValueError)
+│   ├── InvalidEvent          an event cannot be encoded or is too big (also a ValueError)
+│   ├── InvalidURL            a URL names no store that this package knows (also a ValueError)
+│   ├── Unauthenticated       the caller is unknown; a hook or `authenticate` raises it to refuse
+│   ├── Forbidden             the caller is known but not allowed; a hook raises it to refuse
+│   ├── NotFound              the thing does not exist; a hook raises it to refuse
+│   └── TooSlow               an in-process listener fell behind its bound
+├── InvalidSetting            an environment variable cannot be read (also a ValueError)
+├── NotInstalled              an extra of this package is not installed (also an ImportError)
+└── ServiceError              a feature cannot do what a call asks; each feature's errors.py lists its own
 """
 
+from typing import ClassVar
 
-class BroadcastError(Exception):
-    """The root: catching it catches whatever this package raises on purpose."""
+
+class PatternStackError(Exception):
+    """The root: catching it catches every exception that this package raises on purpose."""
+
+
+class BroadcastError(PatternStackError):
+    """The root of what a backend, its bridge or a hook raises."""
 
 
 class BroadcastClosed(BroadcastError):
@@ -40,12 +47,12 @@ class InvalidURL(BroadcastError, ValueError):
     """No store goes by this URL. What it says quotes nothing of the URL but its scheme: there may be a password in it."""
 
 
-class InvalidSetting(BroadcastError, ValueError):
-    """Names the variable of the environment that cannot be read, and quotes nothing of its value."""
+class InvalidSetting(PatternStackError, ValueError):
+    """An environment variable cannot be read. The message names the variable and quotes nothing of its value."""
 
 
-class NotInstalled(BroadcastError, ImportError):
-    """What an extra of this package brings is not there. Says which one to install."""
+class NotInstalled(PatternStackError, ImportError):
+    """An extra of this package is not installed. The message names it."""
 
 
 class Unauthenticated(BroadcastError):
@@ -60,11 +67,13 @@ class NotFound(BroadcastError):
     """Raised by a channel's hook to refuse, and by `listen` when its position is out of the history."""
 
 
-class ServiceError(BroadcastError):
+class ServiceError(PatternStackError):
     """A feature cannot do what a call asks, and has changed nothing. REST answers `status`, `code` and the message."""
 
-    status = 400
-    code = "REFUSED"
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "REFUSED"
+    example: ClassVar[str] = ""
+    """A message as an example, for OpenAPI."""
 
 
 class TooSlow(BroadcastError):

@@ -9,7 +9,7 @@ import uvicorn
 
 from pattern_stack.atoms.broadcast.instance.instance import drain_all
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
-from pattern_stack.errors import BroadcastError
+from pattern_stack.errors import BroadcastError, PatternStackError
 
 _DRAIN_SECONDS = 4.0
 _HTTP_SECONDS = 5
@@ -74,7 +74,7 @@ def serve(app: str, host: str, port: int, *, factory: bool = False) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         try:
             server.run()
-        except BroadcastError as error:
+        except PatternStackError as error:
             sys.exit(f"{app} cannot be made: {error}")
         if not server.started:
             sys.exit(1)

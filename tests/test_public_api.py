@@ -8,7 +8,7 @@ def test_the_public_names() -> None:
     assert sorted(pattern_stack.__all__) == [
         "BroadcastBackend", "BroadcastClosed", "BroadcastError", "BroadcastUnavailable", "Channel", "Event", "Forbidden",
         "History", "Identity", "InvalidChannel", "InvalidEvent", "InvalidSetting", "InvalidURL", "Limits", "NotFound",
-        "NotInstalled", "Position", "ServiceError", "Subscription", "TooSlow", "Unauthenticated",
+        "NotInstalled", "PatternStackError", "Position", "ServiceError", "Subscription", "TooSlow", "Unauthenticated",
         "WebSocketBroadcastBackend", "broadcast_from_url",
     ]  # fmt: skip
     assert all(hasattr(pattern_stack, name) for name in pattern_stack.__all__)
@@ -16,6 +16,6 @@ def test_the_public_names() -> None:
 
 def test_every_error_is_public_under_one_root_and_in_the_tree() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    assert all(issubclass(kind, errors.BroadcastError) for kind in kinds)
+    assert all(issubclass(kind, errors.PatternStackError) for kind in kinds)
     assert {kind.__name__ for kind in kinds} <= set(pattern_stack.__all__)
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in kinds)

@@ -7,18 +7,30 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-MAX_NESTING = 16
+MAX_NESTING = 32
+"""How deep lists and objects of a value from outside may lie in each other: in a client's frame, a property, metadata."""
 
 
 def plain(value: Any) -> Any:
     """The value itself. ValueError where a client, an encoder or a store could not take it."""
-    if not _is_plain(value, MAX_NESTING):
+    if is_deeper(value, MAX_NESTING) or not _is_plain(value):
         raise ValueError(f"a value is JSON of at most {MAX_NESTING} levels, with finite numbers of at most 64 bits")
     return value
 
 
-def _is_plain(value: object, levels: int) -> bool:
-    """Whether every encoder writes it as it is."""
+def is_deeper(value: object, levels: int) -> bool:
+    """Whether lists and objects lie in each other more than so many levels deep. It does not recurse."""
+    level: list[Any] = [value]
+    for _ in range(levels + 1):
+        level = [one for one in level if isinstance(one, dict | list)]
+        if not level:
+            return False
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return True
+
+
+def _is_plain(value: object) -> bool:
+    """Whether every encoder writes it as it is. Only called for what is shallow."""
     match value:
         case None | bool():
             return True
@@ -29,9 +41,9 @@ def _is_plain(value: object, levels: int) -> bool:
         case float():
             return isfinite(value)
         case list():
-            return levels > 0 and all(_is_plain(one, levels - 1) for one in value)
+            return all(map(_is_plain, value))
         case dict():
-            return levels > 0 and all(_is_text(key) and _is_plain(one, levels - 1) for key, one in value.items())
+            return all(_is_text(key) and _is_plain(one) for key, one in value.items())
     return False
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pattern_stack import ServiceError
 
-EMBEDDING = ["Clock", "Ids", "answer_errors"]
+EMBEDDING = ["Clock", "Ids", "add_exception_handlers"]
 NAMES = {
     "fleet": [
         "Computer", "Fleet", "InvalidComputer", "Project", "Session", "SessionBody", "SessionIsRemote", "SessionNotFound",

@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.transports import endpoint
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
-from pattern_stack.atoms.rest import answer_errors
+from pattern_stack.atoms.rest import add_exception_handlers
 from tests.support.address import Address
 from tests.support.raw import Raw
 
@@ -113,7 +113,7 @@ class Feature(Protocol):
 def application(broadcast: WebSocketBroadcastBackend, feature: Feature) -> FastAPI:
     """With nothing but a feature, as docs show it."""
     app = FastAPI()
-    answer_errors(app)
+    add_exception_handlers(app)
     app.include_router(broadcast.get_router())
     app.include_router(feature.get_router())
     return app

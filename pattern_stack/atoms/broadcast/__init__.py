@@ -1,6 +1,7 @@
 """The broadcast atom: events from anywhere in an application to every client that is on their channel."""
 
 from pattern_stack.atoms.broadcast.backends import broadcast_from_url
+from pattern_stack.atoms.broadcast.backends.on_the_hub import on_the_hub
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
 from pattern_stack.atoms.broadcast.connection.connection import Connection
@@ -23,4 +24,5 @@ __all__ = [
     "Subscription",
     "WebSocketBroadcastBackend",
     "broadcast_from_url",
+    "on_the_hub",
 ]

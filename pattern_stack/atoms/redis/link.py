@@ -1,7 +1,6 @@
 """The supervised link to a Redis, Valkey or Redis Cluster."""
 
 import asyncio
-import contextlib
 import logging
 import random
 import secrets
@@ -14,6 +13,7 @@ from pattern_stack.atoms.redis.feed import Feed
 from pattern_stack.atoms.redis.pipe import Pipe
 from pattern_stack.atoms.redis.servers import Servers, dialler
 from pattern_stack.atoms.redis.tls import mismatch
+from pattern_stack.atoms.tasks import wait_at_most
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class Link:
             self.trouble = None
             self._tried.set()
             while not self._broken.is_set():
-                await _within(_PROBE_SECONDS, self._broken)
+                await wait_at_most(_PROBE_SECONDS, self._broken)
                 await self._probe(self._servers)
             raise Lost("the server takes no writes", sent=False)
 
@@ -208,12 +208,6 @@ async def _keys(pipe: Pipe, pattern: str) -> list[bytes]:
         cursor, some = await pipe.call(("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", _SCANNED))
         keys += some
     return keys
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 async def _abort(connection: AbstractConnection) -> None:

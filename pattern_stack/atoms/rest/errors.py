@@ -47,12 +47,12 @@ def _form(code: str, message: str) -> dict[str, dict[str, str]]:
     return {"error": {"code": code, "message": message}}
 
 
-def refusals(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+def error_responses(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: what it may answer instead, each code with an example. VALIDATION_ERROR is among them."""
     told: defaultdict[int, dict[str, str]] = defaultdict(dict)
     told[422]["VALIDATION_ERROR"] = "body.name: Field required"
     for kind in kinds:
-        told[kind.status][kind.code] = (kind.__doc__ or "").strip()
+        told[kind.status][kind.code] = kind.example
     return {status: answer for each in told for status, answer in answers(each, **told[each]).items()}
 
 
@@ -67,7 +67,7 @@ UNAVAILABLE = answers(503, BROADCAST_UNAVAILABLE="the link to Redis is down")
 """For the `responses` of routes that stand on a bridge's store."""
 
 
-def answer_errors(app: FastAPI) -> None:
+def add_exception_handlers(app: FastAPI) -> None:
     """Every error of the application, the framework's own and those of this package included, gets that form."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)

@@ -2,7 +2,7 @@
 
 from pattern_stack.atoms.clock import Clock
 from pattern_stack.atoms.ids import Ids
-from pattern_stack.atoms.rest import answer_errors
+from pattern_stack.atoms.rest import add_exception_handlers
 from pattern_stack.features.fleet.bodies import SessionBody
 from pattern_stack.features.fleet.errors import InvalidComputer, SessionIsRemote, SessionNotFound
 from pattern_stack.features.fleet.models import Computer, Project, Session, Todo
@@ -20,5 +20,5 @@ __all__ = [
     "SessionIsRemote",
     "SessionNotFound",
     "Todo",
-    "answer_errors",
+    "add_exception_handlers",
 ]

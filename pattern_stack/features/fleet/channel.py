@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pattern_stack.features.fleet.service import Fleet
 
 
-def declare(broadcast: WebSocketBroadcastBackend, fleet: "Fleet") -> None:
+def register_channel(broadcast: WebSocketBroadcastBackend, fleet: "Fleet") -> None:
     """`fleet:{kind}`, for each kind that there is; also where a bridge is configured they stay here."""
 
     @broadcast.channel(channel("{kind}"), local=True)

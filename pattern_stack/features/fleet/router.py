@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Response
 
-from pattern_stack.atoms.rest import BoundedRoute, refusals
+from pattern_stack.atoms.rest import BoundedRoute, error_responses
 from pattern_stack.features.fleet.bodies import ComputerList, FleetSessionList, ProjectList, SessionBody, TodoList
 from pattern_stack.features.fleet.errors import SessionIsRemote, SessionNotFound
 from pattern_stack.features.fleet.models import Session
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pattern_stack.features.fleet.service import Fleet
 
 
-def router_of(fleet: "Fleet") -> APIRouter:
+def build_router(fleet: "Fleet") -> APIRouter:
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         await fleet.start()
@@ -31,7 +31,7 @@ def router_of(fleet: "Fleet") -> APIRouter:
 
 
 def _add_session_routes(router: APIRouter, fleet: "Fleet") -> None:
-    @router.get("/sessions", responses=refusals())
+    @router.get("/sessions", responses=error_responses())
     async def sessions(computer: str | None = None) -> FleetSessionList:
         """Those of this computer, and those that others told it of."""
         facts = await fleet.facts("sessions", computer or None)
@@ -40,7 +40,10 @@ def _add_session_routes(router: APIRouter, fleet: "Fleet") -> None:
     @router.post(
         "/sessions",
         status_code=201,
-        responses={200: {"model": Session, "description": "it was there, and is changed"}, **refusals(SessionIsRemote)},
+        responses={
+            200: {"model": Session, "description": "it was there, and is changed"},
+            **error_responses(SessionIsRemote),
+        },
     )
     async def put_session(body: SessionBody, response: Response) -> Session:
         """A new session of this computer, or (200) a change of one: what is left out stays as it is."""
@@ -48,24 +51,26 @@ def _add_session_routes(router: APIRouter, fleet: "Fleet") -> None:
         response.status_code = 201 if is_new else 200
         return session
 
-    @router.delete("/sessions/{session_id}", status_code=204, responses=refusals(SessionNotFound, SessionIsRemote))
+    @router.delete(
+        "/sessions/{session_id}", status_code=204, responses=error_responses(SessionNotFound, SessionIsRemote)
+    )
     async def delete_session(session_id: str) -> None:
         await fleet.delete_session(session_id)
 
 
 def _add_list_routes(router: APIRouter, fleet: "Fleet") -> None:
-    @router.get("/computers", responses=refusals())
+    @router.get("/computers", responses=error_responses())
     async def computers() -> ComputerList:
         """Those that live, this one among them."""
         facts = await fleet.facts("computers")
         return ComputerList(computers=facts, total=len(facts))
 
-    @router.get("/projects", responses=refusals())
+    @router.get("/projects", responses=error_responses())
     async def projects(computer: str | None = None) -> ProjectList:
         facts = await fleet.facts("projects", computer or None)
         return ProjectList(projects=facts, total=len(facts))
 
-    @router.get("/todos", responses=refusals())
+    @router.get("/todos", responses=error_responses())
     async def todos(computer: str | None = None) -> TodoList:
         facts = await fleet.facts("todos", computer or None)
         return TodoList(todos=facts, total=len(facts))

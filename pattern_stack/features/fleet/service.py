@@ -14,18 +14,18 @@ from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.cache import Interest
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
+from pattern_stack.atoms.tasks import Tasks, wait_at_most
 from pattern_stack.errors import InvalidEvent
 from pattern_stack.features.fleet.about import about
 from pattern_stack.features.fleet.bodies import SessionBody
-from pattern_stack.features.fleet.channel import declare
+from pattern_stack.features.fleet.channel import register_channel
 from pattern_stack.features.fleet.directory import read
 from pattern_stack.features.fleet.errors import InvalidComputer
 from pattern_stack.features.fleet.kinds import channel
 from pattern_stack.features.fleet.knowledge import Knowledge
 from pattern_stack.features.fleet.models import NAME, Session
 from pattern_stack.features.fleet.news import News
-from pattern_stack.features.fleet.router import router_of
-from pattern_stack.features.fleet.tasks import Tasks, within
+from pattern_stack.features.fleet.router import build_router
 
 if TYPE_CHECKING:
     from pattern_stack.features.fleet.wire import Wire
@@ -78,11 +78,14 @@ class Fleet:
         self._tasks = Tasks()
         self._make_wire = _wires(redis_url, prefix, heartbeat_seconds, clock, self) if redis_url else lambda: None
         self._wire = self._make_wire()
-        declare(broadcast, self)
+        register_channel(broadcast, self)
 
     def get_router(self) -> APIRouter:
-        """The REST calls, under /api/v1/fleet. Its lifespan starts and stops the fleet. The application calls `answer_errors`."""
-        return router_of(self)
+        """The REST calls, under /api/v1/fleet. Its lifespan starts and stops the fleet.
+
+        The application calls `add_exception_handlers`.
+        """
+        return build_router(self)
 
     @property
     def trouble(self) -> str | None:
@@ -125,7 +128,7 @@ class Fleet:
             await self.tell(self.knowledge.beat())
             self._look_due.set()
             await asyncio.sleep(min(_SHORTEST_BEAT, self._seconds))
-            await within(self._seconds, self._due)
+            await wait_at_most(self._seconds, self._due)
 
     async def _look_at_each_beat(self) -> None:
         while True:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from pattern_stack.atoms.redis import Link, Lost, ResponseError
-from pattern_stack.features.fleet.tasks import within
+from pattern_stack.atoms.tasks import wait_at_most
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +137,8 @@ class Reader:
         """Whoever only appends, and wakes nobody, is heard within half a second."""
         while True:
             await self._wanted.wait()
-            await within(_POLL_SECONDS, self._woken)
+            await wait_at_most(_POLL_SECONDS, self._woken)
+            self._woken.clear()
             try:
                 while self._wanted.is_set() and self._place and await self._read():
                     pass

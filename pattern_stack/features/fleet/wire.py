@@ -14,6 +14,7 @@ import orjson
 from pattern_stack.atoms.cache import Interest
 from pattern_stack.atoms.clock import Clock, iso
 from pattern_stack.atoms.redis import Link, Lost, Refused, ResponseError
+from pattern_stack.atoms.tasks import Tasks
 from pattern_stack.errors import BroadcastError
 from pattern_stack.features.fleet.entry import Entry
 from pattern_stack.features.fleet.errors import Strange
@@ -22,7 +23,6 @@ from pattern_stack.features.fleet.kinds import KINDS, SHARED
 from pattern_stack.features.fleet.knowledge import Knowledge
 from pattern_stack.features.fleet.news import News
 from pattern_stack.features.fleet.streams import Names, Reader, Writer, Written
-from pattern_stack.features.fleet.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ with notifications.progress("import", total=100) as p: # a worker thread
 
 from pattern_stack.atoms.clock import Clock
 from pattern_stack.atoms.ids import Ids
-from pattern_stack.atoms.rest import answer_errors
+from pattern_stack.atoms.rest import add_exception_handlers
 from pattern_stack.features.notifications.errors import (
     AlertNotFound,
     InvalidReport,
@@ -48,5 +48,5 @@ __all__ = [
     "RunNotFound",
     "Store",
     "SystemStatus",
-    "answer_errors",
+    "add_exception_handlers",
 ]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pattern_stack.features.notifications.service import Notifications
 
 
-def declare(broadcast: WebSocketBroadcastBackend, notifications: "Notifications") -> None:
+def register_channel(broadcast: WebSocketBroadcastBackend, notifications: "Notifications") -> None:
     """Whoever joins is first told where the session stands. Events carry whole records: one that the snapshot has already
     taken in changes nothing."""
 

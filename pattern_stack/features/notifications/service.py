@@ -9,12 +9,12 @@ from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.features.notifications.blocking import Blocking
-from pattern_stack.features.notifications.channel import declare
+from pattern_stack.features.notifications.channel import register_channel
 from pattern_stack.features.notifications.notices import Notices
 from pattern_stack.features.notifications.records import Records
 from pattern_stack.features.notifications.redis import store_of
 from pattern_stack.features.notifications.report import Report, tracked
-from pattern_stack.features.notifications.router import router_of
+from pattern_stack.features.notifications.router import build_router
 from pattern_stack.features.notifications.status import Overview
 from pattern_stack.features.notifications.store import Retention, Store
 from pattern_stack.features.notifications.work import Work
@@ -44,11 +44,11 @@ class Notifications(Notices, Work, Overview):
         store = store or store_of(broadcast, retention or Retention(), clock)
         super().__init__(broadcast, Records(broadcast, store), clock, ids)
         self.sync = Blocking(self)
-        declare(broadcast, self)
+        register_channel(broadcast, self)
 
     def get_router(self) -> APIRouter:
-        """The REST calls, under /api/v1. The application calls `answer_errors`."""
-        return router_of(self)
+        """The REST calls, under /api/v1. The application calls `add_exception_handlers`."""
+        return build_router(self)
 
     # -- from plain threads: beside these two, the calls of `sync`
 

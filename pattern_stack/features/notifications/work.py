@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pattern_stack.atoms.broadcast import on_the_hub
 from pattern_stack.features.notifications import progress, run
-from pattern_stack.features.notifications.calls import Calls, on_the_hub
+from pattern_stack.features.notifications.calls import Calls
 from pattern_stack.features.notifications.errors import ProgressNotFound, RunNotFound
 from pattern_stack.features.notifications.models import Progress, Run
 from pattern_stack.features.notifications.records import found, whole

@@ -6,7 +6,7 @@ because it needs SQLAlchemy.
 
 from pattern_stack.atoms.clock import Clock
 from pattern_stack.atoms.ids import Ids
-from pattern_stack.atoms.rest import answer_errors
+from pattern_stack.atoms.rest import add_exception_handlers
 from pattern_stack.features.sessions.commands import (
     ApplyKit,
     Command,
@@ -68,5 +68,5 @@ __all__ = [
     "TemplateNotFound",
     "UnlinkNode",
     "UpdateProperty",
-    "answer_errors",
+    "add_exception_handlers",
 ]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pattern_stack.features.sessions.session import Session
 
 
-def declare(broadcast: WebSocketBroadcastBackend, sessions: "Sessions") -> None:
+def register_channel(broadcast: WebSocketBroadcastBackend, sessions: "Sessions") -> None:
     """Also where a bridge is configured it stays here: a session lives in one instance.
 
     The joiner is counted before it has its position, so it finds itself in its snapshot.

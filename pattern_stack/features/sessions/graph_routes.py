@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from pattern_stack.atoms.rest import refusals
+from pattern_stack.atoms.rest import error_responses
 from pattern_stack.features.sessions import commands
 from pattern_stack.features.sessions.bodies import (
     Executed,
@@ -74,7 +74,7 @@ def _command(command_type: str, data: dict[str, Any]) -> Command:
 def _add_command_routes(router: APIRouter, sessions: "Sessions") -> None:
     failures = (*_CREATING, InvalidProperty)
 
-    @router.post("/commands/execute", response_model=Executed, responses=refusals(*failures), tags=["graph"])
+    @router.post("/commands/execute", response_model=Executed, responses=error_responses(*failures), tags=["graph"])
     async def execute_command(
         body: Annotated[Execution, Body(openapi_examples=_examples())], graph: WantGraph = True, origin: Origin = None
     ) -> JSON:
@@ -100,7 +100,7 @@ def _add_reading_routes(router: APIRouter, sessions: "Sessions") -> None:
         """The trees, each node with its children in it."""
         return JSON(orjson.Fragment(sessions.get(session_id).document.encoded_tree))
 
-    @router.get("/graph", response_model=Tree, responses=refusals(SessionNotFound), tags=["graph"])
+    @router.get("/graph", response_model=Tree, responses=error_responses(SessionNotFound), tags=["graph"])
     async def graph(session_id: SessionQuery) -> JSON:
         """The same, with the session as a parameter."""
         return await session_graph(session_id)

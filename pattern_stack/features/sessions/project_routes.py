@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import orjson
 from fastapi import APIRouter
 
-from pattern_stack.atoms.rest import refusals
+from pattern_stack.atoms.rest import error_responses
 from pattern_stack.features.sessions.bodies import (
     NewProject,
     NewProjectAndSession,
@@ -48,7 +48,7 @@ def _add_creating_routes(router: APIRouter, sessions: "Sessions") -> None:
         "/projects",
         status_code=201,
         response_model=ProjectInSession,
-        responses=refusals(TemplateNotFound, StoreUnavailable),
+        responses=error_responses(TemplateNotFound, StoreUnavailable),
         tags=["projects"],
     )
     async def create_project(body: NewProjectAndSession, origin: Origin = None) -> JSON:
@@ -72,17 +72,19 @@ def _add_creating_routes(router: APIRouter, sessions: "Sessions") -> None:
 def _add_keeping_routes(router: APIRouter, sessions: "Sessions") -> None:
     projects = sessions.projects
 
-    @router.get("/projects/{project_id}", response_model=SavedForm, responses=refusals(*_KEPT), tags=["projects"])
+    @router.get(
+        "/projects/{project_id}", response_model=SavedForm, responses=error_responses(*_KEPT), tags=["projects"]
+    )
     async def saved_project(project_id: ProjectId) -> JSON:
         """The project as it was saved last."""
         return JSON(orjson.Fragment(await projects.form(project_id)))
 
-    @router.delete("/projects/{project_id}", status_code=204, responses=refusals(*_KEPT), tags=["projects"])
+    @router.delete("/projects/{project_id}", status_code=204, responses=error_responses(*_KEPT), tags=["projects"])
     async def delete_project(project_id: ProjectId) -> None:
         """What was saved is gone. A session that it is live in keeps the graph, without a project."""
         await projects.delete(project_id)
 
-    @router.post("/projects/{project_id}/save", responses=refusals(*_KEPT), tags=["projects"])
+    @router.post("/projects/{project_id}/save", responses=error_responses(*_KEPT), tags=["projects"])
     async def save_project(project_id: ProjectId) -> ProjectAnswer:
         """As it is now in the session where it is live; one that is live nowhere stays as it was saved."""
         return ProjectAnswer(**(await projects.save(project_id)).fields())
@@ -90,7 +92,7 @@ def _add_keeping_routes(router: APIRouter, sessions: "Sessions") -> None:
     @router.post(
         "/sessions/{session_id}/projects/{project_id}/load",
         response_model=ProjectInSession,
-        responses=refusals(SessionNotFound, *_KEPT, ProjectExists, ProjectInUse),
+        responses=error_responses(SessionNotFound, *_KEPT, ProjectExists, ProjectInUse),
         tags=["projects"],
     )
     async def load_project(session_id: SessionId, project_id: ProjectId, origin: Origin = None) -> JSON:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 
-from pattern_stack.atoms.rest import BoundedRoute, refusals
+from pattern_stack.atoms.rest import BoundedRoute, error_responses
 from pattern_stack.features.sessions.bodies import CleanedUp, Cleanup, Health, SessionCreated, SessionList, TemplateList
 from pattern_stack.features.sessions.errors import SessionNotFound, TemplateNotFound
 from pattern_stack.features.sessions.graph_routes import add_graph_routes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pattern_stack.features.sessions.service import Sessions
 
 
-def router_of(sessions: "Sessions") -> APIRouter:
+def build_router(sessions: "Sessions") -> APIRouter:
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         try:
@@ -52,17 +52,19 @@ def _add_session_routes(router: APIRouter, sessions: "Sessions") -> None:
         found = [session.summary for session in sessions.all()]
         return SessionList(sessions=found, total=len(found))
 
-    @router.get("/sessions/{session_id}/info", tags=["sessions"], responses=refusals(SessionNotFound))
+    @router.get("/sessions/{session_id}/info", tags=["sessions"], responses=error_responses(SessionNotFound))
     async def session_info(session_id: SessionId) -> SessionInfo:
         """What the session's snapshot says of it, too."""
         return sessions.get(session_id).info
 
-    @router.delete("/sessions/{session_id}", status_code=204, tags=["sessions"], responses=refusals(SessionNotFound))
+    @router.delete(
+        "/sessions/{session_id}", status_code=204, tags=["sessions"], responses=error_responses(SessionNotFound)
+    )
     async def close_session(session_id: SessionId, origin: Origin = None) -> None:
         """Its clients get `session-closed`. What was not saved is gone."""
         await sessions.close(session_id, origin=origin)
 
-    @router.post("/sessions/cleanup", tags=["sessions"], responses=refusals())
+    @router.post("/sessions/cleanup", tags=["sessions"], responses=error_responses())
     async def clean_up(body: Cleanup = Cleanup()) -> CleanedUp:  # noqa: B008 - nobody changes it
         """Close the sessions that no client is on and that were idle for longer than this."""
         removed = await sessions.clean_up(body.max_inactive_hours)
@@ -76,7 +78,7 @@ def _add_template_routes(router: APIRouter, sessions: "Sessions") -> None:
         found = [template.summary for template in sessions.catalogue.all()]
         return TemplateList(templates=found, total=len(found))
 
-    @router.get("/templates/{template_id}/schema", tags=["templates"], responses=refusals(TemplateNotFound))
+    @router.get("/templates/{template_id}/schema", tags=["templates"], responses=error_responses(TemplateNotFound))
     async def template_schema(template_id: TemplatePath) -> Template:
         """Its node types, their properties, and the ids of options."""
         return sessions.catalogue.get(template_id)

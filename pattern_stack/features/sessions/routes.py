@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, BeforeValidator
 
-from pattern_stack.atoms.rest import refusals
+from pattern_stack.atoms.rest import error_responses
 from pattern_stack.errors import ServiceError
 from pattern_stack.features.sessions.commands import EXAMPLE_ID, canonical
 
@@ -44,7 +44,12 @@ def both(
     def add(call: F) -> F:
         for prefix in ("/sessions/{session_id}", "/{session_id:uuid}"):
             router.add_api_route(
-                f"{prefix}{path}", call, methods=[method], response_model=model, responses=refusals(*kinds), **route
+                f"{prefix}{path}",
+                call,
+                methods=[method],
+                response_model=model,
+                responses=error_responses(*kinds),
+                **route,
             )
         return call
 

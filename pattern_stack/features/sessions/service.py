@@ -12,12 +12,12 @@ from pattern_stack.atoms.clock import Clock, iso, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.errors import InvalidEvent, ServiceError
 from pattern_stack.features.sessions.changes import Told
-from pattern_stack.features.sessions.channel import declare
+from pattern_stack.features.sessions.channel import register_channel
 from pattern_stack.features.sessions.commands import Command
 from pattern_stack.features.sessions.document import Document, Done
 from pattern_stack.features.sessions.errors import SessionNotFound
 from pattern_stack.features.sessions.projects import Projects
-from pattern_stack.features.sessions.router import router_of
+from pattern_stack.features.sessions.router import build_router
 from pattern_stack.features.sessions.session import Session
 from pattern_stack.features.sessions.store import ProjectStore
 from pattern_stack.features.sessions.templates import Catalogue
@@ -60,11 +60,11 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self.catalogue = Catalogue(templates)
         self.projects = Projects(self, store)
-        declare(broadcast, self)
+        register_channel(broadcast, self)
 
     def get_router(self) -> APIRouter:
-        """The REST calls, under /api/v1. Its lifespan closes the store. The application calls `answer_errors`."""
-        return router_of(self)
+        """The REST calls, under /api/v1. Its lifespan closes the store. The application calls `add_exception_handlers`."""
+        return build_router(self)
 
     # -- sessions
 

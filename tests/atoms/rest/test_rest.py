@@ -7,7 +7,7 @@ import orjson
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from pattern_stack.atoms.rest import BoundedRoute, answer_errors, refusals
+from pattern_stack.atoms.rest import BoundedRoute, add_exception_handlers, error_responses
 from pattern_stack.errors import ServiceError
 from tests.support.server import serving
 
@@ -16,14 +16,15 @@ class Busy(ServiceError):
     """It is busy."""
 
     status, code = 409, "BUSY"
+    example = "It is busy."
 
 
 def application() -> FastAPI:
     app = FastAPI()
-    answer_errors(app)
+    add_exception_handlers(app)
     router = APIRouter(route_class=BoundedRoute)
 
-    @router.post("/size", responses=refusals(Busy))
+    @router.post("/size", responses=error_responses(Busy))
     async def size(body: dict[str, Any]) -> int:
         return len(body)
 

@@ -78,8 +78,8 @@ def test_entries_of_strangers(event: str, data: Any, source: str) -> None:
         b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "system_stats": {"x": 18446744073709551616}}',
         b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "system_stats": {"x": "' + b"x" * 65_536 + b'"}}',
         b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "system_stats": {"x": '
-        + b"[" * 20
-        + b"]" * 20
+        + b"[" * 33
+        + b"]" * 33
         + b"}}",
         b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "interested_in": "todos"}',
         b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "interested_in": [7]}',

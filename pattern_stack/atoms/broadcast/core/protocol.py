@@ -1,6 +1,5 @@
 """The wire, without IO: a client's frame becomes a command, an answer becomes a frame."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -11,6 +10,7 @@ from pattern_stack.atoms.broadcast.core.event import Position, check_channel
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
 from pattern_stack.atoms.clock import iso, utc_now
+from pattern_stack.atoms.json import is_deeper
 from pattern_stack.errors import InvalidChannel
 
 Id = int | str | None
@@ -77,8 +77,8 @@ def parse(data: bytes, limits: Limits) -> Command:
         raise Refused("invalid_message", f"id must be an integer or a string of at most {_ID_LENGTH} characters")
     try:
         # most have fewer brackets than that, and are not looked at one by one
-        if data.count(b"[") + data.count(b"{") > limits.nesting and _is_deeper(frame, limits.nesting):
-            _too_deep(limits)
+        if data.count(b"[") + data.count(b"{") > limits.nesting and is_deeper(frame, limits.nesting):
+            _invalid(f"nested more than {limits.nesting} deep")
         return _command(frame, id, limits)
     except Refused as refused:
         refused.id = id
@@ -91,41 +91,10 @@ def _load(data: bytes, limits: Limits) -> dict[str, Any]:
     try:
         frame = orjson.loads(data)
     except ValueError:
-        if _depth(data) > limits.nesting:  # the parser gives up at some depth
-            _too_deep(limits)
         raise Refused("invalid_json", "not JSON") from None
     if not isinstance(frame, dict):
         _invalid("a frame is a JSON object")
     return frame
-
-
-def _too_deep(limits: Limits) -> NoReturn:
-    _invalid(f"nested more than {limits.nesting} deep")
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    level = [value]
-    for _ in range(levels):
-        inner = (child for node in level for child in (node.values() if isinstance(node, dict) else node))
-        level = [child for child in inner if isinstance(child, dict | list)]
-        if not level:
-            return False
-    return True
-
-
-def _depth(data: bytes) -> int:
-    """How deep the brackets of a JSON text nest; 0 where they do not pair.
-
-    The quantifier is possessive: an unfinished string would cost the square of its length otherwise.
-    """
-    deepest, open_brackets = 0, bytearray()
-    for bracket in re.sub(rb'(?s)"(?:[^"\\]|\\.)*+"?|[^][{}"]', b"", data):
-        if bracket in b"[{":
-            open_brackets.append(bracket + 2)  # in ASCII each closing bracket stands two after its opening one
-            deepest = max(deepest, len(open_brackets))
-        elif not open_brackets or open_brackets.pop() != bracket:
-            return 0
-    return 0 if open_brackets else deepest
 
 
 def _command(frame: dict[str, Any], id: Id, limits: Limits) -> Command:

@@ -23,7 +23,7 @@ from pattern_stack.atoms.broadcast.transports.asgi import SlowLane
 from pattern_stack.atoms.broadcast.transports.bare import is_bare, unchanged
 from pattern_stack.atoms.broadcast.transports.handoff import EXTENSION, Admission, Admit
 from pattern_stack.atoms.broadcast.websocket.deflate import ACCEPTED, EXTENSIONS, is_offered
-from pattern_stack.errors import BroadcastError, Unauthenticated
+from pattern_stack.errors import PatternStackError, Unauthenticated
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _IDENTITY = "pattern_stack.identity"
 _ROUTED = ("app", "router", "endpoint", "route", "root_path")
 _ORIGINS_LOGGED = 100
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(:(?P<port>[1-9]\d{0,4}))?")
-_EXPECTED = (BroadcastError, HTTPException, WebSocketException, WebSocketRequestValidationError)
+_EXPECTED = (PatternStackError, HTTPException, WebSocketException, WebSocketRequestValidationError)
 
 
 class Endpoint:

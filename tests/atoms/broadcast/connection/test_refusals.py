@@ -43,6 +43,7 @@ NOT_JSON = {
     "Infinity": '{"ping": Infinity}',
     "-Infinity": '{"id": -Infinity, "ping": 1}',
     "NaN in an unknown key": '{"ping": 1, "x": [NaN]}',
+    "10,000 deep": "[" * 10_000 + "]" * 10_000,
     "10,000 deep, never closed": "[" * 10_000,
     "wrongly closed": "[" * 40 + "}" * 40,
 }
@@ -63,7 +64,6 @@ WRONG_FORM = {
     "number": "1",
     "string": '"subscribe"',
     "list": '[{"ping": 1}]',
-    "10,000 deep": "[" * 10_000 + "]" * 10_000,
     "33 deep": "[" * 33 + "]" * 33,
     "binary": b'{"ping": 1}',
     "empty binary": b"",

@@ -1,4 +1,4 @@
-"""Tasks that belong together, and must not end while their owner works."""
+"""Supervised background tasks, and a wait that has a time limit."""
 
 import asyncio
 import contextlib
@@ -36,9 +36,8 @@ class Tasks:
         self.trouble = None
 
 
-async def within(seconds: float, event: asyncio.Event) -> None:
-    """Until it is set, or this time is over; it is cleared."""
+async def wait_at_most(seconds: float, event: asyncio.Event) -> None:
+    """Wait until the event is set, or for so many seconds. The event is not cleared."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-    event.clear()

@@ -1,0 +1,29 @@
+"""A log line that may come often, written seldom."""
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+
+class LogEvery:
+    """Writes one warning in `seconds` at most, and says how many were left out since the one before.
+
+    `clock` is in seconds and never goes back.
+    """
+
+    def __init__(self, logger: logging.Logger, seconds: float = 60, clock: Callable[[], float] = monotonic) -> None:
+        self._logger = logger
+        self._seconds = seconds
+        self._clock = clock
+        self._next = float("-inf")
+        self._left_out = 0
+
+    def warning(self, message: str, *args: object) -> None:
+        now = self._clock()
+        if now < self._next:
+            self._left_out += 1
+            return
+        self._next = now + self._seconds
+        left_out, self._left_out = self._left_out, 0
+        more = f" ({left_out} more like it since the last line)" if left_out else ""
+        self._logger.warning("%s%s", message % args, more)
