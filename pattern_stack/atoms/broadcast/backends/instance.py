@@ -44,7 +44,7 @@ class InstanceBackend(BroadcastBackend):
         """`broadcast` for plain threads, a sync endpoint's among them. On the hub's own loop it raises BroadcastError."""
         drafts = [self.draft(channel, event_type, payload, origin=origin)]
         self._check_owned()
-        return self._node.home.run_sync(*self._publishing(drafts))[0]
+        return self._node.loop_owner.run_sync(*self._publishing(drafts))[0]
 
     def draft(self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None) -> Draft:
         """The event, ready for `publish`: whatever can be wrong with it is raised here."""
@@ -56,7 +56,7 @@ class InstanceBackend(BroadcastBackend):
         return await self._node.run(*self._publishing(drafts))
 
     def _check_owned(self) -> None:
-        if not self._node.engine.prompt and not self._node.home.is_owned:
+        if not self._node.engine.prompt and not self._node.loop_owner.is_owned:
             raise BroadcastUnavailable("no loop works with this bridge yet: publish when the application has started")
 
     def _publishing(self, drafts: list[Draft]) -> tuple[Call[list[Event]], Call[list[Event]]]:
@@ -71,7 +71,7 @@ class InstanceBackend(BroadcastBackend):
         """`run` for plain threads. On the hub's own loop it raises BroadcastError. While nothing uses the hub, `call` must
         not have to wait for anything; a hub with a bridge raises BroadcastUnavailable then."""
         self._check_owned()
-        return self._node.home.run_sync(call, call)
+        return self._node.loop_owner.run_sync(call, call)
 
     async def position(self, channel: str) -> Position:
         """The newest place of the channel: every later event follows it. For a snapshot that is read from a store."""

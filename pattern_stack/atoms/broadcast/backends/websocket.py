@@ -105,7 +105,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
 
     def _count(self, count: Callable[[], T]) -> T:
         self._node.check_open()
-        if self._node.home.is_here():
+        if self._node.loop_owner.is_current():
             return count()
 
         async def now() -> T:
@@ -115,7 +115,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
             await self._node.settled()
             return count()
 
-        return self._node.home.run_sync(now, after_what_was_sent)
+        return self._node.loop_owner.run_sync(now, after_what_was_sent)
 
     async def disconnect(self, user: Any) -> int:
         """Close every connection of this user with 4403. Returns how many there were."""

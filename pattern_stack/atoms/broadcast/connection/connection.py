@@ -123,7 +123,7 @@ class Connection:
         elif self._node.draining or self._node.closed:
             self.close(1012, "retry-after=1.0")
         elif not self.known:
-            self._timer = self._node.home.loop.call_later(
+            self._timer = self._node.loop_owner.loop.call_later(
                 self._node.limits.auth_seconds, self.close, 4401, "no token came"
             )
         else:
@@ -145,7 +145,7 @@ class Connection:
         if left <= 0:
             self.close(4401, "expired")
         else:  # looked at again now and then, for wall clocks are set
-            self._timer = self._node.home.loop.call_later(min(left, _HOUR), self._watch_expiry)
+            self._timer = self._node.loop_owner.loop.call_later(min(left, _HOUR), self._watch_expiry)
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
         """Off every channel at once; a close frame behind what waits, or (`drop`) instead of it.
@@ -201,7 +201,7 @@ class Connection:
 
     def too_slow(self) -> None:
         """Called in the midst of a fan-out, which must not be disturbed."""
-        self._node.home.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
+        self._node.loop_owner.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
 
     def paced(self) -> None:
         if self._paced and not self._paced.done():
@@ -257,7 +257,7 @@ class Connection:
     async def _written(self) -> None:
         """Until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""
         while self.outbox.pacing:
-            self._paced = self._node.home.loop.create_future()
+            self._paced = self._node.loop_owner.loop.create_future()
             await self._paced
 
     def _queue(self, item: Item) -> None:

@@ -13,7 +13,7 @@ from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.core.hub import Hub
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.listener import Pump
-from pattern_stack.atoms.broadcast.instance.loop import Call, Home
+from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
 from pattern_stack.errors import BroadcastClosed, NotFound
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Node:
         self.channels = channels
         self.limits = limits
         self.everyone = tuple(everyone)
-        self.home = Home(self._abandon)
+        self.loop_owner = LoopOwner(self._abandon)
         self.hub = Hub(self._schedule_flush)
         self.pumps: set[Pump] = set()
         self.connections: set[Connection] = set()
@@ -61,10 +61,10 @@ class Node:
         nodes.add(self)
 
     def _schedule_flush(self) -> None:
-        self.home.loop.call_soon(self._flush)
+        self.loop_owner.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        if self.home.is_here():  # not so, where the hub has moved to another loop meanwhile
+        if self.loop_owner.is_current():  # not so, where the hub has moved to another loop meanwhile
             self.hub.flush()
 
     def _abandon(self) -> None:
@@ -82,13 +82,13 @@ class Node:
         self._busy, self._checking = 0, None
 
     async def run(self, call: Call[T], elsewhere: Call[T]) -> T:
-        """On the hub's loop; see Home.run. An engine that waits makes the first loop that uses it the hub's, until it stops."""
+        """On the hub's loop; see LoopOwner.run. An engine that waits makes the first loop that uses it the hub's, until it stops."""
         self.settle()
-        return await self.home.run(call, elsewhere)
+        return await self.loop_owner.run(call, elsewhere)
 
     def settle(self) -> None:
-        if not self.engine.prompt and not self.home.is_owned:
-            self.home.claim()
+        if not self.engine.prompt and not self.loop_owner.is_owned:
+            self.loop_owner.acquire()
             self._settled_here = True
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
@@ -103,10 +103,10 @@ class Node:
         return await self.publish(drafts)
 
     def add(self, connection: "Connection") -> None:
-        self.home.claim()
+        self.loop_owner.acquire()
         self.connections.add(connection)
         if self._checking is None:
-            self._checking = self.home.loop.call_later(self.limits.stalled_seconds, self._check)
+            self._checking = self.loop_owner.loop.call_later(self.limits.stalled_seconds, self._check)
 
     def remove(self, connection: "Connection") -> None:
         """Its socket is gone."""
@@ -114,10 +114,10 @@ class Node:
         if not self.connections and not self.closing and self._checking:
             self._checking.cancel()
             self._checking = None
-        self.home.let_go()
+        self.loop_owner.release()
 
     def _check(self) -> None:
-        self._checking = self.home.loop.call_later(self.limits.stalled_seconds, self._check)
+        self._checking = self.loop_owner.loop.call_later(self.limits.stalled_seconds, self._check)
         for connection in [*self.connections, *self.closing]:
             connection.check()
 
@@ -127,15 +127,15 @@ class Node:
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task of this node. What it raises is logged with its traceback."""
-        task = self.home.loop.create_task(coroutine)
+        task = self.loop_owner.loop.create_task(coroutine)
         self._tasks.add(task)
-        self.home.claim()
+        self.loop_owner.acquire()
         task.add_done_callback(self._spawned_ended)
         return task
 
     def _spawned_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.home.let_go()
+        self.loop_owner.release()
         if not task.cancelled() and (error := task.exception()):
             logger.error("%r failed", task.get_coro(), exc_info=error)
 
@@ -162,7 +162,7 @@ class Node:
             if quiet == 3:
                 break
         if hooks and self._busy:
-            waiter = self.home.loop.create_future()
+            waiter = self.loop_owner.loop.create_future()
             self._idle.append(waiter)
             await asyncio.wait((waiter,), timeout=1)
             if waiter in self._idle:
@@ -171,7 +171,7 @@ class Node:
     async def tap(self, channel: str, since: Position | None = None) -> Pump:
         """An in-process subscriber: what came after `since`, then every later event. NotFound where that is gone."""
         self.check_open()
-        self.home.claim()
+        self.loop_owner.acquire()
         pump = Pump(channel, self.limits.handler_events)
         try:
             await self.engine.want(channel)
@@ -179,7 +179,7 @@ class Node:
                 await self.engine.reach(channel, since)
             self.hub.join(channel, pump, counted=False)
         except BaseException:
-            self.home.let_go()
+            self.loop_owner.release()
             raise
         self.pumps.add(pump)
         try:
@@ -196,7 +196,7 @@ class Node:
         self.pumps.discard(pump)
         self.hub.leave(pump.channel, pump, counted=False)
         self.engine.unwant(pump.channel)
-        self.home.let_go()
+        self.loop_owner.release()
 
     def end(self, channel: str) -> None:
         self.hub.flush()
@@ -236,11 +236,11 @@ class Node:
         self.draining = self.closed
         if self._settled_here:
             self._settled_here = False
-            self.home.let_go()
+            self.loop_owner.release()
 
 
 async def drain_all(seconds: float) -> tuple[int, int]:
     """Drain the nodes of the running loop. Returns how many connections they had, and how many of them were aborted."""
-    here = [node for node in nodes if node.home.is_here()]
+    here = [node for node in nodes if node.loop_owner.is_current()]
     count = sum(len(node.connections) for node in here)
     return count, sum(await asyncio.gather(*(node.drain(seconds) for node in here)))

@@ -26,7 +26,7 @@ def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError(f"{coroutine!r} had to wait")
 
 
-class Home:
+class LoopOwner:
     """The one loop that a hub belongs to: that of its first holder, until the last one has let go.
 
     Holders are connections, in-process subscriptions and lifespans. Without a holder nobody is subscribed to anything,
@@ -47,7 +47,7 @@ class Home:
             raise BroadcastError("the hub belongs to no loop now")
         return self._loop
 
-    def claim(self) -> None:
+    def acquire(self) -> None:
         """Make the running loop the hub's. BroadcastError where it belongs to another one."""
         running = asyncio.get_running_loop()
         with self._lock:
@@ -62,7 +62,7 @@ class Home:
                 )
             self._holders += 1
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         with self._lock:
             self._holders -= 1
             if self._holders <= 0:
@@ -79,7 +79,7 @@ class Home:
         with self._lock:
             return self._owner() is not None
 
-    def is_here(self) -> bool:
+    def is_current(self) -> bool:
         """Whether the caller is on the hub's loop: the loop runs, and in this thread.
 
         `asyncio.get_running_loop` would say it too, but before Python 3.12 it asks the kernel for the process id each time.
@@ -92,7 +92,7 @@ class Home:
 
         Raises BroadcastClosed where that loop ends before it has answered.
         """
-        if self.is_here():
+        if self.is_current():
             return await call()
         loop, crossing = self._cross(call, elsewhere)
         if loop is None:  # it ran here, and may be part of another such call, which must not wait
@@ -111,7 +111,7 @@ class Home:
 
     def run_sync(self, call: Call[T], elsewhere: Call[T]) -> T:
         """The same for a plain thread. BroadcastError on the hub's own loop, which it would block for ever."""
-        if self.is_here():
+        if self.is_current():
             raise BroadcastError("this call waits for the hub's loop and must not be made on it; await the other one")
         loop, crossing = self._cross(call, elsewhere)
         while not crossing.done():

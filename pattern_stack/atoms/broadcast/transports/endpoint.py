@@ -60,14 +60,14 @@ class Endpoint:
 
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
-        self._node.home.claim()
+        self._node.loop_owner.acquire()
         self._node.draining = False
         try:
             await self._node.engine.start()
             yield
         finally:
             await self._node.stop()
-            self._node.home.let_go()
+            self._node.loop_owner.release()
 
     async def _serve(self, websocket: WebSocket) -> None:
         await _release_dependencies(websocket.scope)
