@@ -140,7 +140,7 @@ async def test_a_client_that_comes_from_another_instance_is_not_reset(
         async with client(one_server.url) as stays, client(other_server.url) as moves:
             await stays.subscribe("orders")
             await moves.subscribe("orders")
-            monkeypatch.setattr(here._node.engine._shared._store, "arrived", lambda channel, arrival: None)
+            monkeypatch.setattr(here._instance.engine._shared._store, "arrived", lambda channel, arrival: None)
             events = [await there.broadcast("orders", "x", {}) for _ in range(3)]
             assert [(await moves.event())["offset"] for _ in range(3)] == [1, 2, 3]
             place = {"epoch": events[1].epoch, "offset": 2}

@@ -1,4 +1,4 @@
-"""What applications and clients do to a node that must not take it along."""
+"""What applications and clients do to an instance that must not take it along."""
 
 import asyncio
 import threading

@@ -24,7 +24,7 @@ async def bystander(redis: RedisServer, prefix: str = "pattern_stack") -> AsyncI
 
 
 def foreign(one: Drill) -> list[int]:
-    return [instance.backend._node.engine._shared.foreign for instance in one.instances]  # type: ignore[attr-defined]
+    return [instance.backend._instance.engine._shared.foreign for instance in one.instances]  # type: ignore[attr-defined]
 
 
 async def test_messages_of_strangers_are_skipped_counted_and_told_once(

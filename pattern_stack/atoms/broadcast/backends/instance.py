@@ -8,7 +8,7 @@ from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, check_channel, encode
 from pattern_stack.atoms.broadcast.core.limits import Limits
-from pattern_stack.atoms.broadcast.instance.instance import Node
+from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import Call
 from pattern_stack.errors import BroadcastUnavailable
 
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 class InstanceBackend(BroadcastBackend):
-    """One node and the engine it works with."""
+    """One instance and the engine it works with."""
 
     def __init__(self, engine: Engine, channels: Channels, limits: Limits, everyone: Iterable[str] = ()) -> None:
         self._limits = limits
         self._channels = channels
         names = [check_channel(channel, limits) for channel in everyone]
-        self._node = Node(engine, channels, limits, names)
+        self._instance = Instance(engine, channels, limits, names)
 
     # -- publishing
 
@@ -44,66 +44,66 @@ class InstanceBackend(BroadcastBackend):
         """`broadcast` for plain threads, a sync endpoint's among them. On the hub's own loop it raises BroadcastError."""
         drafts = [self.draft(channel, event_type, payload, origin=origin)]
         self._check_owned()
-        return self._node.loop_owner.run_sync(*self._publishing(drafts))[0]
+        return self._instance.loop_owner.run_sync(*self._publishing(drafts))[0]
 
     def draft(self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None) -> Draft:
         """The event, ready for `publish`: whatever can be wrong with it is raised here."""
-        self._node.check_open()
+        self._instance.check_open()
         return encode(channel, event_type, payload, origin=origin, limits=self._limits)
 
     async def publish(self, drafts: list[Draft]) -> list[Event]:
         """One after the other. Raises BroadcastUnavailable or BroadcastClosed."""
-        return await self._node.run(*self._publishing(drafts))
+        return await self._instance.run(*self._publishing(drafts))
 
     def _check_owned(self) -> None:
-        if not self._node.engine.prompt and not self._node.loop_owner.is_owned:
+        if not self._instance.engine.prompt and not self._instance.loop_owner.is_owned:
             raise BroadcastUnavailable("no loop works with this bridge yet: publish when the application has started")
 
     def _publishing(self, drafts: list[Draft]) -> tuple[Call[list[Event]], Call[list[Event]]]:
-        return lambda: self._node.publish(drafts), lambda: self._node.publish_from_elsewhere(drafts)
+        return lambda: self._instance.publish(drafts), lambda: self._instance.publish_from_elsewhere(drafts)
 
     async def run(self, call: Call[T]) -> T:
         """`await call()` on the hub's loop, whichever loop and thread this is: there, what has no await in between
         happens at once for everybody. Where nothing uses the hub yet it runs here."""
-        return await self._node.run(call, call)
+        return await self._instance.run(call, call)
 
     def run_sync(self, call: Call[T]) -> T:
         """`run` for plain threads. On the hub's own loop it raises BroadcastError. While nothing uses the hub, `call` must
         not have to wait for anything; a hub with a bridge raises BroadcastUnavailable then."""
         self._check_owned()
-        return self._node.loop_owner.run_sync(call, call)
+        return self._instance.loop_owner.run_sync(call, call)
 
     async def position(self, channel: str) -> Position:
         """The newest place of the channel: every later event follows it. For a snapshot that is read from a store."""
         check_channel(channel, self._limits)
 
         async def read() -> Position:
-            self._node.check_open()
-            return await self._node.engine.locate(channel)
+            self._instance.check_open()
+            return await self._instance.engine.locate(channel)
 
-        return await self._node.run(read, read)
+        return await self._instance.run(read, read)
 
     async def end(self, channel: str) -> None:
         """After the channel's last event everyone is taken off it; sockets are told by {"unsubscribed": [channel]}."""
 
         async def end() -> None:
-            self._node.check_open()
-            self._node.end(channel)
+            self._instance.check_open()
+            self._instance.end(channel)
 
-        await self._node.run(end, end)
+        await self._instance.run(end, end)
 
     # -- in-process subscribers
 
     async def subscribe(self, channel: str, handler: Handler) -> Subscription:
         """See BroadcastBackend. The handler runs on the hub's loop, which is this one."""
         check_channel(channel, self._limits)
-        pump = await self._node.tap(channel)
-        self._node.spawn(pump.drive(handler)).add_done_callback(lambda _: self._node.untap(pump))
+        pump = await self._instance.tap(channel)
+        self._instance.spawn(pump.drive(handler)).add_done_callback(lambda _: self._instance.untap(pump))
 
         async def end() -> None:
             pump.stop()
 
-        return Subscription(channel, lambda: self._node.run(end, end))
+        return Subscription(channel, lambda: self._instance.run(end, end))
 
     async def listen(self, channel: str, since: Position | None = None) -> AsyncGenerator[Event]:
         """The channel's events, after `since` or from the first step on, until the channel ends or the backend closes.
@@ -112,12 +112,12 @@ class InstanceBackend(BroadcastBackend):
         where `Limits.handler_events` of them waited.
         """
         check_channel(channel, self._limits)
-        pump = await self._node.tap(channel, since)
+        pump = await self._instance.tap(channel, since)
         try:
             async for event in pump:
                 yield event
         finally:
-            self._node.untap(pump)
+            self._instance.untap(pump)
 
     # -- its end
 
@@ -129,11 +129,11 @@ class InstanceBackend(BroadcastBackend):
     @property
     def trouble(self) -> str | None:
         """What keeps this instance from its work, in words; None while it works."""
-        if self._node.closed or self._node.draining:
+        if self._instance.closed or self._instance.draining:
             return "this instance is on its way out"
-        return self._node.engine.trouble
+        return self._instance.engine.trouble
 
     async def close(self) -> None:
         """Close connections with 1012, end handlers and listeners. Afterwards everything but this raises BroadcastClosed."""
-        self._node.closed = True
-        await self._node.run(self._node.stop, self._node.stop)
+        self._instance.closed = True
+        await self._instance.run(self._instance.stop, self._instance.stop)

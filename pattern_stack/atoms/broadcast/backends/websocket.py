@@ -72,7 +72,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         `compress`: in the fast lane, clients that offer permessage-deflate, as browsers do, get each message compressed
         (once for all of them). Less to send for more work: see docs/deployment.md.
         """
-        return Endpoint(self._node, authenticate, verify_token, origins, compress).router(path)
+        return Endpoint(self._instance, authenticate, verify_token, origins, compress).router(path)
 
     def channel(
         self, pattern: str, *, history: History | None = None, presence: bool = False, local: bool = False
@@ -93,38 +93,38 @@ class WebSocketBroadcastBackend(InstanceBackend):
 
     def get_subscriber_count(self, channel: str) -> int:
         """Sockets on the channel. From another thread: after the frames that were already handed to the server."""
-        return self._count(lambda: self._node.hub.subscribers(channel))
+        return self._count(lambda: self._instance.hub.subscribers(channel))
 
     def get_all_channels(self) -> list[str]:
         """Every channel that a socket is on."""
-        return self._count(lambda: [channel for channel, _ in self._node.hub.channels()])
+        return self._count(lambda: [channel for channel, _ in self._instance.hub.channels()])
 
     def get_total_connections(self) -> int:
         """Open sockets."""
-        return self._count(lambda: len(self._node.connections))
+        return self._count(lambda: len(self._instance.connections))
 
     def _count(self, count: Callable[[], T]) -> T:
-        self._node.check_open()
-        if self._node.loop_owner.is_current():
+        self._instance.check_open()
+        if self._instance.loop_owner.is_current():
             return count()
 
         async def now() -> T:
             return count()
 
         async def after_what_was_sent() -> T:
-            await self._node.settled()
+            await self._instance.settled()
             return count()
 
-        return self._node.loop_owner.run_sync(now, after_what_was_sent)
+        return self._instance.loop_owner.run_sync(now, after_what_was_sent)
 
     async def disconnect(self, user: Any) -> int:
         """Close every connection of this user with 4403. Returns how many there were."""
 
         async def disconnect() -> int:
-            self._node.check_open()
-            theirs = [one for one in self._node.connections if one.identity and one.identity.user == user]
+            self._instance.check_open()
+            theirs = [one for one in self._instance.connections if one.identity and one.identity.user == user]
             for connection in theirs:
                 connection.close(4403, "no longer allowed")
             return len(theirs)
 
-        return await self._node.run(disconnect, disconnect)
+        return await self._instance.run(disconnect, disconnect)

@@ -25,7 +25,7 @@ from pattern_stack.atoms.broadcast.core.protocol import (
 )
 from pattern_stack.atoms.broadcast.core.rate_limit import Throttle
 from pattern_stack.atoms.broadcast.core.transport import Transport
-from pattern_stack.atoms.broadcast.instance.instance import Node
+from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import run_now
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame, chunks
 from pattern_stack.errors import Unauthenticated
@@ -60,7 +60,7 @@ class Connection:
         "__weakref__",
         "_id",
         "_inbox",
-        "_node",
+        "_instance",
         "_opened",
         "_paced",
         "_taken_before",
@@ -75,19 +75,21 @@ class Connection:
         "subscriptions",
     )
 
-    def __init__(self, node: Node, transport: Transport, identity: Identity | None, verify: Verify | None) -> None:
+    def __init__(
+        self, instance: Instance, transport: Transport, identity: Identity | None, verify: Verify | None
+    ) -> None:
         self._id = ""
-        self._node = node
+        self._instance = instance
         self._transport = transport
         self.identity = identity
         self._verify = verify
-        self._throttle = Throttle(node.limits, time.monotonic)
+        self._throttle = Throttle(instance.limits, time.monotonic)
         self._inbox: deque[Item] | None = None  # most frames are carried out at once
         self._worker: asyncio.Task[None] | None = None
         self._paced: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.outbox = Outbox(transport, node.limits.outbox_bytes, self)
-        self.subscriptions = Subscriptions(self, node)
+        self.outbox = Outbox(transport, instance.limits.outbox_bytes, self)
+        self.subscriptions = Subscriptions(self, instance)
         self.closed = False
         self._opened = False
         self._taken_before: int | None = None
@@ -105,7 +107,7 @@ class Connection:
 
     @property
     def limits(self) -> Limits:
-        return self._node.limits
+        return self._instance.limits
 
     @property
     def known(self) -> bool:
@@ -116,15 +118,15 @@ class Connection:
 
     def open(self, refusal: tuple[int, str] | None) -> None:
         """Called once, by the lane. `refusal`: the code and reason to close with at once."""
-        self._node.add(self)
+        self._instance.add(self)
         self._opened = True
         if refusal:
             self.close(*refusal)
-        elif self._node.draining or self._node.closed:
+        elif self._instance.draining or self._instance.closed:
             self.close(1012, "retry-after=1.0")
         elif not self.known:
-            self._timer = self._node.loop_owner.loop.call_later(
-                self._node.limits.auth_seconds, self.close, 4401, "no token came"
+            self._timer = self._instance.loop_owner.loop.call_later(
+                self._instance.limits.auth_seconds, self.close, 4401, "no token came"
             )
         else:
             self._admitted()
@@ -132,8 +134,8 @@ class Connection:
     def _admitted(self) -> None:
         """Known now: on every channel that each connection is on, and as long as the identity holds."""
         self._watch_expiry()
-        if self._node.everyone and not self.closed:
-            self._queue(_Enrol(self._node.everyone))
+        if self._instance.everyone and not self.closed:
+            self._queue(_Enrol(self._instance.everyone))
 
     def _watch_expiry(self) -> None:
         if self._timer:
@@ -145,7 +147,7 @@ class Connection:
         if left <= 0:
             self.close(4401, "expired")
         else:  # looked at again now and then, for wall clocks are set
-            self._timer = self._node.loop_owner.loop.call_later(min(left, _HOUR), self._watch_expiry)
+            self._timer = self._instance.loop_owner.loop.call_later(min(left, _HOUR), self._watch_expiry)
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
         """Off every channel at once; a close frame behind what waits, or (`drop`) instead of it.
@@ -158,8 +160,8 @@ class Connection:
             return
         reason = reason.encode(errors="replace")[:123].decode(errors="ignore")
         self._leave()
-        self._node.closing.add(self)
-        self._transport.expire(self._node.limits.close_seconds)
+        self._instance.closing.add(self)
+        self._transport.expire(self._instance.limits.close_seconds)
         self.outbox.close(code, reason, drop)
 
     def abort(self) -> None:
@@ -184,11 +186,11 @@ class Connection:
         if not self.closed:
             self._leave()
         if self._opened:
-            self._node.remove(self)
+            self._instance.remove(self)
 
     def _leave(self) -> None:
         self.closed = True
-        self._node.connections.discard(self)
+        self._instance.connections.discard(self)
         self._inbox = None
         if self._timer:
             self._timer.cancel()
@@ -201,7 +203,7 @@ class Connection:
 
     def too_slow(self) -> None:
         """Called in the midst of a fan-out, which must not be disturbed."""
-        self._node.loop_owner.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
+        self._instance.loop_owner.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
 
     def paced(self) -> None:
         if self._paced and not self._paced.done():
@@ -214,7 +216,7 @@ class Connection:
 
     def send(self, *frames: Frame, paced: bool = False) -> None:
         """Behind every event that was published before."""
-        self._node.hub.flush()
+        self._instance.hub.flush()
         for batch in chunks(frames) if paced else (Batch(frames),):
             self.outbox.take(batch, paced=paced)
 
@@ -229,9 +231,9 @@ class Connection:
         """A message. Never raises."""
         if self.closed:
             return
-        self._node.activity += 1
-        if len(data) > self._node.limits.message_bytes:
-            self.close(1009, f"a message has at most {self._node.limits.message_bytes} bytes")
+        self._instance.activity += 1
+        if len(data) > self._instance.limits.message_bytes:
+            self.close(1009, f"a message has at most {self._instance.limits.message_bytes} bytes")
             return
         try:
             self._queue(self._read(data, binary))
@@ -242,10 +244,10 @@ class Connection:
         admitted = self._throttle.admit()
         if binary:
             raise Refused("invalid_message", "a frame is text, not binary")
-        command = protocol.parse(data, self._node.limits)
+        command = protocol.parse(data, self._instance.limits)
         if not admitted:
             raise Refused(
-                "rate_limited", f"more than {self._node.limits.frames_per_second:g} frames a second", command.id
+                "rate_limited", f"more than {self._instance.limits.frames_per_second:g} frames a second", command.id
             )
         return command
 
@@ -257,7 +259,7 @@ class Connection:
     async def _written(self) -> None:
         """Until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""
         while self.outbox.pacing:
-            self._paced = self._node.loop_owner.loop.create_future()
+            self._paced = self._instance.loop_owner.loop.create_future()
             await self._paced
 
     def _queue(self, item: Item) -> None:
@@ -268,9 +270,9 @@ class Connection:
             self._inbox = deque()
         self._inbox.append(item)
         if self._worker is None:
-            self._node.busy(+1)
-            self._worker = self._node.spawn(self._work())
-            self._worker.add_done_callback(lambda _: self._node.busy(-1))
+            self._instance.busy(+1)
+            self._worker = self._instance.spawn(self._work())
+            self._worker.add_done_callback(lambda _: self._instance.busy(-1))
 
     def _waits(self, item: Item) -> bool:
         """Whether carrying it out may take more than this turn: a hook, a token, a replay that the transport paces."""
@@ -325,7 +327,9 @@ class Connection:
                 return
             self._watch_expiry()
             await (
-                self.subscriptions.reauthorize(command.id) if known else self.subscriptions.enrol(self._node.everyone)
+                self.subscriptions.reauthorize(command.id)
+                if known
+                else self.subscriptions.enrol(self._instance.everyone)
             )
         if command.id is not None:
             self.send(protocol.authenticated(command.id))

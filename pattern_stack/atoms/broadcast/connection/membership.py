@@ -13,7 +13,7 @@ from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden
 
 if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection.connection import Connection
-    from pattern_stack.atoms.broadcast.instance.instance import Node
+    from pattern_stack.atoms.broadcast.instance.instance import Instance
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +53,13 @@ class Membership:
         with foreign_code():
             return await getattr(self.spec.channel, hook)(connection, **self.params)
 
-    async def announce(self, connection: "Connection", node: "Node") -> None:
+    async def announce(self, connection: "Connection", instance: "Instance") -> None:
         """It is present from here on, and the others on the channel are told."""
-        joined = await node.engine.roster(self.channel).join(self.channel, connection.id, connection.user)
+        joined = await instance.engine.roster(self.channel).join(self.channel, connection.id, connection.user)
         self.present = True
-        await self._tell(node, "presence-joined", joined)
+        await self._tell(instance, "presence-joined", joined)
 
-    async def farewell(self, connection: "Connection", node: "Node") -> None:
+    async def farewell(self, connection: "Connection", instance: "Instance") -> None:
         """It is off: the hook is told where joined had succeeded, and the others where it was present. Never raises."""
         if self.joined:
             try:
@@ -67,19 +67,19 @@ class Membership:
             except Exception:
                 logger.exception("left failed on %s", self.channel)
         if self.present:
-            await self._say_absent(connection, node)
+            await self._say_absent(connection, instance)
 
-    async def _say_absent(self, connection: "Connection", node: "Node") -> None:
+    async def _say_absent(self, connection: "Connection", instance: "Instance") -> None:
         try:
-            left = await node.engine.roster(self.channel).leave(self.channel, connection.id)
+            left = await instance.engine.roster(self.channel).leave(self.channel, connection.id)
         except BroadcastError as error:  # it is made up for later
             logger.warning("the others on %s do not know yet who left: %s", self.channel, error)
         else:
-            await self._tell(node, "presence-left", left)
+            await self._tell(instance, "presence-left", left)
 
-    async def _tell(self, node: "Node", event_type: str, payload: Mapping[str, Any]) -> None:
+    async def _tell(self, instance: "Instance", event_type: str, payload: Mapping[str, Any]) -> None:
         try:
-            await node.publish([encode(self.channel, event_type, payload, limits=node.limits)])
+            await instance.publish([encode(self.channel, event_type, payload, limits=instance.limits)])
         except BroadcastError as error:
             logger.warning("%s of %s was not published: %s", event_type, self.channel, error)
 

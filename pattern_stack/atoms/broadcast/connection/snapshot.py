@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 from pattern_stack.atoms.broadcast.connection.membership import Membership
 from pattern_stack.atoms.broadcast.core.event import Event, Position, encode
-from pattern_stack.atoms.broadcast.instance.instance import Node
+from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import BroadcastUnavailable
 
 if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection.connection import Connection
 
 
-async def snapshot(member: Membership, connection: "Connection", node: Node) -> tuple[Position, list[Event]]:
+async def snapshot(member: Membership, connection: "Connection", instance: Instance) -> tuple[Position, list[Event]]:
     """The position to tell, and the snapshot as an event there; no event where the channel has none.
 
     State from before the member's position is followed by the events that it lacks; state from after it moves it.
@@ -24,18 +24,18 @@ async def snapshot(member: Membership, connection: "Connection", node: Node) -> 
     there = here
     if isinstance(state, tuple):
         state, there = state
-        between = await _between(node, member.channel, there, here)
+        between = await _between(instance, member.channel, there, here)
         member.position = max(here, there)
-    draft = encode(member.channel, "snapshot", state, limits=node.limits, bounded=False)
+    draft = encode(member.channel, "snapshot", state, limits=instance.limits, bounded=False)
     return there, [draft.at(*there), *between]
 
 
-async def _between(node: Node, channel: str, there: Position, here: Position) -> list[Event]:
-    await node.engine.reach(channel, there)
-    newest = node.engine.position(channel)
+async def _between(instance: Instance, channel: str, there: Position, here: Position) -> list[Event]:
+    await instance.engine.reach(channel, there)
+    newest = instance.engine.position(channel)
     missing: list[Event] | None = []
     if there.offset < here.offset:
-        missing = await node.engine.read_since(channel, there, here)
+        missing = await instance.engine.read_since(channel, there, here)
     if missing is None or there.epoch != newest.epoch or there.offset > newest.offset:
         raise BroadcastUnavailable(f"the snapshot of {channel} does not fit its history; try again")
     return missing

@@ -9,7 +9,7 @@ from pattern_stack.atoms.broadcast.connection.snapshot import snapshot
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
 from pattern_stack.atoms.broadcast.core.protocol import Id, Refused
-from pattern_stack.atoms.broadcast.instance.instance import Node
+from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import NotFound
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class Subscriptions:
     """Owned by a connection. Its frames come one at a time; refreshes, ends and the loss of the socket come at any time."""
 
-    __slots__ = ("_connection", "_held", "_leaving", "_node")
+    __slots__ = ("_connection", "_held", "_instance", "_leaving")
 
-    def __init__(self, connection: "Connection", node: Node) -> None:
+    def __init__(self, connection: "Connection", instance: Instance) -> None:
         self._connection = connection
-        self._node = node
+        self._instance = instance
         self._held: dict[str, Membership] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
 
@@ -33,18 +33,18 @@ class Subscriptions:
 
     def waits(self, channels: Iterable[str]) -> bool:
         """Whether a hook has to be called for any of these, or a store asked."""
-        if not self._node.engine.prompt:
+        if not self._instance.engine.prompt:
             return True
-        found = (self._node.channels.match(channel) for channel in channels)
+        found = (self._instance.channels.match(channel) for channel in channels)
         return any(match and (match[0].presence or any(map(match[0].overrides, HOOKS))) for match in found)
 
     # -- in
 
     async def subscribe(self, command: protocol.Subscribe) -> None:
         """Errors, the reply, resets, then for each channel its snapshot or replay and what was held meanwhile."""
-        wished = {*self._held, *command.channels}.difference(self._node.everyone)
-        if len(wished) > self._node.limits.channels:
-            text = f"a connection may be on {self._node.limits.channels} channels"
+        wished = {*self._held, *command.channels}.difference(self._instance.everyone)
+        if len(wished) > self._instance.limits.channels:
+            text = f"a connection may be on {self._instance.limits.channels} channels"
             self._connection.refuse(Refused("too_many_channels", text, command.id))
             return
         entries = await self._enter(command.channels, command.since, command.id, asked=True)
@@ -54,7 +54,7 @@ class Subscriptions:
         self._release(entries)
 
     def _next_after(self, entry: Entry) -> Position:
-        return entry.position or entry.member.position or self._node.engine.position(entry.member.channel)
+        return entry.position or entry.member.position or self._instance.engine.position(entry.member.channel)
 
     async def enrol(self, channels: Sequence[str]) -> None:
         """Put it on these channels without its asking; one that refuses it is left out."""
@@ -82,28 +82,28 @@ class Subscriptions:
             return refusal(error, channel, id)
 
     async def _join(self, channel: str, since: Position | None, asked: bool) -> Entry:
-        spec, params = self._node.channels.match(channel) or (None, {})
+        spec, params = self._instance.channels.match(channel) or (None, {})
         member = Membership(channel, spec, params, asked)
         if channel in self._leaving:
             await asyncio.wait([self._leaving[channel]])
         await member.call("authorize", self._connection)
-        await self._node.engine.want(channel)
+        await self._instance.engine.want(channel)
         try:
             await member.call("joined", self._connection)
             member.joined = spec is not None and spec.overrides("left")
             if spec and spec.presence:
-                await member.announce(self._connection, self._node)
+                await member.announce(self._connection, self._instance)
             if spec and (spec.presence or spec.overrides("joined")):
-                await self._node.engine.reach(channel, None)  # what was published there is none of its events
+                await self._instance.engine.reach(channel, None)  # what was published there is none of its events
             if self._connection.closed:
                 raise asyncio.CancelledError
         except BaseException:
-            self._node.engine.unwant(channel)
+            self._instance.engine.unwant(channel)
             self._part([member])
             raise
-        self._node.hub.join(channel, self._connection.outbox)
+        self._instance.hub.join(channel, self._connection.outbox)
         self._held[channel] = member
-        member.position = self._node.engine.position(channel)
+        member.position = self._instance.engine.position(channel)
         try:
             return await self._catch_up(member, since)
         except BaseException:
@@ -125,14 +125,14 @@ class Subscriptions:
 
     async def _catch_up(self, member: Membership, since: Position | None) -> Entry:
         """With the channel's events held: what lies between the client's position, or nothing, and the held ones."""
-        if since is not None and await self._node.engine.reach(member.channel, since):
+        if since is not None and await self._instance.engine.reach(member.channel, since):
             self._hold(member)
         assert member.position is not None
         if since is not None:
-            events = await self._node.engine.read_since(member.channel, since, member.position)
+            events = await self._instance.engine.read_since(member.channel, since, member.position)
             if events is not None:
                 return Entry(member, since, True, events)
-        told, state = await snapshot(member, self._connection, self._node)
+        told, state = await snapshot(member, self._connection, self._instance)
         return Entry(member, told, None if since is None else False, state)
 
     def _release(self, entries: Sequence[Entry]) -> None:
@@ -146,14 +146,14 @@ class Subscriptions:
     # -- positions and snapshots
 
     def _hold(self, member: Membership) -> None:
-        self._node.hub.hold(member.channel, self._connection.outbox)
-        member.position = self._node.engine.position(member.channel)
+        self._instance.hub.hold(member.channel, self._connection.outbox)
+        member.position = self._instance.engine.position(member.channel)
 
     def _release_held(self, member: Membership, first: Sequence[Event]) -> None:
         """Send what comes first, then what was held; from here on events go straight to the outbox."""
         if self._held.get(member.channel) is not member or member.position is None:
             return
-        held = self._node.hub.release(member.channel, self._connection.outbox)
+        held = self._instance.hub.release(member.channel, self._connection.outbox)
         later = _after(member.position, held)
         member.position = None
         if first:
@@ -173,7 +173,7 @@ class Subscriptions:
             if member.refreshing:
                 member.again = True
             else:
-                member.refreshing = self._node.spawn(self._refresh(member, command.id))
+                member.refreshing = self._instance.spawn(self._refresh(member, command.id))
 
     async def _refresh(self, member: Membership, id: Id) -> None:
         try:
@@ -187,7 +187,7 @@ class Subscriptions:
 
     async def _refresh_once(self, member: Membership, id: Id) -> None:
         try:
-            _, events = await snapshot(member, self._connection, self._node)
+            _, events = await snapshot(member, self._connection, self._instance)
         except Exception as error:
             self._connection.refuse(refusal(error, member.channel, id))
             events = []
@@ -200,14 +200,14 @@ class Subscriptions:
         for channel in command.channels:
             try:
                 await self._may_ask(channel)
-                present[channel] = await self._node.engine.roster(channel).members(channel)
+                present[channel] = await self._instance.engine.roster(channel).members(channel)
             except Exception as error:
                 self._connection.refuse(refusal(error, channel, command.id))
         if command.id is not None:
             self._connection.send(protocol.presence(present, command.id))
 
     async def _may_ask(self, channel: str) -> None:
-        spec, params = self._node.channels.match(channel) or (None, {})
+        spec, params = self._instance.channels.match(channel) or (None, {})
         if spec is None or not spec.presence:
             raise NotFound(f"{channel} keeps no presence")
         if channel not in self._held:
@@ -248,8 +248,8 @@ class Subscriptions:
         member = self._held.pop(channel, None)
         if member is None:
             return []
-        self._node.hub.leave(channel, self._connection.outbox)
-        self._node.engine.unwant(channel)
+        self._instance.hub.leave(channel, self._connection.outbox)
+        self._instance.engine.unwant(channel)
         if member.refreshing:
             member.refreshing.cancel()
         return [member]
@@ -259,14 +259,14 @@ class Subscriptions:
         told = [member for member in members if member.joined or member.present]
         if not told:
             return None
-        task = self._node.spawn(self._farewell(told))
+        task = self._instance.spawn(self._farewell(told))
         for member in told:
             self._leaving[member.channel] = task
         return task
 
     async def _farewell(self, members: Sequence[Membership]) -> None:
         for member in members:
-            await member.farewell(self._connection, self._node)
+            await member.farewell(self._connection, self._instance)
         for member in members:
             del self._leaving[member.channel]
 

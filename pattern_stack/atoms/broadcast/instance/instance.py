@@ -29,11 +29,11 @@ _TURN_BYTES = 256 * 1024
 _RECONNECTS_A_SECOND = 500
 _DRAIN_SECONDS = 4
 
-nodes: "WeakSet[Node]" = WeakSet()
-"""Every node of this process, so that a server can end their connections before it stops."""
+instances: "WeakSet[Instance]" = WeakSet()
+"""Every instance of this process, so that a server can end their connections before it stops."""
 
 
-class Node:
+class Instance:
     """What the surface (backends), the edge (endpoint) and the connections share. Only the home's loop touches it."""
 
     def __init__(self, engine: Engine, channels: Channels, limits: Limits, everyone: Sequence[str]) -> None:
@@ -58,7 +58,7 @@ class Node:
         self._idle: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         engine.attach(self.hub.publish)
-        nodes.add(self)
+        instances.add(self)
 
     def _schedule_flush(self) -> None:
         self.loop_owner.loop.call_soon(self._flush)
@@ -82,7 +82,7 @@ class Node:
         self._busy, self._checking = 0, None
 
     async def run(self, call: Call[T], elsewhere: Call[T]) -> T:
-        """On the hub's loop; see LoopOwner.run. An engine that waits makes the first loop that uses it the hub's, until it stops."""
+        """Run a call on the hub's loop: see LoopOwner.run. The first loop that uses a linked engine owns the hub until it stops."""
         self.settle()
         return await self.loop_owner.run(call, elsewhere)
 
@@ -126,7 +126,7 @@ class Node:
             raise BroadcastClosed("the backend was closed")
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """A task of this node. What it raises is logged with its traceback."""
+        """A task of this instance. What it raises is logged with its traceback."""
         task = self.loop_owner.loop.create_task(coroutine)
         self._tasks.add(task)
         self.loop_owner.acquire()
@@ -240,7 +240,7 @@ class Node:
 
 
 async def drain_all(seconds: float) -> tuple[int, int]:
-    """Drain the nodes of the running loop. Returns how many connections they had, and how many of them were aborted."""
-    here = [node for node in nodes if node.loop_owner.is_current()]
-    count = sum(len(node.connections) for node in here)
-    return count, sum(await asyncio.gather(*(node.drain(seconds) for node in here)))
+    """Drain the instances of the running loop. Returns how many connections they had, and how many of them were aborted."""
+    here = [instance for instance in instances if instance.loop_owner.is_current()]
+    count = sum(len(instance.connections) for instance in here)
+    return count, sum(await asyncio.gather(*(instance.drain(seconds) for instance in here)))

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from pattern_stack.atoms.broadcast.connection.connection import Connection, Verify
 from pattern_stack.atoms.broadcast.core.identity import Identity
-from pattern_stack.atoms.broadcast.instance.instance import Node
+from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.atoms.broadcast.transports.asgi import SlowLane
 from pattern_stack.atoms.broadcast.transports.bare import is_bare, unchanged
@@ -39,13 +39,13 @@ class Endpoint:
 
     def __init__(
         self,
-        node: Node,
+        instance: Instance,
         authenticate: Callable[..., Any] | None,
         verify_token: Callable[[str], Any] | None,
         origins: Sequence[str],
         compress: bool,
     ) -> None:
-        self._node = node
+        self._instance = instance
         self._compress = compress
         self._authenticate = authenticate
         self._verify = _verifier(verify_token) if verify_token else None
@@ -60,14 +60,14 @@ class Endpoint:
 
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
-        self._node.loop_owner.acquire()
-        self._node.draining = False
+        self._instance.loop_owner.acquire()
+        self._instance.draining = False
         try:
-            await self._node.engine.start()
+            await self._instance.engine.start()
             yield
         finally:
-            await self._node.stop()
-            self._node.loop_owner.release()
+            await self._instance.stop()
+            self._instance.loop_owner.release()
 
     async def _serve(self, websocket: WebSocket) -> None:
         await _release_dependencies(websocket.scope)
@@ -96,7 +96,7 @@ class Endpoint:
             except Exception as error:
                 refusal = (4401, _reason(error))
         deflating = self._compress and is_offered(_header(scope, EXTENSIONS) or "")
-        return Admission(lambda lane: Connection(self._node, lane, identity, self._verify), refusal, deflating)
+        return Admission(lambda lane: Connection(self._instance, lane, identity, self._verify), refusal, deflating)
 
     def _again(self, scope: Scope) -> Admit | None:
         if not is_bare(scope):
