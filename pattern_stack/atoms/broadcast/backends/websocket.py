@@ -93,7 +93,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
 
     def get_subscriber_count(self, channel: str) -> int:
         """Sockets on the channel. From another thread: after the frames that were already handed to the server."""
-        return self._count(lambda: self._instance.hub.subscribers(channel))
+        return self._count(lambda: self._instance.hub.subscriber_count(channel))
 
     def get_all_channels(self) -> list[str]:
         """Every channel that a socket is on."""

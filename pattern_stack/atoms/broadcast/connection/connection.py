@@ -58,11 +58,11 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
+        "_bulk_written",
         "_id",
         "_inbox",
         "_instance",
         "_opened",
-        "_paced",
         "_taken_before",
         "_throttle",
         "_timer",
@@ -86,7 +86,7 @@ class Connection:
         self._throttle = Throttle(instance.limits, time.monotonic)
         self._inbox: deque[Item] | None = None  # most frames are carried out at once
         self._worker: asyncio.Task[None] | None = None
-        self._paced: asyncio.Future[None] | None = None
+        self._bulk_written: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.outbox = Outbox(transport, instance.limits.outbox_bytes, self)
         self.subscriptions = Subscriptions(self, instance)
@@ -172,7 +172,7 @@ class Connection:
 
         A server's own pings do not end it: their close waits behind what the peer does not take.
         """
-        taken = self._transport.taken if self.outbox.paused else None
+        taken = self._transport.taken if self.outbox.blocked else None
         if taken is None or self._taken_before is None:
             self._taken_before = taken
         elif taken <= self._taken_before:  # less: the server's own pings have joined what waits
@@ -205,20 +205,20 @@ class Connection:
         """Called in the midst of a fan-out, which must not be disturbed."""
         self._instance.loop_owner.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
 
-    def paced(self) -> None:
-        if self._paced and not self._paced.done():
-            self._paced.set_result(None)
+    def bulk_written(self) -> None:
+        if self._bulk_written and not self._bulk_written.done():
+            self._bulk_written.set_result(None)
 
-    def dismissed(self, channel: str) -> None:
-        self.subscriptions.dismiss(channel)
+    def channel_ended(self, channel: str) -> None:
+        self.subscriptions.channel_ended(channel)
 
     # -- what it sends
 
-    def send(self, *frames: Frame, paced: bool = False) -> None:
+    def send(self, *frames: Frame, bulk: bool = False) -> None:
         """Behind every event that was published before."""
         self._instance.hub.flush()
-        for batch in chunks(frames) if paced else (Batch(frames),):
-            self.outbox.take(batch, paced=paced)
+        for batch in chunks(frames) if bulk else (Batch(frames),):
+            self.outbox.take(batch, bulk=bulk)
 
     def refuse(self, refused: Refused) -> None:
         self.send(protocol.error(refused))
@@ -258,9 +258,9 @@ class Connection:
 
     async def _written(self) -> None:
         """Until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""
-        while self.outbox.pacing:
-            self._paced = self._instance.loop_owner.loop.create_future()
-            await self._paced
+        while self.outbox.has_bulk:
+            self._bulk_written = self._instance.loop_owner.loop.create_future()
+            await self._bulk_written
 
     def _queue(self, item: Item) -> None:
         if self._worker is None and not self._waits(item):
@@ -276,7 +276,7 @@ class Connection:
 
     def _waits(self, item: Item) -> bool:
         """Whether carrying it out may take more than this turn: a hook, a token, a replay that the transport paces."""
-        if self.outbox.pacing:
+        if self.outbox.has_bulk:
             return True
         if isinstance(item, Auth):
             return self._verify is not None

@@ -146,22 +146,22 @@ class Subscriptions:
     # -- positions and snapshots
 
     def _hold(self, member: Membership) -> None:
-        self._instance.hub.hold(member.channel, self._connection.outbox)
+        self._instance.hub.start_buffering(member.channel, self._connection.outbox)
         member.position = self._instance.engine.position(member.channel)
 
     def _release_held(self, member: Membership, first: Sequence[Event]) -> None:
         """Send what comes first, then what was held; from here on events go straight to the outbox."""
         if self._held.get(member.channel) is not member or member.position is None:
             return
-        held = self._instance.hub.release(member.channel, self._connection.outbox)
+        held = self._instance.hub.stop_buffering(member.channel, self._connection.outbox)
         later = _after(member.position, held)
         member.position = None
         if first:
-            self._connection.send(*first, paced=True)
+            self._connection.send(*first, bulk=True)
         if later:
             self._connection.send(*later)
         if member.ending:
-            self.dismiss(member.channel)
+            self.channel_ended(member.channel)
 
     def refresh(self, command: protocol.Refresh) -> None:
         """The reply, then a snapshot of each of these that has one. One is under way at a time; more are one more."""
@@ -231,7 +231,7 @@ class Subscriptions:
         if command.id is not None:
             self._connection.send(protocol.unsubscribed(command.channels, command.id))
 
-    def dismiss(self, channel: str) -> None:
+    def channel_ended(self, channel: str) -> None:
         """The channel has ended: after what is still held for it, the client is told that it is off."""
         member = self._held.get(channel)
         if member and member.position is not None:

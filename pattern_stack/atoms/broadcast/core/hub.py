@@ -1,4 +1,4 @@
-"""Channels and who is on them: join, leave, fan out. Synchronous, no IO; only the loop that owns it touches it."""
+"""Channels and their subscribers: join, leave, fan-out. Synchronous, without IO; only the loop that owns the hub calls it."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -10,28 +10,28 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch
 logger = logging.getLogger(__name__)
 
 
-class Sink(Protocol):
-    """Takes events: a connection's outbox, or an in-process handler's feed. It neither raises nor joins nor leaves in `take`."""
+class Subscriber(Protocol):
+    """Takes events: a connection's outbox, or an in-process listener. `take` does not raise, join or leave."""
 
     @property
     def write_prepared(self) -> Callable[[bytes], None] | None:
-        """Where there is one, it does with a batch's `wire` what `take` would do: the shortest way for the many."""
+        """Fast path: `write_prepared(batch.wire)` is equivalent to `take(batch)`. None while blocked or compressed."""
 
     def take(self, batch: Batch, turn: int | None = None) -> None: ...
 
-    def dismiss(self, channel: str) -> None:
-        """The channel has ended."""
+    def channel_ended(self, channel: str) -> None:
+        """The application ended the channel."""
 
     @property
     def limit(self) -> int:
-        """Bytes of events that may be held for it."""
+        """Bytes of events that may be buffered for it."""
 
-    def overflow(self) -> None:
-        """More than that are."""
+    def too_slow(self) -> None:
+        """More than `limit` bytes were buffered; the buffer was dropped."""
 
 
-class Held:
-    """Events that one sink shall get later."""
+class Buffer:
+    """Events that one subscriber gets later."""
 
     __slots__ = ("events", "size")
 
@@ -39,55 +39,56 @@ class Held:
         self.events: list[Event | Reset] = []
         self.size = 0
 
-    def add(self, event: Event | Reset, sink: Sink) -> None:
-        if self.size > sink.limit:
+    def add(self, event: Event | Reset, subscriber: Subscriber) -> None:
+        if self.size > subscriber.limit:
             self.events.clear()
-            sink.overflow()
+            subscriber.too_slow()
             return
         self.events.append(event)
         self.size += len(event.data)
 
 
-class Room:
-    """One channel that somebody is on."""
+class ChannelSubscribers:
+    """The subscribers of one channel: those that get events at once, and those that events are buffered for."""
 
-    __slots__ = ("held", "open", "subscribers")
+    __slots__ = ("buffers", "count", "live")
 
     def __init__(self) -> None:
-        self.open: dict[Sink, None] = {}
-        self.held: dict[Sink, Held] = {}
-        self.subscribers = 0
+        self.live: dict[Subscriber, None] = {}
+        self.buffers: dict[Subscriber, Buffer] = {}
+        self.count = 0
+        """Those that joined with `counted`."""
 
 
 class Hub:
-    """Events of one turn of the loop leave together: `schedule` is called once a turn, to call `flush` at its end.
+    """Events of one turn of the loop leave together: `schedule` is called once a turn and must call `flush` at its end.
 
-    A run of consecutive events of one channel is one Batch for all of the channel's sinks. Whatever changes who is on a
-    channel flushes first, so that a sink gets exactly what was published while it was on.
+    A run of consecutive events of one channel is one Batch for all of the channel's subscribers. Every change of a
+    channel's subscribers flushes first, so that a subscriber gets exactly what was published while it was on the channel.
     """
 
     def __init__(self, schedule: Callable[[], None]) -> None:
         self._schedule = schedule
-        self._rooms: dict[str, Room] = {}
-        self._runs: list[tuple[Room, list[Event | Reset]]] = []
+        self._channels: dict[str, ChannelSubscribers] = {}
+        self._runs: list[tuple[ChannelSubscribers, list[Event | Reset]]] = []
         self.turn = 0
         self.pending_events = 0
         self.pending_bytes = 0
 
     def publish(self, event: Event | Reset) -> None:
-        room = self._rooms.get(event.channel)
-        if room is None:
+        there = self._channels.get(event.channel)
+        if there is None:
             return
-        for sink, held in room.held.items():
-            held.add(event, sink)
-        if not room.open:
+        for subscriber, buffer in there.buffers.items():
+            buffer.add(event, subscriber)
+        if not there.live:
             return
         if not self._runs:
             self._schedule()
-        if self._runs and self._runs[-1][0] is room:
+        if self._runs and self._runs[-1][0] is there:
             self._runs[-1][1].append(event)
         else:
-            self._runs.append((room, [event]))
+            self._runs.append((there, [event]))
         self.pending_events += 1
         self.pending_bytes += len(event.data)
 
@@ -97,67 +98,67 @@ class Hub:
         runs, self._runs = self._runs, []
         self.pending_events = self.pending_bytes = 0
         self.turn += 1
-        for room, events in runs:
-            self._fan_out(Batch(events), room)
+        for there, events in runs:
+            self._fan_out(Batch(events), there)
 
-    def _fan_out(self, batch: Batch, room: Room) -> None:
-        """To each of them, whatever is wrong with another."""
+    def _fan_out(self, batch: Batch, there: ChannelSubscribers) -> None:
+        """Hand the batch to each live subscriber. One that raises does not affect the others."""
         turn, wire = self.turn, batch.wire
-        for sink in room.open:
-            write = sink.write_prepared
+        for subscriber in there.live:
+            write = subscriber.write_prepared
             try:
                 if write is not None:
                     write(wire)
                 else:
-                    sink.take(batch, turn)
+                    subscriber.take(batch, turn)
             except Exception:
-                logger.exception("%r takes nothing", sink)
+                logger.exception("%r did not take a batch", subscriber)
 
     def clear(self) -> None:
-        """Forget who is on what."""
-        self._rooms.clear()
+        """Forget every channel and subscriber."""
+        self._channels.clear()
         self._runs.clear()
         self.pending_events = self.pending_bytes = 0
 
-    def join(self, channel: str, sink: Sink, *, counted: bool = True) -> None:
-        """From now on the channel's events are held for this sink, until `release`. `counted`: it is a subscriber."""
+    def join(self, channel: str, subscriber: Subscriber, *, counted: bool = True) -> None:
+        """Put it on the channel. Events are buffered for it until `stop_buffering`. `counted`: `subscriber_count` has it."""
         self.flush()
-        room = self._rooms.setdefault(channel, Room())
-        room.held[sink] = Held()
-        room.subscribers += counted
+        there = self._channels.setdefault(channel, ChannelSubscribers())
+        there.buffers[subscriber] = Buffer()
+        there.count += counted
 
-    def hold(self, channel: str, sink: Sink) -> None:
-        """Keep the channel's events back from this sink until `release`. What was held so far is forgotten."""
+    def start_buffering(self, channel: str, subscriber: Subscriber) -> None:
+        """Buffer the channel's events for it until `stop_buffering`. What was buffered before is dropped."""
         self.flush()
-        room = self._rooms[channel]
-        room.open.pop(sink, None)
-        room.held[sink] = Held()
+        there = self._channels[channel]
+        there.live.pop(subscriber, None)
+        there.buffers[subscriber] = Buffer()
 
-    def release(self, channel: str, sink: Sink) -> list[Event | Reset]:
-        """End the hold. Returns what was held: the caller hands it on before anything else of this channel."""
+    def stop_buffering(self, channel: str, subscriber: Subscriber) -> list[Event | Reset]:
+        """What was buffered. The caller hands it to the subscriber before anything else of this channel."""
         self.flush()
-        room = self._rooms[channel]
-        room.open[sink] = None
-        held = room.held.pop(sink, None)
-        return held.events if held else []
+        there = self._channels[channel]
+        there.live[subscriber] = None
+        buffer = there.buffers.pop(subscriber, None)
+        return buffer.events if buffer else []
 
-    def leave(self, channel: str, sink: Sink, *, counted: bool = True) -> None:
+    def leave(self, channel: str, subscriber: Subscriber, *, counted: bool = True) -> None:
         self.flush()
-        room = self._rooms[channel]
-        room.open.pop(sink, None)
-        room.held.pop(sink, None)
-        room.subscribers -= counted
-        if not room.open and not room.held:
-            del self._rooms[channel]
+        there = self._channels[channel]
+        there.live.pop(subscriber, None)
+        there.buffers.pop(subscriber, None)
+        there.count -= counted
+        if not there.live and not there.buffers:
+            del self._channels[channel]
 
-    def sinks(self, channel: str) -> list[Sink]:
-        room = self._rooms.get(channel)
-        return [*room.open, *room.held] if room else []
+    def subscribers(self, channel: str) -> list[Subscriber]:
+        there = self._channels.get(channel)
+        return [*there.live, *there.buffers] if there else []
 
-    def subscribers(self, channel: str) -> int:
-        room = self._rooms.get(channel)
-        return room.subscribers if room else 0
+    def subscriber_count(self, channel: str) -> int:
+        there = self._channels.get(channel)
+        return there.count if there else 0
 
     def channels(self) -> Iterator[tuple[str, int]]:
-        """Every channel with subscribers, and how many."""
-        return ((channel, room.subscribers) for channel, room in self._rooms.items() if room.subscribers)
+        """Every channel with counted subscribers, and how many."""
+        return ((channel, there.count) for channel, there in self._channels.items() if there.count)

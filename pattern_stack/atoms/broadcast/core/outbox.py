@@ -1,63 +1,70 @@
-"""One connection's way out: bounded, with one rule for the slow. It does no IO: it writes through a callable."""
+"""What waits for one connection's socket: bounded, in order, with one rule for slow clients. It does no IO of its own."""
 
 from collections import deque
+from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 from pattern_stack.atoms.broadcast.core.transport import Transport
 from pattern_stack.atoms.broadcast.websocket.frames import Batch
 
 
-class Owner(Protocol):
-    """What an outbox tells of itself."""
+class OutboxOwner(Protocol):
+    """What an outbox calls on its connection."""
 
     def too_slow(self) -> None:
-        """More waits than may wait: told once, and nothing more is taken."""
+        """More waits than may wait. Called once; the outbox takes nothing more."""
 
-    def paced(self) -> None:
+    def bulk_written(self) -> None:
         """The last snapshot or replay that waited has been written."""
 
-    def dismissed(self, channel: str) -> None:
-        """A channel has ended that this outbox is on."""
+    def channel_ended(self, channel: str) -> None:
+        """The application ended a channel that this outbox is on."""
+
+
+class State(Enum):
+    OPEN = "the transport takes what is written"
+    BLOCKED = "the transport is full: batches wait here"
+    CLOSING = "a close is on its way, or the socket is gone: nothing more is taken"
+
+
+_OPEN, _BLOCKED, _CLOSING = State.OPEN, State.BLOCKED, State.CLOSING
 
 
 class Outbox:
-    """Keeps order, and the bound: whoever lets more than `limit` bytes of live events wait is too slow.
+    """Keeps the order, and the bound: a client with more than `limit` bytes of live events waiting is too slow.
 
-    What counts is what was waiting before the last write, so that a single event always goes, however big, and so
-    does all that is published within one turn of the loop. Snapshots and replays (`paced`) always go and do not count.
+    The bound counts what waited before the last write. So a single event always goes, however big, and so does all that is
+    published within one turn of the loop. Snapshots and replays (`bulk`) always go and do not count.
     """
 
     __slots__ = (
-        "_closing",
-        "_free",
+        "_bulk",
+        "_close",
+        "_full",
         "_owner",
-        "_paced",
         "_queue",
+        "_state",
         "_transport",
         "_turn",
         "_waiting",
         "limit",
-        "paused",
-        "shut",
         "write_prepared",
     )
 
-    def __init__(self, transport: Transport, limit: int, owner: Owner) -> None:
+    def __init__(self, transport: Transport, limit: int, owner: OutboxOwner) -> None:
         self._transport = transport
         self.limit = limit
         self._owner = owner
         self._queue: deque[tuple[Batch, bool]] | None = None  # few connections ever have to wait
         self._waiting = 0
-        self._paced = 0
+        self._bulk = 0
         self._turn: int | None = None
-        self._closing: tuple[int, str] | None = None
-        self.paused = False
-        self.shut = False
-        """Nothing more is taken: a close is on its way, or the socket is gone."""
-        self._free = True
-        """Neither."""
-        self.write_prepared = transport.write_prepared
-        """Where the way is free, and has one: takes a batch's `wire`, in one call instead of three."""
+        self._close: tuple[int, str] | None = None
+        self._full = False
+        self._state = _OPEN
+        self.write_prepared: Callable[[bytes], None] | None = transport.write_prepared
+        """The transport's, while the state is OPEN; else None."""
 
     @property
     def waiting(self) -> int:
@@ -65,84 +72,95 @@ class Outbox:
         return self._waiting
 
     @property
-    def pacing(self) -> bool:
+    def has_bulk(self) -> bool:
         """Whether a snapshot or replay waits for the transport."""
-        return self._paced > 0
+        return self._bulk > 0
 
-    def take(self, batch: Batch, turn: int | None = None, paced: bool = False) -> None:
-        """Write it, or keep it until the way is free. Batches with the same turn count as one write."""
-        if self._free:
+    @property
+    def blocked(self) -> bool:
+        """Whether the transport is full, also while closing."""
+        return self._full
+
+    @property
+    def closing(self) -> bool:
+        return self._state is _CLOSING
+
+    def take(self, batch: Batch, turn: int | None = None, bulk: bool = False) -> None:
+        """Write it, or keep it until the transport takes more. Batches with the same turn count as one write."""
+        if self._state is _OPEN:
             self._transport.write(batch)
             return
-        if self.shut:
+        if self._state is _CLOSING:
             return
-        if not paced and self._overdue(turn):
-            self.overflow()
+        if not bulk and self._is_over(turn):
+            self.too_slow()
             return
         if self._queue is None:
             self._queue = deque()
-        self._queue.append((batch, paced))
-        if paced:
-            self._paced += 1
+        self._queue.append((batch, bulk))
+        if bulk:
+            self._bulk += 1
         else:
             self._waiting += batch.size
 
-    def _overdue(self, turn: int | None) -> bool:
+    def _is_over(self, turn: int | None) -> bool:
         if turn is not None and turn == self._turn:
             return False
         self._turn = turn
         return self._waiting > self.limit
 
-    def dismiss(self, channel: str) -> None:
-        self._owner.dismissed(channel)
+    def channel_ended(self, channel: str) -> None:
+        self._owner.channel_ended(channel)
 
-    def overflow(self) -> None:
-        if not self.shut:
-            self._shut()
+    def too_slow(self) -> None:
+        if self._state is not _CLOSING:
+            self._enter(_CLOSING)
             self._owner.too_slow()
 
     def pause(self) -> None:
-        self.paused = True
-        self._free, self.write_prepared = False, None
+        """The transport is full."""
+        self._full = True
+        if self._state is _OPEN:
+            self._enter(_BLOCKED)
 
     def resume(self) -> None:
-        """The way is free again: what waits is written, in order, until it is paused anew."""
-        self.paused = False
-        while self._queue and not self.paused:
-            batch, paced = self._queue.popleft()
-            if paced:
-                self._paced -= 1
-                if not self._paced:
-                    self._owner.paced()
+        """The transport takes more: what waits is written, in order, until it is full again."""
+        self._full = False
+        while self._queue and not self._full:
+            batch, bulk = self._queue.popleft()
+            if bulk:
+                self._bulk -= 1
+                if not self._bulk:
+                    self._owner.bulk_written()
             else:
                 self._waiting -= batch.size
             self._transport.write(batch)
         self._queue = self._queue or None
-        if not (self.paused or self.shut):
-            self._free, self.write_prepared = True, self._transport.write_prepared
+        if self._state is _BLOCKED and not self._full:
+            self._enter(_OPEN)
         self._finish()
 
     def close(self, code: int, reason: str, drop: bool = False) -> None:
-        """Take nothing more; close behind what waits, or, with `drop`, instead of it."""
-        self._shut()
+        """Take nothing more. Close behind what waits or, with `drop`, instead of it."""
+        self._enter(_CLOSING)
         if drop:
             self.clear()
             self._transport.close(code, reason)
         else:
-            self._closing = (code, reason)
+            self._close = (code, reason)
             self._finish()
 
     def clear(self) -> None:
-        """Forget what waits."""
-        self._shut()
+        """Drop what waits and take nothing more."""
+        self._enter(_CLOSING)
         self._queue = None
-        self._waiting = self._paced = 0
+        self._waiting = self._bulk = 0
 
-    def _shut(self) -> None:
-        self.shut = True
-        self._free, self.write_prepared = False, None
+    def _enter(self, state: State) -> None:
+        self._state = state
+        self.write_prepared = self._transport.write_prepared if state is _OPEN else None
 
     def _finish(self) -> None:
-        if self._closing and not self._queue and not self.paused:
-            closing, self._closing = self._closing, None
-            self._transport.close(*closing)
+        if self._close and not self._queue and not self._full:
+            close, self._close = self._close, None
+            self._transport.close(*close)

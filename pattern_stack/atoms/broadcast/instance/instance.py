@@ -82,7 +82,7 @@ class Instance:
         self._busy, self._checking = 0, None
 
     async def run(self, call: Call[T], elsewhere: Call[T]) -> T:
-        """Run a call on the hub's loop: see LoopOwner.run. The first loop that uses a linked engine owns the hub until it stops."""
+        """Run a call on the hub's loop: see LoopOwner.run."""
         self.settle()
         return await self.loop_owner.run(call, elsewhere)
 
@@ -189,7 +189,7 @@ class Instance:
         except BaseException:
             self.untap(pump)
             raise
-        pump.begin([*replay, *self.hub.release(channel, pump)])
+        pump.begin([*replay, *self.hub.stop_buffering(channel, pump)])
         return pump
 
     def untap(self, pump: Pump) -> None:
@@ -200,8 +200,8 @@ class Instance:
 
     def end(self, channel: str) -> None:
         self.hub.flush()
-        for sink in self.hub.sinks(channel):
-            sink.dismiss(channel)
+        for subscriber in self.hub.subscribers(channel):
+            subscriber.channel_ended(channel)
 
     async def drain(self, seconds: float) -> int:
         """Close every connection with 1012 and a delay of its own, so that they do not all come back at once.

@@ -54,10 +54,10 @@ class Pump:
         else:
             logger.warning("%s: events may be missing here: its history was lost", self.channel)
 
-    def overflow(self) -> None:
+    def too_slow(self) -> None:
         self._too_slow = True
 
-    def dismiss(self, channel: str) -> None:
+    def channel_ended(self, channel: str) -> None:
         self.end()
 
     def end(self) -> None:

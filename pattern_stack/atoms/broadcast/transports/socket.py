@@ -149,7 +149,7 @@ class Carrier(asyncio.Protocol):
     def _take_up(self, opcode: int, data: bytes) -> None:
         if opcode == Opcode.PING:
             # who takes nothing gets no pongs either; it may ask again
-            if not self._closing and self._connection and not self._connection.outbox.paused:
+            if not self._closing and self._connection and not self._connection.outbox.blocked:
                 self._transport.write(control(Opcode.PONG, data))
         elif opcode == Opcode.PONG:
             self._answered(data)

@@ -19,7 +19,7 @@ CLIENTS = st.integers(0, 1)
 CHANNELS = st.sampled_from(["a", "b"])
 
 
-class Sink:
+class Subscriber:
     limit = 2**62
     write_prepared = None
 
@@ -29,9 +29,9 @@ class Sink:
     def take(self, batch: Batch, turn: int | None = None) -> None:
         self.got += [event for event in batch.frames if isinstance(event, Event)]
 
-    def dismiss(self, channel: str) -> None: ...
+    def channel_ended(self, channel: str) -> None: ...
 
-    def overflow(self) -> None: ...
+    def too_slow(self) -> None: ...
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Machine(RuleBasedStateMachine):
         self.engine = MemoryEngine(lambda _: WINDOW, Limits(), clock=lambda: self.now)
         self.hub = Hub(self._schedule)
         self.engine.attach(self.hub.publish)
-        self.sinks = [Sink() for _ in range(2)]
+        self.subscribers = [Subscriber() for _ in range(2)]
         self.expected: list[list[tuple[str, int]]] = [[] for _ in range(2)]
         self.places: dict[tuple[int, str], Position] = {}
         self.model: dict[str, Channel] = {}
@@ -92,7 +92,7 @@ class Machine(RuleBasedStateMachine):
         if client in channel.on:
             return
         self._join(client, name)
-        assert self.hub.release(name, self.sinks[client]) == []
+        assert self.hub.stop_buffering(name, self.subscribers[client]) == []
         self.places[client, name] = self.engine.position(name)
 
     @rule(client=CLIENTS, name=CHANNELS, meanwhile=st.integers(0, 3))
@@ -110,15 +110,15 @@ class Machine(RuleBasedStateMachine):
         may = since.epoch == channel.epoch and channel.reaches(since.offset, self.now)
         # what was published meanwhile may have pushed the oldest out of the window
         assert (events is not None) == may
-        held = self.hub.release(name, self.sinks[client])
-        self.sinks[client].got += [*(events or []), *held]
+        held = self.hub.stop_buffering(name, self.subscribers[client])
+        self.subscribers[client].got += [*(events or []), *held]
         first = since.offset if may else here.offset
         self.expected[client] += [(name, offset) for offset in range(first + 1, len(channel.events) + 1)]
         self.places[client, name] = self.engine.position(name)
 
     def _join(self, client: int, name: str) -> Position:
         run_now(self.engine.want(name))
-        self.hub.join(name, self.sinks[client])
+        self.hub.join(name, self.subscribers[client])
         self.model[name].on.add(client)
         return self.engine.position(name)
 
@@ -126,7 +126,7 @@ class Machine(RuleBasedStateMachine):
     def unsubscribe(self, client: int, name: str) -> None:
         channel = self.model.get(name)
         if channel and client in channel.on:
-            self.hub.leave(name, self.sinks[client])
+            self.hub.leave(name, self.subscribers[client])
             self.engine.unwant(name)
             channel.on.remove(client)
             channel.touched = self.now if not channel.on else channel.touched
@@ -147,13 +147,13 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def everyone_got_what_the_model_says(self) -> None:
         self.hub.flush()
-        for sink, expected in zip(self.sinks, self.expected, strict=True):
-            assert [(event.channel, event.offset) for event in sink.got] == expected
+        for subscriber, expected in zip(self.subscribers, self.expected, strict=True):
+            assert [(event.channel, event.offset) for event in subscriber.got] == expected
 
     @invariant()
     def the_counts_are_right(self) -> None:
         for name, channel in self.model.items():
-            assert self.hub.subscribers(name) == len(channel.on)
+            assert self.hub.subscriber_count(name) == len(channel.on)
         assert dict(self.hub.channels()) == {name: len(one.on) for name, one in self.model.items() if one.on}
 
 

@@ -4,7 +4,7 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame
 LIMIT = 100
 
 
-class Way:
+class Transport:
     """Takes one write, then nothing until it is let."""
 
     def __init__(self) -> None:
@@ -23,31 +23,31 @@ class Way:
 
 class Fixture:
     def __init__(self) -> None:
-        self.way = Way()
+        self.transport = Transport()
         self.slow = 0
         self.pace_ended = 0
-        self.outbox = self.way.outbox = Outbox(self.way, LIMIT, self)
+        self.outbox = self.transport.outbox = Outbox(self.transport, LIMIT, self)
 
     def too_slow(self) -> None:
         self.slow += 1
 
-    def paced(self) -> None:
+    def bulk_written(self) -> None:
         self.pace_ended += 1
 
-    def dismissed(self, channel: str) -> None: ...
+    def channel_ended(self, channel: str) -> None: ...
 
-    def take(self, size: int, turn: int | None = None, paced: bool = False) -> None:
-        self.outbox.take(Batch([Frame(b"x" * size)]), turn, paced)
+    def take(self, size: int, turn: int | None = None, bulk: bool = False) -> None:
+        self.outbox.take(Batch([Frame(b"x" * size)]), turn, bulk)
 
 
 def test_order_is_kept_while_the_way_is_busy() -> None:
     it = Fixture()
     for size in (1, 2, 3):
         it.take(size)
-    assert it.way.written == [1]
+    assert it.transport.written == [1]
     it.outbox.resume()
     it.outbox.resume()
-    assert it.way.written == [1, 2, 3]
+    assert it.transport.written == [1, 2, 3]
 
 
 def test_too_slow_is_who_had_more_than_the_limit_waiting_before_the_last_write() -> None:
@@ -83,13 +83,13 @@ def test_snapshots_and_replays_do_not_count() -> None:
     it = Fixture()
     it.take(1)
     for _ in range(5):
-        it.take(10 * LIMIT, paced=True)
-    assert it.outbox.pacing
+        it.take(10 * LIMIT, bulk=True)
+    assert it.outbox.has_bulk
     it.take(1)
     assert not it.slow
     for _ in range(5):
         it.outbox.resume()
-    assert not it.outbox.pacing
+    assert not it.outbox.has_bulk
     assert it.pace_ended == 1
 
 
@@ -99,11 +99,11 @@ def test_close_follows_what_waits() -> None:
     it.take(2)
     it.outbox.close(1012, "bye")
     it.take(3)
-    assert it.way.closed is None
+    assert it.transport.closed is None
     it.outbox.resume()
     it.outbox.resume()
-    assert it.way.written == [1, 2]
-    assert it.way.closed == (1012, "bye")
+    assert it.transport.written == [1, 2]
+    assert it.transport.closed == (1012, "bye")
 
 
 def test_close_in_place_of_what_waits() -> None:
@@ -112,19 +112,19 @@ def test_close_in_place_of_what_waits() -> None:
     it.take(2)
     it.outbox.close(4408, "too slow", drop=True)
     it.outbox.resume()
-    assert it.way.written == [1]
-    assert it.way.closed == (4408, "too slow")
+    assert it.transport.written == [1]
+    assert it.transport.closed == (4408, "too slow")
 
 
 def test_the_direct_way_is_open_only_while_nothing_waits() -> None:
     it = Fixture()
-    assert it.outbox.write_prepared == it.way.write_prepared
+    assert it.outbox.write_prepared == it.transport.write_prepared
     it.take(1)
     assert it.outbox.write_prepared is None
     it.take(2)
     it.outbox.resume()
     assert it.outbox.write_prepared is None, "writing what waited has paused it anew"
     it.outbox.resume()
-    assert it.outbox.write_prepared == it.way.write_prepared
+    assert it.outbox.write_prepared == it.transport.write_prepared
     it.outbox.close(1000, "")
     assert it.outbox.write_prepared is None
