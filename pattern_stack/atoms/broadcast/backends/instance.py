@@ -97,11 +97,11 @@ class InstanceBackend(BroadcastBackend):
     async def subscribe(self, channel: str, handler: Handler) -> Subscription:
         """See BroadcastBackend. The handler runs on the hub's loop, which is this one."""
         check_channel(channel, self._limits)
-        pump = await self._instance.tap(channel)
-        self._instance.spawn(pump.drive(handler)).add_done_callback(lambda _: self._instance.untap(pump))
+        listener = await self._instance.listen(channel)
+        self._instance.spawn(listener.run(handler)).add_done_callback(lambda _: self._instance.unlisten(listener))
 
         async def end() -> None:
-            pump.stop()
+            listener.stop()
 
         return Subscription(channel, lambda: self._instance.run(end, end))
 
@@ -112,12 +112,12 @@ class InstanceBackend(BroadcastBackend):
         where `Limits.handler_events` of them waited.
         """
         check_channel(channel, self._limits)
-        pump = await self._instance.tap(channel, since)
+        listener = await self._instance.listen(channel, since)
         try:
-            async for event in pump:
+            async for event in listener:
                 yield event
         finally:
-            self._instance.untap(pump)
+            self._instance.unlisten(listener)
 
     # -- its end
 

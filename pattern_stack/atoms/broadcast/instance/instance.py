@@ -12,7 +12,7 @@ from pattern_stack.atoms.broadcast.core.engine import Engine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.core.hub import Hub
 from pattern_stack.atoms.broadcast.core.limits import Limits
-from pattern_stack.atoms.broadcast.instance.listener import Pump
+from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
 from pattern_stack.errors import BroadcastClosed, NotFound
 
@@ -43,7 +43,7 @@ class Instance:
         self.everyone = tuple(everyone)
         self.loop_owner = LoopOwner(self._abandon)
         self.hub = Hub(self._schedule_flush)
-        self.pumps: set[Pump] = set()
+        self.listeners: set[Listener] = set()
         self.connections: set[Connection] = set()
         """The open ones: these count."""
         self.closing: set[Connection] = set()
@@ -71,12 +71,12 @@ class Instance:
         """The loop was closed under everybody: nothing of it can be ended any more, only forgotten."""
         self.engine.abandon()
         self._settled_here = False
-        for pump in self.pumps:
-            self.engine.unwant(pump.channel)
+        for listener in self.listeners:
+            self.engine.unwant(listener.channel)
         for connection in self.connections:
             for channel in connection.subscriptions.channels:
                 self.engine.unwant(channel)
-        for what in (self.pumps, self.connections, self.closing, self._tasks, self._idle):
+        for what in (self.listeners, self.connections, self.closing, self._tasks, self._idle):
             what.clear()
         self.hub.clear()
         self._busy, self._checking = 0, None
@@ -168,34 +168,34 @@ class Instance:
             if waiter in self._idle:
                 self._idle.remove(waiter)
 
-    async def tap(self, channel: str, since: Position | None = None) -> Pump:
+    async def listen(self, channel: str, since: Position | None = None) -> Listener:
         """An in-process subscriber: what came after `since`, then every later event. NotFound where that is gone."""
         self.check_open()
         self.loop_owner.acquire()
-        pump = Pump(channel, self.limits.handler_events)
+        listener = Listener(channel, self.limits.handler_events)
         try:
             await self.engine.want(channel)
             if since:
                 await self.engine.reach(channel, since)
-            self.hub.join(channel, pump, counted=False)
+            self.hub.join(channel, listener, counted=False)
         except BaseException:
             self.loop_owner.release()
             raise
-        self.pumps.add(pump)
+        self.listeners.add(listener)
         try:
             replay = await self.engine.read_since(channel, since, self.engine.position(channel)) if since else []
             if replay is None:
                 raise NotFound(f"the history of {channel} does not reach back to {since}")
         except BaseException:
-            self.untap(pump)
+            self.unlisten(listener)
             raise
-        pump.begin([*replay, *self.hub.stop_buffering(channel, pump)])
-        return pump
+        listener.prepend([*replay, *self.hub.stop_buffering(channel, listener)])
+        return listener
 
-    def untap(self, pump: Pump) -> None:
-        self.pumps.discard(pump)
-        self.hub.leave(pump.channel, pump, counted=False)
-        self.engine.unwant(pump.channel)
+    def unlisten(self, listener: Listener) -> None:
+        self.listeners.discard(listener)
+        self.hub.leave(listener.channel, listener, counted=False)
+        self.engine.unwant(listener.channel)
         self.loop_owner.release()
 
     def end(self, channel: str) -> None:
@@ -221,10 +221,10 @@ class Instance:
         return len(stuck)
 
     async def stop(self) -> None:
-        """End pumps and connections, and wait for what their hooks still do."""
+        """End listeners and connections, and wait for what their hooks still do."""
         self.hub.flush()
-        for pump in list(self.pumps):
-            pump.end()
+        for listener in list(self.listeners):
+            listener.end()
         await self.drain(_DRAIN_SECONDS)
         pending = [task for task in self._tasks if task is not asyncio.current_task()]
         if pending:

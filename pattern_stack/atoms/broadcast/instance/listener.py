@@ -15,7 +15,7 @@ from pattern_stack.errors import TooSlow
 logger = logging.getLogger(__name__)
 
 
-class Pump:
+class Listener:
     """A hub's sink and an async iterator of its events.
 
     It ends after what it holds when it is ended, and with TooSlow after what it holds when `limit` events were waiting.
@@ -32,7 +32,7 @@ class Pump:
         self._ended = False
         self._too_slow = False
 
-    def begin(self, events: Sequence[Event | Reset]) -> None:
+    def prepend(self, events: Sequence[Event | Reset]) -> None:
         """What comes before everything that is taken; it does not count against the limit."""
         for event in events:
             self._add(event)
@@ -82,8 +82,8 @@ class Pump:
             await self._ready.wait()
         return self._events.popleft()
 
-    async def drive(self, handler: Handler) -> None:
-        """Call the handler for each event until the pump ends. What it raises is logged, and the next event goes on."""
+    async def run(self, handler: Handler) -> None:
+        """Call the handler for each event until the listener ends. What it raises is logged, and the next event goes on."""
         try:
             async for event in self:
                 await self._call(handler, event)
