@@ -13,7 +13,7 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch
 logger = logging.getLogger(__name__)
 
 
-class SlowLane:
+class ASGITransport:
     """Writes what the outbox gives it, frame by frame; while a send waits for the server, the outbox is paused."""
 
     write_prepared = None

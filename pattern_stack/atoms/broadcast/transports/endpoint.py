@@ -19,7 +19,7 @@ from pattern_stack.atoms.broadcast.connection.connection import Connection, Veri
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
-from pattern_stack.atoms.broadcast.transports.asgi import SlowLane
+from pattern_stack.atoms.broadcast.transports.asgi import ASGITransport
 from pattern_stack.atoms.broadcast.transports.bare import is_bare, unchanged
 from pattern_stack.atoms.broadcast.transports.handoff import EXTENSION, Admission, Admit
 from pattern_stack.atoms.broadcast.websocket.deflate import ACCEPTED, EXTENSIONS, is_offered
@@ -82,8 +82,8 @@ class Endpoint:
             fast.carry(admission, self._again(scope))
         else:
             await send({"type": "websocket.accept"})
-            lane = SlowLane(receive, send)
-            await lane.run(admission.opening(lane), admission.refusal)
+            transport = ASGITransport(receive, send)
+            await transport.run(admission.opening(transport), admission.refusal)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> Admission:
         identity, refusal = None, None
@@ -96,7 +96,9 @@ class Endpoint:
             except Exception as error:
                 refusal = (4401, _reason(error))
         deflating = self._compress and is_offered(_header(scope, EXTENSIONS) or "")
-        return Admission(lambda lane: Connection(self._instance, lane, identity, self._verify), refusal, deflating)
+        return Admission(
+            lambda transport: Connection(self._instance, transport, identity, self._verify), refusal, deflating
+        )
 
     def _again(self, scope: Scope) -> Admit | None:
         if not is_bare(scope):

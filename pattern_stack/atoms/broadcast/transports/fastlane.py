@@ -2,7 +2,7 @@
 
 `uvicorn --ws pattern_stack.atoms.broadcast.transports.fastlane:FastLane`; `pattern-stack serve` uses it. It offers itself in the
 connection's scope as the ASGI extension `pattern_stack.frames`. An endpoint that takes it hands its connection over and
-returns: the socket is a Carrier's from there on. Where the application has no say in the handshakes of that path, the
+returns: the socket is a SocketTransport's from there on. Where the application has no say in the handshakes of that path, the
 next ones go straight to the endpoint. Other WebSockets of the application work as ever.
 """
 
@@ -21,7 +21,7 @@ from websockets.http11 import Request
 from pattern_stack.atoms.broadcast.connection.connection import Connection
 from pattern_stack.atoms.broadcast.instance.loop import run_now
 from pattern_stack.atoms.broadcast.transports.handoff import EXTENSION, Admission, Admit
-from pattern_stack.atoms.broadcast.transports.socket import Carrier
+from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
 from pattern_stack.atoms.broadcast.websocket import handshake
 from pattern_stack.atoms.broadcast.websocket.deflate import ACCEPTED, EXTENSIONS
 from pattern_stack.atoms.broadcast.websocket.handshake import Handshake
@@ -48,7 +48,7 @@ class FastLane(WebSocketsSansIOProtocol):
         """uvicorn's own part is there."""
         self._path = b""
         """As it was sent, where the handshake is of the ordinary kind."""
-        self._carrier: Carrier | None = None
+        self._socket: SocketTransport | None = None
         self.disconnected = False
         self.asked = False
         self.discarding = False
@@ -157,7 +157,7 @@ class FastLane(WebSocketsSansIOProtocol):
             self.loop.call_soon(self._resume)
 
     def _resume(self) -> None:
-        if self.read_paused and not self._carrier and self.queue.empty():
+        if self.read_paused and not self._socket and self.queue.empty():
             self.read_paused = False
             self.transport.resume_reading()
 
@@ -186,10 +186,10 @@ class FastLane(WebSocketsSansIOProtocol):
 
     def _hand_over(self, admission: Admission) -> Connection:
         self.connections.discard(self)
-        carrier = Carrier(self.transport, self.loop, self.connections, self.config, admission.deflating)
-        self._carrier = carrier
-        connection = admission.opening(carrier)
-        carrier.carry(connection, admission.refusal)
+        socket = SocketTransport(self.transport, self.loop, self.connections, self.config, admission.deflating)
+        self._socket = socket
+        connection = admission.opening(socket)
+        socket.carry(connection, admission.refusal)
         return connection
 
     # -- what comes, until then
@@ -237,8 +237,8 @@ class FastLane(WebSocketsSansIOProtocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._carrier:  # under TLS the loss is told, a turn later, to whose the socket was when it broke
-            self._carrier.connection_lost(exc)
+        if self._socket:  # under TLS the loss is told, a turn later, to whose the socket was when it broke
+            self._socket.connection_lost(exc)
         elif self._whole:
             super().connection_lost(exc)
         else:

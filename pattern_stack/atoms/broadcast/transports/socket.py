@@ -1,4 +1,4 @@
-"""Carrier: one socket after its handshake, straight on the server's transport. No task, no queue, no coroutine."""
+"""SocketTransport: one socket after its handshake, straight on the server's transport. No task, no queue, no coroutine."""
 
 import asyncio
 import random
@@ -32,7 +32,7 @@ class Keepalive(Protocol):
     ws_ping_timeout: float | None
 
 
-class Carrier(asyncio.Protocol):
+class SocketTransport(asyncio.Protocol):
     """A connection's Lane. `siblings` is the server's set of open sockets: it waits for them when it stops."""
 
     __slots__ = (
