@@ -9,7 +9,7 @@ from websockets.frames import Close, Opcode
 
 from pattern_stack.atoms.broadcast.core.rate_limit import Bucket
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, control
-from pattern_stack.atoms.broadcast.websocket.reader import Inbound
+from pattern_stack.atoms.broadcast.websocket.reader import FrameReader
 
 if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.connection.connection import Connection
@@ -42,10 +42,10 @@ class SocketTransport(asyncio.Protocol):
         "_deadline",
         "_deflating",
         "_discarding",
-        "_inbound",
         "_keepalive",
         "_loop",
         "_ping",
+        "_reader",
         "_siblings",
         "_slicing",
         "_timer",
@@ -69,7 +69,7 @@ class SocketTransport(asyncio.Protocol):
         self._deflating = deflating
         self.write_prepared: Callable[[bytes], None] | None = None if deflating else transport.write
         self._connection: Connection | None = None
-        self._inbound: Inbound
+        self._reader: FrameReader
         self._bucket: Bucket
         self._unread: bytearray | None = None
         """What is read in the turns to come; until then the transport reads nothing."""
@@ -86,7 +86,7 @@ class SocketTransport(asyncio.Protocol):
     def carry(self, connection: "Connection", refusal: tuple[int, str] | None) -> None:
         """From here on the socket is this connection's."""
         limits = connection.limits
-        self._inbound = Inbound(limits.message_bytes, self._deflating)
+        self._reader = FrameReader(limits.message_bytes, self._deflating)
         self._bucket = Bucket(_FRAGMENTS * limits.frames_per_second, _FRAGMENTS * limits.frames_burst, self._loop.time)
         self._siblings.add(self)
         self._transport.set_protocol(self)
@@ -135,16 +135,16 @@ class SocketTransport(asyncio.Protocol):
             self._loop.call_soon(self._read_some)
 
     def _read(self, data: bytes) -> None:
-        before = self._inbound.seen
-        ready = self._inbound.feed(data)
-        if not self._bucket.admit(self._inbound.seen - before):
+        before = self._reader.seen
+        ready = self._reader.feed(data)
+        if not self._bucket.admit(self._reader.seen - before):
             self._fail(1008, "too many frames")
         for opcode, message in ready:
             if self._discarding:
                 return
             self._take_up(opcode, message)
-        if self._inbound.fault and not self._discarding:
-            self._fail(self._inbound.fault.code, self._inbound.fault.reason)
+        if self._reader.failure and not self._discarding:
+            self._fail(self._reader.failure.code, self._reader.failure.reason)
 
     def _take_up(self, opcode: int, data: bytes) -> None:
         if opcode == Opcode.PING:

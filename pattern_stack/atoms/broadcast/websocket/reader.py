@@ -17,7 +17,7 @@ _RESERVED = 0x70
 _CONTROL = 0x08
 
 
-class Fault(Exception):
+class CloseWith(Exception):
     """What came cannot be gone on with: close with this code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -26,19 +26,19 @@ class Fault(Exception):
         self.reason = reason
 
 
-class Inbound:
+class FrameReader:
     """Takes bytes as they come, and gives whole messages and control frames: (opcode, data), unmasked and inflated.
 
     It keeps at most one message of `limit` bytes. After a `fault` it gives nothing more.
     """
 
-    __slots__ = ("_compressed", "_length", "_limit", "_message", "_opcode", "_rest", "deflating", "fault", "seen")
+    __slots__ = ("_compressed", "_length", "_limit", "_message", "_opcode", "_rest", "deflating", "failure", "seen")
 
     def __init__(self, limit: int, deflating: bool = False) -> None:
         self._limit = limit
         self.deflating = deflating
         """Messages may be compressed."""
-        self.fault: Fault | None = None
+        self.failure: CloseWith | None = None
         self.seen = 0
         """Frames that came, fragments too."""
         self._rest: bytearray | None = None
@@ -48,7 +48,7 @@ class Inbound:
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """What is complete now, in its order; what came before a fault is among it."""
-        if self.fault:
+        if self.failure:
             return []
         some: bytes | bytearray = data
         if self._rest is not None:
@@ -64,13 +64,13 @@ class Inbound:
                 self.seen += 1
                 self._frame(some[at], apply_mask(bytes(some[start:end]), bytes(some[start - 4 : start])), ready)
                 at = end
-        except Fault as fault:
-            self.fault = fault
+        except CloseWith as failure:
+            self.failure = failure
         self._keep(some, at)
         return ready
 
     def _keep(self, some: bytes | bytearray, at: int) -> None:
-        if at == len(some) or self.fault:
+        if at == len(some) or self.failure:
             self._rest = None
         elif self._rest is None:
             self._rest = bytearray(some[at:])
@@ -90,22 +90,22 @@ class Inbound:
                 return 0
             self._length = int.from_bytes(some[at + 2 : start - 4])
         if not first & _CONTROL and self._length + len(self._message or b"") > self._limit:
-            raise Fault(1009, f"a message has at most {self._limit} bytes")
+            raise CloseWith(1009, f"a message has at most {self._limit} bytes")
         return start if len(some) >= start else 0
 
     def _check(self, first: int, second: int) -> None:
         opcode = first & 0x0F
         if opcode not in _OPCODES:
-            raise Fault(1002, "invalid opcode")
+            raise CloseWith(1002, "invalid opcode")
         if not second & 0x80:
-            raise Fault(1002, "a client's frames are masked")
+            raise CloseWith(1002, "a client's frames are masked")
         compressed = _COMPRESSED if self.deflating and opcode in (Opcode.TEXT, Opcode.BINARY) else 0
         if first & _RESERVED & ~compressed:
-            raise Fault(1002, "reserved bits are set")
+            raise CloseWith(1002, "reserved bits are set")
         if opcode & _CONTROL and (second & 0x7F > 125 or not first & _FINAL):
-            raise Fault(1002, "a control frame is short and whole")
+            raise CloseWith(1002, "a control frame is short and whole")
         if not opcode & _CONTROL and (opcode == Opcode.CONT) != (self._message is not None):
-            raise Fault(1002, "fragments are out of order")
+            raise CloseWith(1002, "fragments are out of order")
 
     def _frame(self, first: int, data: bytes, ready: list[tuple[int, bytes]]) -> None:
         opcode = first & 0x0F
@@ -127,13 +127,13 @@ class Inbound:
 
     def _check_close(self, data: bytes) -> None:
         if self._message is not None:
-            raise Fault(1002, "closed within a message")
+            raise CloseWith(1002, "closed within a message")
         try:
             Close.parse(data)
         except ProtocolError as error:
-            raise Fault(1002, str(error)) from error
+            raise CloseWith(1002, str(error)) from error
         except UnicodeDecodeError:
-            raise Fault(1007, "a reason has to be UTF-8") from None
+            raise CloseWith(1007, "a reason has to be UTF-8") from None
 
     def _read(self, data: bytes) -> bytes:
         """A whole message as the client meant it."""
@@ -147,9 +147,9 @@ class Inbound:
         try:
             message = inflate(data, self._limit)
         except ValueError as error:
-            raise Fault(1007, str(error)) from error
+            raise CloseWith(1007, str(error)) from error
         if len(message) > self._limit:
-            raise Fault(1009, f"a message has at most {self._limit} bytes")
+            raise CloseWith(1009, f"a message has at most {self._limit} bytes")
         return message
 
 
@@ -157,4 +157,4 @@ def _check_text(data: bytes) -> None:
     try:
         str(data, "utf-8")
     except UnicodeDecodeError:
-        raise Fault(1007, "text has to be UTF-8") from None
+        raise CloseWith(1007, "text has to be UTF-8") from None

@@ -9,7 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.websocket import frames as frame
 from pattern_stack.atoms.broadcast.websocket.deflate import deflate
-from pattern_stack.atoms.broadcast.websocket.reader import Inbound
+from pattern_stack.atoms.broadcast.websocket.reader import FrameReader
 from tests.support.client import Client, client
 from tests.support.raw import Raw
 from tests.support.server import serving_backend
@@ -115,14 +115,14 @@ def test_small_messages_that_inflate_to_long_ones_are_few_a_turn(
     short = deflate(b'{"ping": 1, "x": [' + b"[]," * 20_000 + b"1]}")
     assert short is not None
     turns: list[int] = []
-    feed = Inbound.feed
+    feed = FrameReader.feed
 
-    def count(inbound: Inbound, data: bytes) -> list[tuple[int, bytes]]:
+    def count(inbound: FrameReader, data: bytes) -> list[tuple[int, bytes]]:
         ready = feed(inbound, data)
         turns.append(len(ready))
         return ready
 
-    monkeypatch.setattr(Inbound, "feed", count)
+    monkeypatch.setattr(FrameReader, "feed", count)
     with serving_backend(backend, compress=True) as server:
         raw = Raw(server.port, headers=OFFER)
         raw.socket.sendall(raw.frame(0x41, short) * 50 + raw.frame(8, b"\x03\xe8"))

@@ -11,7 +11,7 @@ from websockets.protocol import Protocol as Reference
 from websockets.protocol import Side
 
 from pattern_stack.atoms.broadcast.websocket.deflate import deflate, inflate, is_offered
-from pattern_stack.atoms.broadcast.websocket.reader import Inbound
+from pattern_stack.atoms.broadcast.websocket.reader import FrameReader
 
 LIMIT = 300
 OPCODES = st.sampled_from([0, 1, 1, 2, 8, 9, 10, 3, 11])
@@ -70,7 +70,7 @@ def until_close(got: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 @given(frames=st.lists(frame(), max_size=8), cuts=st.lists(st.integers(1, 40), max_size=10))
 def test_it_reads_what_websockets_reads(frames: list[bytes], cuts: list[int]) -> None:
     whole = b"".join(frames)
-    inbound, got, rest = Inbound(LIMIT), list[tuple[int, bytes]](), whole
+    inbound, got, rest = FrameReader(LIMIT), list[tuple[int, bytes]](), whole
     for cut in [*cuts, len(whole)]:
         got += inbound.feed(rest[:cut])
         rest = rest[cut:]
@@ -79,7 +79,7 @@ def test_it_reads_what_websockets_reads(frames: list[bytes], cuts: list[int]) ->
         assert until_close(got) == expected
     else:
         assert got == expected
-        codes = {inbound.fault.code if inbound.fault else None, code}
+        codes = {inbound.failure.code if inbound.failure else None, code}
         assert len(codes) == 1 or (1002 in codes and None not in codes)  # a frame with two faults: either may be named
 
 
@@ -91,10 +91,10 @@ def test_compressed_messages() -> None:
     text = b'{"a": "' + b"x" * 200 + b'"}'
     shorter = deflate(text)
     assert shorter is not None
-    assert Inbound(LIMIT, deflating=True).feed(compressed(shorter)) == [(1, text)]
+    assert FrameReader(LIMIT, deflating=True).feed(compressed(shorter)) == [(1, text)]
     half = len(shorter) // 2
     fragments = compressed(shorter[:half], 0x41) + compressed(shorter[half:], 0x80)
-    inbound = Inbound(LIMIT, deflating=True)
+    inbound = FrameReader(LIMIT, deflating=True)
     assert inbound.feed(fragments) == [(1, text)]
     assert inbound.feed(b"\x81\x80\0\0\0\0") == [(1, b"")]  # a plain one is fine too
 
@@ -108,18 +108,18 @@ FAULTS: dict[str, tuple[bytes, int]] = {
 
 @pytest.mark.parametrize(("data", "code"), FAULTS.values(), ids=FAULTS)
 def test_compressed_messages_that_are_refused(data: bytes, code: int) -> None:
-    inbound = Inbound(LIMIT, deflating=True)
+    inbound = FrameReader(LIMIT, deflating=True)
     assert inbound.feed(compressed(data)) == []
-    assert inbound.fault is not None
-    assert inbound.fault.code == code
+    assert inbound.failure is not None
+    assert inbound.failure.code == code
 
 
 @pytest.mark.parametrize("first", [0xC0, 0xC9, 0xE1], ids=["a continuation", "a ping", "another bit"])
 def test_only_a_message_may_be_compressed(first: int) -> None:
-    inbound = Inbound(LIMIT, deflating=True)
+    inbound = FrameReader(LIMIT, deflating=True)
     inbound.feed(compressed(b"", first))
-    assert inbound.fault is not None
-    assert inbound.fault.code == 1002
+    assert inbound.failure is not None
+    assert inbound.failure.code == 1002
 
 
 @given(data=st.binary(max_size=2_000))
