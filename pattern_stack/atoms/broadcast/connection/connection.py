@@ -23,7 +23,7 @@ from pattern_stack.atoms.broadcast.core.protocol import (
     Subscribe,
     Unsubscribe,
 )
-from pattern_stack.atoms.broadcast.core.rate_limit import Throttle
+from pattern_stack.atoms.broadcast.core.rate_limit import RateLimit
 from pattern_stack.atoms.broadcast.core.transport import Transport
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import run_now
@@ -33,7 +33,7 @@ from pattern_stack.errors import Unauthenticated
 Verify = Callable[[str], Awaitable[Identity]]
 """The identity that a token proves. Raises Unauthenticated."""
 
-_BLAMED = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
+_VIOLATIONS = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
 _INBOX = 16
 _CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 
@@ -63,8 +63,8 @@ class Connection:
         "_inbox",
         "_instance",
         "_opened",
+        "_rate_limit",
         "_taken_before",
-        "_throttle",
         "_timer",
         "_transport",
         "_verify",
@@ -83,7 +83,7 @@ class Connection:
         self._transport = transport
         self.identity = identity
         self._verify = verify
-        self._throttle = Throttle(instance.limits, time.monotonic)
+        self._rate_limit = RateLimit(instance.limits, time.monotonic)
         self._inbox: deque[Item] | None = None  # most frames are carried out at once
         self._worker: asyncio.Task[None] | None = None
         self._bulk_written: asyncio.Future[None] | None = None
@@ -222,7 +222,7 @@ class Connection:
 
     def refuse(self, refused: Refused) -> None:
         self.send(protocol.error(refused))
-        if refused.code in _BLAMED and self._throttle.blame():
+        if refused.code in _VIOLATIONS and self._rate_limit.violation():
             self.close(1008, "too many bad frames")
 
     # -- what it receives
@@ -241,7 +241,7 @@ class Connection:
             self._queue(refused)
 
     def _read(self, data: bytes, binary: bool) -> Command:
-        admitted = self._throttle.admit()
+        admitted = self._rate_limit.admit()
         if binary:
             raise Refused("invalid_message", "a frame is text, not binary")
         command = protocol.parse(data, self._instance.limits)

@@ -28,7 +28,7 @@ class Bucket:
         return True
 
 
-class Throttle:
+class RateLimit:
     """A bucket for messages, and a window of a minute for the bad ones."""
 
     __slots__ = ("_bad", "_bucket", "_clock", "_limits")
@@ -43,7 +43,7 @@ class Throttle:
         """Whether one more message may come now."""
         return self._bucket.admit()
 
-    def blame(self) -> bool:
+    def violation(self) -> bool:
         """Count a bad frame. True where it is one too many within a minute."""
         now = self._clock()
         bad = self._bad = self._bad or deque()
