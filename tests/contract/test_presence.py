@@ -9,7 +9,7 @@ import pytest
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-from pattern_stack.atoms.broadcast.bridge import presence as roster
+from pattern_stack.atoms.broadcast.bridge import presence
 from tests.contract.conftest import Make
 from tests.support.client import Client, Message, client
 from tests.support.proxy import proxy
@@ -70,8 +70,8 @@ async def test_instances_see_each_others_members(make_instance: Make, running: A
 async def test_who_was_on_an_instance_that_was_cut_off_is_gone_and_comes_back(
     running: Any, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roster, "LEASE_SECONDS", 1.0)
-    monkeypatch.setattr(roster, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(presence, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(presence, "RENEW_SECONDS", 0.2)
     async with proxy(redis_server.port) as line:
         here = await running(over(redis_server.url))
         there = await running(over(f"redis://127.0.0.1:{line.port}/0"))
@@ -91,7 +91,7 @@ async def test_who_was_on_an_instance_that_was_cut_off_is_gone_and_comes_back(
 async def test_who_left_while_the_store_was_away_is_taken_off_later(
     running: Any, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roster, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(presence, "RENEW_SECONDS", 0.2)
     async with proxy(redis_server.port) as line:
         backend = over(f"redis://127.0.0.1:{line.port}/0")
         here, there = await running(over(redis_server.url)), await running(backend)
@@ -114,7 +114,7 @@ async def test_who_left_while_the_store_was_away_is_taken_off_later(
 async def test_a_store_that_forgot_is_told_again(
     running: Any, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roster, "RENEW_SECONDS", 0.2)
+    monkeypatch.setattr(presence, "RENEW_SECONDS", 0.2)
     server = await running(over(redis_server.url))
     async with client(f"{server.url}?name=ann") as ann:
         await ann.subscribe(ROOM)

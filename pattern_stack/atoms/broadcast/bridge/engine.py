@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from pattern_stack.atoms.broadcast.bridge.presence import SharedRoster
+from pattern_stack.atoms.broadcast.bridge.presence import SharedPresence
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Store
 from pattern_stack.atoms.broadcast.bridge.tracker import Track, events
 from pattern_stack.atoms.broadcast.core.engine import Engine
@@ -33,7 +33,7 @@ class Bridge(Engine):
         self._store = store
         store.arrived, store.resumed, store.strange = self._arrived, self._resume, self._strange
         self._tracks: dict[str, Track] = {}
-        self._roster = SharedRoster(store.attend, self._tell)
+        self._presence = SharedPresence(store.attend, self._tell)
         self.foreign = 0
         """Messages that were none of ours, and were skipped."""
         self._foreign_told = -float(_FOREIGN_SECONDS)
@@ -55,7 +55,7 @@ class Bridge(Engine):
 
     def abandon(self) -> None:
         self._tracks.clear()
-        self._roster.forget()
+        self._presence.forget()
         self._store.abandon()
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
@@ -114,8 +114,8 @@ class Bridge(Engine):
         reading = await self._store.read(channel, None)
         return Position(reading.epoch, reading.offset)
 
-    def roster(self, channel: str) -> SharedRoster:
-        return self._roster
+    def presence(self, channel: str) -> SharedPresence:
+        return self._presence
 
     async def _tell(self, channel: str, event_type: str, payload: Change) -> None:
         await self.publish([encode(channel, event_type, payload, limits=Limits())])
@@ -168,7 +168,7 @@ class Bridge(Engine):
 
     async def _renew(self) -> None:
         try:
-            await self._roster.renew()
+            await self._presence.renew()
         except BroadcastUnavailable as error:
             logger.warning("presence is not renewed: %s", error)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pattern_stack.atoms.broadcast.core.presence import Change, Roster, change, shown
+from pattern_stack.atoms.broadcast.core.presence import Change, Presence, change, shown
 from pattern_stack.errors import BroadcastUnavailable
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ Tell = Callable[[str, str, Change], Awaitable[Any]]
 """Publish on a channel: presence-joined or presence-left, with its payload."""
 
 
-class SharedRoster(Roster):
+class SharedPresence(Presence):
     """What was lost with a store that forgot, or while this instance was cut off, is put back at the next renewal."""
 
     def __init__(self, ask: Ask, tell: Tell) -> None:

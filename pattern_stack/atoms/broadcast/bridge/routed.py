@@ -5,7 +5,7 @@ from itertools import groupby
 
 from pattern_stack.atoms.broadcast.core.engine import Deliver, Engine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
-from pattern_stack.atoms.broadcast.core.presence import Roster
+from pattern_stack.atoms.broadcast.core.presence import Presence
 
 
 class Split(Engine):
@@ -57,8 +57,8 @@ class Split(Engine):
     async def locate(self, channel: str) -> Position:
         return await self._of(channel).locate(channel)
 
-    def roster(self, channel: str) -> Roster:
-        return self._of(channel).roster(channel)
+    def presence(self, channel: str) -> Presence:
+        return self._of(channel).presence(channel)
 
     async def reach(self, channel: str, place: Position | None) -> bool:
         return await self._of(channel).reach(channel, place)

@@ -62,7 +62,7 @@ class Store(ABC):
 
     @abstractmethod
     async def attend(self, channel: str, *arguments: Any) -> "Attendance":
-        """See Ask in roster.py."""
+        """See Ask in presence.py."""
 
     @abstractmethod
     async def follow(self, channel: str) -> None:

@@ -17,7 +17,7 @@ from pattern_stack.atoms.broadcast.core.protocol import (
     Auth,
     Command,
     Ping,
-    Presence,
+    PresenceQuery,
     Refresh,
     Refused,
     Subscribe,
@@ -312,7 +312,7 @@ class Connection:
                 await self.subscriptions.unsubscribe(item)
             case Refresh():
                 self.subscriptions.refresh(item)
-            case Presence():
+            case PresenceQuery():
                 await self.subscriptions.presence(item)
             case _Enrol():
                 await self.subscriptions.enrol(item.channels)

@@ -55,7 +55,7 @@ class Membership:
 
     async def announce(self, connection: "Connection", instance: "Instance") -> None:
         """It is present from here on, and the others on the channel are told."""
-        joined = await instance.engine.roster(self.channel).join(self.channel, connection.id, connection.user)
+        joined = await instance.engine.presence(self.channel).join(self.channel, connection.id, connection.user)
         self.present = True
         await self._tell(instance, "presence-joined", joined)
 
@@ -71,7 +71,7 @@ class Membership:
 
     async def _say_absent(self, connection: "Connection", instance: "Instance") -> None:
         try:
-            left = await instance.engine.roster(self.channel).leave(self.channel, connection.id)
+            left = await instance.engine.presence(self.channel).leave(self.channel, connection.id)
         except BroadcastError as error:  # it is made up for later
             logger.warning("the others on %s do not know yet who left: %s", self.channel, error)
         else:

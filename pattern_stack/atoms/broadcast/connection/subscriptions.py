@@ -195,12 +195,12 @@ class Subscriptions:
 
     # -- who is there, and who may be
 
-    async def presence(self, command: protocol.Presence) -> None:
+    async def presence(self, command: protocol.PresenceQuery) -> None:
         present: dict[str, list[dict[str, Any]]] = {}
         for channel in command.channels:
             try:
                 await self._may_ask(channel)
-                present[channel] = await self._instance.engine.roster(channel).members(channel)
+                present[channel] = await self._instance.engine.presence(channel).members(channel)
             except Exception as error:
                 self._connection.refuse(refusal(error, channel, command.id))
         if command.id is not None:

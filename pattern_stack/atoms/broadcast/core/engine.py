@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, Reset
-from pattern_stack.atoms.broadcast.core.presence import Roster
+from pattern_stack.atoms.broadcast.core.presence import Presence
 
 Deliver = Callable[[Event | Reset], None]
 
@@ -59,7 +59,7 @@ class Engine(ABC):
         """Of any channel: a place that every later event follows. Raises BroadcastUnavailable."""
 
     @abstractmethod
-    def roster(self, channel: str) -> Roster:
+    def presence(self, channel: str) -> Presence:
         """Who is on it."""
 
     async def reach(self, channel: str, place: Position | None) -> bool:

@@ -10,7 +10,7 @@ from pattern_stack.atoms.broadcast.core.engine import Engine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.core.history import History, Log
 from pattern_stack.atoms.broadcast.core.limits import Limits
-from pattern_stack.atoms.broadcast.core.presence import Presence
+from pattern_stack.atoms.broadcast.core.presence import MemoryPresence
 
 
 class MemoryEngine(Engine):
@@ -31,7 +31,7 @@ class MemoryEngine(Engine):
         self._logs: dict[str, Log] = {}
         # The channels that nobody is on, the longest left first; one row for each window, and for those without an event
         self._idle: dict[tuple[History, bool], OrderedDict[str, Log]] = {}
-        self._presence = Presence()
+        self._presence = MemoryPresence()
         self._prefix = secrets.token_hex(4)
         self._epochs = count()
 
@@ -66,7 +66,7 @@ class MemoryEngine(Engine):
     def position(self, channel: str) -> Position:
         return self._log(channel, self._clock()).position
 
-    def roster(self, channel: str) -> Presence:
+    def presence(self, channel: str) -> MemoryPresence:
         return self._presence
 
     async def locate(self, channel: str) -> Position:

@@ -9,7 +9,7 @@ Change = dict[str, Any]
 """The payload of `presence-joined` and `presence-left`: {connection_id, user, count}."""
 
 
-class Roster(ABC):
+class Presence(ABC):
     """Connections by channel, in the order in which they came. Over a store everything raises BroadcastUnavailable."""
 
     @abstractmethod
@@ -24,7 +24,7 @@ class Roster(ABC):
         """Each {connection_id, user}."""
 
 
-class Presence(Roster):
+class MemoryPresence(Presence):
     """The connections of one process. Nothing here waits."""
 
     def __init__(self) -> None:

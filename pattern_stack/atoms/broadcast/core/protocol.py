@@ -60,12 +60,12 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class PresenceQuery:
     id: Id
     channels: tuple[str, ...]
 
 
-Command = Subscribe | Unsubscribe | Ping | Auth | Refresh | Presence
+Command = Subscribe | Unsubscribe | Ping | Auth | Refresh | PresenceQuery
 _COMMANDS = ("subscribe", "unsubscribe", "ping", "auth", "refresh", "presence")
 
 
@@ -110,7 +110,7 @@ def _command(frame: dict[str, Any], id: Id, limits: Limits) -> Command:
     if name == "refresh":
         return Refresh(id, _channels(name, value, limits))
     if name == "presence":
-        return Presence(id, _channels(name, value, limits))
+        return PresenceQuery(id, _channels(name, value, limits))
     if name == "ping":
         if not _is_tag(value):
             _invalid(f"ping must be an integer or a string of at most {_ID_LENGTH} characters")
