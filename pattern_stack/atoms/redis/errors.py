@@ -28,11 +28,11 @@ _FOR_NOW = ("BUSY", "MISCONF", "NOREPLICAS", "OOM")
 """What a server says that does not write now, and may later."""
 
 
-class Refused(Exception):
+class ServerRejected(Exception):
     """The server has answered, and will not serve this URL: password, database, permission, TLS or version."""
 
 
-class Lost(Exception):
+class LinkDown(Exception):
     """The link is down, or broke before the answer came. `sent`: the command may have been carried out."""
 
     def __init__(self, why: str, sent: bool) -> None:
@@ -40,22 +40,22 @@ class Lost(Exception):
         self.sent = sent
 
 
-def refused(error: BaseException) -> Refused | None:
+def refused(error: BaseException) -> ServerRejected | None:
     """Whether an attempt to connect failed because the server has answered and will go on refusing."""
-    if isinstance(error, Refused):
+    if isinstance(error, ServerRejected):
         return error
     if isinstance(error, (*ELSEWHERE, BusyLoadingError, OutOfMemoryError)):
         return None
     if isinstance(error, ResponseError) and any(word in str(error) for word in _FOR_NOW):
         return None
     if isinstance(error, AuthenticationError | AuthorizationError | NoPermissionError | ResponseError):
-        return Refused(f"it says {error}")
+        return ServerRejected(f"it says {error}")
     if isinstance(error, InvalidResponse):
-        return Refused("it does not speak the protocol of Redis; is it rediss:// (TLS), or another server?")
+        return ServerRejected("it does not speak the protocol of Redis; is it rediss:// (TLS), or another server?")
     cause: BaseException | None = error
     while cause:
         if isinstance(cause, SSLError):
-            return Refused(f"TLS failed: {cause.reason or cause}")
+            return ServerRejected(f"TLS failed: {cause.reason or cause}")
         cause = cause.__cause__ or cause.__context__
     return None
 
@@ -63,4 +63,4 @@ def refused(error: BaseException) -> Refused | None:
 def give_up(answers: Iterable[asyncio.Future[Any]], why: str, *, sent: bool) -> None:
     for answer in answers:
         if not answer.done():
-            answer.set_exception(Lost(why, sent))
+            answer.set_exception(LinkDown(why, sent))

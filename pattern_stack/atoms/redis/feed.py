@@ -27,7 +27,7 @@ class Feed:
         self._changed = asyncio.Event()
 
     def subscribe(self, channel: bytes) -> Awaitable[None]:
-        """Done when the server has acknowledged it. Raises Lost."""
+        """Done when the server has acknowledged it. Raises LinkDown."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._change(channel, True)
         if channel in self._acknowledged:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection
 
-from pattern_stack.atoms.redis.errors import ELSEWHERE, Lost, Refused, refused
+from pattern_stack.atoms.redis.errors import ELSEWHERE, LinkDown, ServerRejected, refused
 from pattern_stack.atoms.redis.feed import Feed
 from pattern_stack.atoms.redis.pipe import Pipe
 from pattern_stack.atoms.redis.servers import Servers, dialler
@@ -56,13 +56,13 @@ class Link:
         self._connections: list[AbstractConnection] = []
         self._task: asyncio.Task[None] | None = None
         self._token = b""
-        self._refusal: Refused | None = None
+        self._refusal: ServerRejected | None = None
         self.trouble: str | None = f"Redis at {self.place}: not connected yet"
 
     # -- its life
 
     async def start(self) -> None:
-        """Returns when it is up, or when the server did not answer: it tries on. Raises Refused."""
+        """Returns when it is up, or when the server did not answer: it tries on. Raises ServerRejected."""
         if self._task is None or self._task.done():
             self._tried, self._up, self._heard, self._broken = (asyncio.Event() for _ in range(4))
             self._refusal = None
@@ -139,7 +139,7 @@ class Link:
             while not self._broken.is_set():
                 await wait_at_most(_PROBE_SECONDS, self._broken)
                 await self._probe(self._servers)
-            raise Lost("the server takes no writes", sent=False)
+            raise LinkDown("the server takes no writes", sent=False)
 
     async def _probe(self, servers: Servers) -> None:
         """Through the commands' connection and back through the messages'; and whether the servers are those they were."""
@@ -174,26 +174,26 @@ class Link:
     # -- in use
 
     async def call(self, key: str, *command: Any) -> Any:
-        """The answer to a command about this key. Raises Lost, or ResponseError with what the server says."""
+        """The answer to a command about this key. Raises LinkDown, or ResponseError with what the server says."""
         if self._servers is None:
-            raise Lost(self.trouble or "down", sent=False)
+            raise LinkDown(self.trouble or "down", sent=False)
         try:
             return await self._servers.pipe(key).call(command)
         except ELSEWHERE as error:
             self._broken.set()
-            raise Lost(str(error), sent=False) from error
+            raise LinkDown(str(error), sent=False) from error
 
     async def scan(self, pattern: str) -> list[bytes]:
-        """The keys of every server that match, each at least once. Raises Lost or ResponseError."""
+        """The keys of every server that match, each at least once. Raises LinkDown or ResponseError."""
         if self._servers is None:
-            raise Lost(self.trouble or "down", sent=False)
+            raise LinkDown(self.trouble or "down", sent=False)
         return [key for pipe in self._servers.pipes for key in await _keys(pipe, pattern)]
 
     async def follow(self, channel: bytes) -> None:
-        """Its messages are handed on from now on, across breaks, until `unfollow`. Raises Lost: it is followed all the same."""
+        """Its messages are handed on from now on, across breaks, until `unfollow`. Raises LinkDown: it is followed all the same."""
         self._followed.add(channel)
         if self._feed is None:
-            raise Lost(self.trouble or "down", sent=False)
+            raise LinkDown(self.trouble or "down", sent=False)
         await self._feed.subscribe(channel)
 
     def unfollow(self, channel: bytes) -> None:

@@ -25,7 +25,7 @@ class Pipe:
         self._ready = asyncio.Event()
 
     def call(self, command: Command) -> asyncio.Future[Any]:
-        """Its answer; ResponseError or Lost."""
+        """Its answer; ResponseError or LinkDown."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._queue.append((command, answer))
         self._ready.set()

@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
 
-from pattern_stack.atoms.redis.errors import Lost, Refused
+from pattern_stack.atoms.redis.errors import LinkDown, ServerRejected
 from pattern_stack.atoms.redis.pipe import Pipe
 from pattern_stack.errors import InvalidURL
 
@@ -34,14 +34,14 @@ class Servers:
 
     @classmethod
     async def behind(cls, open: Open) -> Self:
-        """Raises Refused where a server is too old, and Lost where it is a replica."""
+        """Raises ServerRejected where a server is too old, and LinkDown where it is a replica."""
         first = await open()
         about = await _info(first)
         _check_version(about)
         if about.get(b"cluster_enabled") == b"1":
             return await cls._cluster(first, open)
         if about[b"role"] != b"master":
-            raise Lost("it is a replica", sent=False)
+            raise LinkDown("it is a replica", sent=False)
         return cls({None: Pipe(first)}, [], [about[b"master_replid"]])
 
     @classmethod
@@ -56,7 +56,7 @@ class Servers:
             lives.append((await _info(connection))[b"master_replid"])
             pipes[host, port] = Pipe(connection)
         if sum(end - begin + 1 for begin, end, _ in slots) < 16_384:
-            raise Lost("the cluster does not serve every slot", sent=False)
+            raise LinkDown("the cluster does not serve every slot", sent=False)
         return cls(pipes, slots, lives)
 
     def pipe(self, key: str) -> Pipe:
@@ -66,11 +66,11 @@ class Servers:
         return next(self._pipes[address] for begin, end, address in self._slots if begin <= slot <= end)
 
     async def check(self) -> None:
-        """Raises Lost where one of them has become a replica, was promoted or has begun anew since."""
+        """Raises LinkDown where one of them has become a replica, was promoted or has begun anew since."""
         for pipe, life in zip(self.pipes, self._lives, strict=True):
             about = _fields(await pipe.call(("INFO", "replication")))
             if (about[b"role"], about[b"master_replid"]) != (b"master", life):
-                raise Lost("a server has another role, or another life", sent=False)
+                raise LinkDown("a server has another role, or another life", sent=False)
 
 
 def dialler(url: str) -> tuple[Callable[[dict[str, Any]], AbstractConnection], str]:
@@ -108,4 +108,4 @@ def _fields(info: bytes) -> dict[bytes, bytes]:
 def _check_version(about: dict[bytes, bytes]) -> None:
     version = about[b"redis_version"].decode()
     if tuple(map(int, version.split(".")[:2])) < _OLDEST:
-        raise Refused(f"it is Redis {version}; {'.'.join(map(str, _OLDEST))} is the oldest that works")
+        raise ServerRejected(f"it is Redis {version}; {'.'.join(map(str, _OLDEST))} is the oldest that works")

@@ -5,12 +5,12 @@ import ssl
 
 from redis.asyncio.connection import AbstractConnection, SSLConnection
 
-from pattern_stack.atoms.redis.errors import Refused
+from pattern_stack.atoms.redis.errors import ServerRejected
 
 _SECONDS = 1.0
 
 
-async def mismatch(connection: AbstractConnection) -> Refused | None:
+async def mismatch(connection: AbstractConnection) -> ServerRejected | None:
     """Redis hangs up on who speaks plainly to its TLS port, and waits in silence for more where it is the other way round:
     so it is asked in the other way. No secret is sent."""
     host, port, tls = (
@@ -28,7 +28,7 @@ async def mismatch(connection: AbstractConnection) -> Refused | None:
         return None
     if answer not in (b"+", b"-"):
         return None
-    return Refused(f"it speaks {'no TLS: redis://' if tls else 'TLS: rediss://'} is for it")
+    return ServerRejected(f"it speaks {'no TLS: redis://' if tls else 'TLS: rediss://'} is for it")
 
 
 def _anybody() -> ssl.SSLContext:

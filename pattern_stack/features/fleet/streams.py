@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-from pattern_stack.atoms.redis import Link, Lost, ResponseError
+from pattern_stack.atoms.redis import Link, LinkDown, ResponseError
 from pattern_stack.atoms.tasks import wait_at_most
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Writer:
         arguments = (LENGTH, _KEPT_SECONDS, wake, one.event, one.data, one.timestamp, self._source)
         try:
             await self._link.call(key, "EVAL", _WRITE, 1, key, *arguments)
-        except Lost:  # once the link is up again, everybody is written all that there is
+        except LinkDown:  # once the link is up again, everybody is written all that there is
             pass
         except ResponseError as error:
             logger.warning("%s was not told of %s: Redis says %s", one.target, one.event, error)
@@ -121,7 +121,7 @@ class Reader:
         self._told = -_TOLD_SECONDS
 
     async def begin(self) -> None:
-        """What was written before the first call is none of its business: it was for an earlier run. Raises Lost."""
+        """What was written before the first call is none of its business: it was for an earlier run. Raises LinkDown."""
         if not self._place:
             seconds, micros = await self._link.call(self._key, "TIME")
             self._place = f"{int(seconds) * 1000 + int(micros) // 1000}-0"
@@ -142,7 +142,7 @@ class Reader:
             try:
                 while self._wanted.is_set() and self._place and await self._read():
                     pass
-            except Lost:
+            except LinkDown:
                 await self._link.wait_until_up()
             except ResponseError as error:
                 self._say(error)

@@ -13,7 +13,7 @@ import orjson
 
 from pattern_stack.atoms.cache import Interest
 from pattern_stack.atoms.clock import Clock, iso
-from pattern_stack.atoms.redis import Link, Lost, Refused, ResponseError
+from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected
 from pattern_stack.atoms.tasks import Tasks
 from pattern_stack.errors import BroadcastError
 from pattern_stack.features.fleet.entry import Entry
@@ -78,14 +78,14 @@ class Wire:
     async def start(self, tasks: Tasks) -> None:
         """A Redis that does not answer is waited for. BroadcastError where it refuses."""
         for channel in self._channels():
-            with contextlib.suppress(Lost):  # it is followed once the link is up
+            with contextlib.suppress(LinkDown):  # it is followed once the link is up
                 await self._link.follow(channel)
         tasks.start("the fleet's writer", self._writer.run())
         tasks.start("the fleet's reader", self._reader.run())
         tasks.start("the fleet's listener", self._listen())
         try:
             await self._link.start()
-        except Refused as error:
+        except ServerRejected as error:
             raise BroadcastError(f"the fleet's Redis at {self._link.place} cannot be used: {error}") from error
 
     async def stop(self) -> None:
@@ -106,7 +106,7 @@ class Wire:
                 self._link.call(key, "SET", key, value, "PX", self._expiry),
                 self._link.call(key, "PUBLISH", self._names.heartbeats, value),
             )
-        except Lost:
+        except LinkDown:
             pass
         except ResponseError as error:
             logger.warning("no heartbeat: Redis says %s", error)
@@ -191,7 +191,7 @@ class Wire:
     async def _ask(self, computer: str) -> None:
         try:
             await self._link.call(computer, "PUBLISH", self._names.wake(computer), self._heartbeat())
-        except (Lost, ResponseError) as error:
+        except (LinkDown, ResponseError) as error:
             logger.info("%s was not asked: %s", computer, error)
 
     async def _hear(self, data: bytes, *, live: bool, asks: bool = False) -> None:

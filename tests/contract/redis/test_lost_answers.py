@@ -9,7 +9,7 @@ import pytest
 
 from pattern_stack import BroadcastUnavailable, History
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend, RedisStore
-from pattern_stack.atoms.redis import Lost, link
+from pattern_stack.atoms.redis import LinkDown, link
 from tests.contract.redis.drill import CHANNEL, drill, over
 from tests.support.proxy import Proxy, proxy
 from tests.support.redis.replicated import Replicated
@@ -61,7 +61,7 @@ async def test_the_event_is_found_where_the_first_try_put_it(redis_server: Redis
 
 
 async def test_who_repeats_blindly_is_found_out(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Lost, "sent", property(lambda lost: False, lambda lost, sent: None), raising=False)
+    monkeypatch.setattr(LinkDown, "sent", property(lambda lost: False, lambda lost, sent: None), raising=False)
     with pytest.raises(AssertionError):
         await lose_the_answers(redis_server)
 

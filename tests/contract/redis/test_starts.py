@@ -10,7 +10,7 @@ import pytest
 from pattern_stack import BroadcastError, InvalidURL, broadcast_from_url
 from pattern_stack.app import create_app
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-from pattern_stack.atoms.redis.errors import Refused
+from pattern_stack.atoms.redis.errors import ServerRejected
 from pattern_stack.atoms.redis.servers import _check_version
 from pattern_stack.settings import Settings
 from tests.contract.redis.drill import CHANNEL, Instance, Journal, raises
@@ -137,7 +137,7 @@ async def test_tls(redis_tls: RedisServer, redis_server: RedisServer) -> None:
 
 
 def test_a_server_that_is_too_old() -> None:
-    with pytest.raises(Refused, match=r"it is Redis 6\.0\.16; 6\.2 is the oldest"):
+    with pytest.raises(ServerRejected, match=r"it is Redis 6\.0\.16; 6\.2 is the oldest"):
         _check_version({b"redis_version": b"6.0.16"})
     _check_version({b"redis_version": b"6.2.0"})
 

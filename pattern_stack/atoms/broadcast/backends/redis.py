@@ -17,7 +17,7 @@ from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
-from pattern_stack.atoms.redis import Link, Lost, Refused, ResponseError
+from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected
 from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
 
 _PATIENCE = 9.0
@@ -72,7 +72,7 @@ class RedisStore(Store):
         self._loop = running
         try:
             await self._link.start()
-        except Refused as error:
+        except ServerRejected as error:
             self._loop = None
             raise BroadcastError(f"Redis at {self._link.place} cannot be used: {error}") from error
 
@@ -106,7 +106,7 @@ class RedisStore(Store):
         await self.start()
         try:
             await self._link.follow(self._topic(channel))
-        except Lost as error:
+        except LinkDown as error:
             raise BroadcastUnavailable(f"the link to Redis is down: {error}") from error
 
     def unfollow(self, channel: str) -> None:
@@ -126,7 +126,7 @@ class RedisStore(Store):
             try:
                 answer: list[Any] = await self._run(self._publish, draft.channel, keep, *arguments, again=id)
                 return answer
-            except Lost as error:
+            except LinkDown as error:
                 if error.sent:
                     tried.append(began)
                 raise
@@ -165,7 +165,7 @@ class RedisStore(Store):
                 while True:
                     try:
                         return await attempt()
-                    except Lost:
+                    except LinkDown:
                         await self._link.wait_until_up()
         except TimeoutError:
             raise BroadcastUnavailable(f"the link to Redis is down: {self.trouble or 'it does not answer'}") from None
