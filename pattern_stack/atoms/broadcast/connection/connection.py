@@ -16,10 +16,10 @@ from pattern_stack.atoms.broadcast.core.outbox import Outbox
 from pattern_stack.atoms.broadcast.core.protocol import (
     Auth,
     Command,
+    CommandError,
     Ping,
     PresenceQuery,
     Refresh,
-    Refused,
     Subscribe,
     Unsubscribe,
 )
@@ -47,7 +47,7 @@ class _Enrol:
     channels: tuple[str, ...]
 
 
-Item = Command | Refused | _Enrol
+Item = Command | CommandError | _Enrol
 
 
 class Connection:
@@ -220,7 +220,7 @@ class Connection:
         for batch in chunks(frames) if bulk else (Batch(frames),):
             self.outbox.take(batch, bulk=bulk)
 
-    def refuse(self, refused: Refused) -> None:
+    def refuse(self, refused: CommandError) -> None:
         self.send(protocol.error(refused))
         if refused.code in _VIOLATIONS and self._rate_limit.violation():
             self.close(1008, "too many bad frames")
@@ -237,16 +237,16 @@ class Connection:
             return
         try:
             self._queue(self._read(data, binary))
-        except Refused as refused:
+        except CommandError as refused:
             self._queue(refused)
 
     def _read(self, data: bytes, binary: bool) -> Command:
         admitted = self._rate_limit.admit()
         if binary:
-            raise Refused("invalid_message", "a frame is text, not binary")
+            raise CommandError("invalid_message", "a frame is text, not binary")
         command = protocol.parse(data, self._instance.limits)
         if not admitted:
-            raise Refused(
+            raise CommandError(
                 "rate_limited", f"more than {self._instance.limits.frames_per_second:g} frames a second", command.id
             )
         return command
@@ -280,7 +280,7 @@ class Connection:
             return True
         if isinstance(item, Auth):
             return self._verify is not None
-        return not isinstance(item, Refused | Ping | Refresh) and self.subscriptions.waits(item.channels)
+        return not isinstance(item, CommandError | Ping | Refresh) and self.subscriptions.waits(item.channels)
 
     async def _work(self) -> None:
         try:
@@ -297,10 +297,10 @@ class Connection:
                 self.close(1011, "internal error")
 
     async def _carry_out(self, item: Item) -> None:
-        if not self.known and not isinstance(item, Auth | Refused):
-            item = Refused("unauthenticated", 'the first frame must be {"auth": TOKEN}', getattr(item, "id", None))
+        if not self.known and not isinstance(item, Auth | CommandError):
+            item = CommandError("unauthenticated", 'the first frame must be {"auth": TOKEN}', getattr(item, "id", None))
         match item:
-            case Refused():
+            case CommandError():
                 self.refuse(item)
             case Ping():
                 self.send(protocol.pong(item.value, item.id))
@@ -323,7 +323,7 @@ class Connection:
             try:
                 self.identity = await self._verify(command.token)
             except Unauthenticated as error:
-                self.refuse(Refused("unauthenticated", str(error), command.id))
+                self.refuse(CommandError("unauthenticated", str(error), command.id))
                 return
             self._watch_expiry()
             await (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pattern_stack.atoms.broadcast.core.channels import Spec
 from pattern_stack.atoms.broadcast.core.event import Event, Position, encode
-from pattern_stack.atoms.broadcast.core.protocol import Id, Refused
+from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
 
@@ -94,10 +94,10 @@ class Entry(NamedTuple):
     events: Sequence[Event] = ()
 
 
-def refusal(error: Exception, channel: str, id: Id) -> Refused:
+def refusal(error: Exception, channel: str, id: Id) -> CommandError:
     """How the client is told; what no hook is expected to raise is logged, and the client is told nothing of it."""
     for kind, code in _CODES.items():
         if isinstance(error, kind):
-            return Refused(code, str(error) or code.replace("_", " "), id, channel)
+            return CommandError(code, str(error) or code.replace("_", " "), id, channel)
     logger.error("a hook of %s failed", channel, exc_info=error)
-    return Refused("internal", "the server failed to do this", id, channel)
+    return CommandError("internal", "the server failed to do this", id, channel)

@@ -8,7 +8,7 @@ from pattern_stack.atoms.broadcast.connection.membership import HOOKS, Entry, Me
 from pattern_stack.atoms.broadcast.connection.snapshot import snapshot
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
-from pattern_stack.atoms.broadcast.core.protocol import Id, Refused
+from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import NotFound
 
@@ -45,7 +45,7 @@ class Subscriptions:
         wished = {*self._held, *command.channels}.difference(self._instance.everyone)
         if len(wished) > self._instance.limits.channels:
             text = f"a connection may be on {self._instance.limits.channels} channels"
-            self._connection.refuse(Refused("too_many_channels", text, command.id))
+            self._connection.refuse(CommandError("too_many_channels", text, command.id))
             return
         entries = await self._enter(command.channels, command.since, command.id, asked=True)
         if command.id is not None:
@@ -67,12 +67,12 @@ class Subscriptions:
         entering = [self._try(channel, since.get(channel), asked, id) for channel in channels]
         outcomes = await asyncio.gather(*entering) if self.waits(channels) else [await one for one in entering]
         for outcome in outcomes:
-            if isinstance(outcome, Refused) and asked:
+            if isinstance(outcome, CommandError) and asked:
                 self._connection.refuse(outcome)
         # a channel that was held already may have ended while another one's hook ran
         return [one for one in outcomes if isinstance(one, Entry) and self._held.get(one.member.channel) is one.member]
 
-    async def _try(self, channel: str, since: Position | None, asked: bool, id: Id) -> Entry | Refused:
+    async def _try(self, channel: str, since: Position | None, asked: bool, id: Id) -> Entry | CommandError:
         member = self._held.get(channel)
         try:
             if member is None:

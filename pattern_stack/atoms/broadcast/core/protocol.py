@@ -17,7 +17,7 @@ Id = int | str | None
 _ID_LENGTH = 64
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """A frame, or one channel of it, that is not carried out; the connection stays open."""
 
     def __init__(self, code: str, message: str, id: Id = None, channel: str | None = None) -> None:
@@ -70,28 +70,28 @@ _COMMANDS = ("subscribe", "unsubscribe", "ping", "auth", "refresh", "presence")
 
 
 def parse(data: bytes, limits: Limits) -> Command:
-    """The command that a text frame holds. Raises Refused, with the frame's id where it has a valid one."""
+    """The command that a text frame holds. Raises CommandError, with the frame's id where it has a valid one."""
     frame = _load(data, limits)
     id = frame.get("id")
     if id is not None and not _is_tag(id):
-        raise Refused("invalid_message", f"id must be an integer or a string of at most {_ID_LENGTH} characters")
+        raise CommandError("invalid_message", f"id must be an integer or a string of at most {_ID_LENGTH} characters")
     try:
         # most have fewer brackets than that, and are not looked at one by one
         if data.count(b"[") + data.count(b"{") > limits.nesting and is_deeper(frame, limits.nesting):
             _invalid(f"nested more than {limits.nesting} deep")
         return _command(frame, id, limits)
-    except Refused as refused:
+    except CommandError as refused:
         refused.id = id
         raise
     except InvalidChannel as error:
-        raise Refused("invalid_channel", str(error), id) from None
+        raise CommandError("invalid_channel", str(error), id) from None
 
 
 def _load(data: bytes, limits: Limits) -> dict[str, Any]:
     try:
         frame = orjson.loads(data)
     except ValueError:
-        raise Refused("invalid_json", "not JSON") from None
+        raise CommandError("invalid_json", "not JSON") from None
     if not isinstance(frame, dict):
         _invalid("a frame is a JSON object")
     return frame
@@ -124,7 +124,7 @@ def _channels(name: str, value: object, limits: Limits) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(channel, str) for channel in value):
         _invalid(f"{name} must be a list of channel names")
     if len(value) > 2 * limits.channels:  # how many are too many to hold, depends on what is held
-        raise Refused("too_many_channels", f"a frame may name {2 * limits.channels} channels")
+        raise CommandError("too_many_channels", f"a frame may name {2 * limits.channels} channels")
     return tuple(dict.fromkeys(check_channel(channel, limits) for channel in value))
 
 
@@ -152,7 +152,7 @@ def _is_tag(value: object) -> bool:
 
 
 def _invalid(message: str) -> NoReturn:
-    raise Refused("invalid_message", message)
+    raise CommandError("invalid_message", message)
 
 
 def _frame(message: dict[str, Any], id: Id) -> Frame:
@@ -197,7 +197,7 @@ def reset(positions: Mapping[str, Position]) -> Frame:
     return Frame(orjson.dumps({"reset": {channel: _place(position) for channel, position in positions.items()}}))
 
 
-def error(refused: Refused) -> Frame:
+def error(refused: CommandError) -> Frame:
     what = {"code": refused.code, "message": refused.message}
     if refused.channel is not None:
         what["channel"] = refused.channel

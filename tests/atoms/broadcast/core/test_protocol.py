@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.limits import Limits
-from pattern_stack.atoms.broadcast.core.protocol import Refused, parse
+from pattern_stack.atoms.broadcast.core.protocol import CommandError, parse
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
 from tests.support.texts import json_texts
 
@@ -33,7 +33,7 @@ def test_what_a_client_sends(golden: dict[str, Any]) -> None:
 
 @named(GOLDEN["refused"])
 def test_what_is_refused(golden: dict[str, Any]) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CommandError) as refused:
         parse(golden["text"].encode(), Limits())
     sent = json.loads(protocol.error(refused.value).data)
     assert sent == {"error": golden["error"], **({"id": golden["id"]} if "id" in golden else {})}
@@ -62,9 +62,9 @@ BUILT = {
     "pong with id": protocol.pong("now", 9),
     "presence": protocol.presence({"room:7": [{"connection_id": "c1", "user": "ann"}]}, 5),
     "reset": protocol.reset({"orders": new}),
-    "error": protocol.error(Refused("invalid_message", "subscribe must be a list of channel names", 1)),
-    "error without id": protocol.error(Refused("invalid_json", "not JSON")),
-    "error of a channel": protocol.error(Refused("forbidden", "not yours", 1, "orders")),
+    "error": protocol.error(CommandError("invalid_message", "subscribe must be a list of channel names", 1)),
+    "error without id": protocol.error(CommandError("invalid_json", "not JSON")),
+    "error of a channel": protocol.error(CommandError("forbidden", "not yours", 1, "orders")),
 }
 
 
@@ -97,7 +97,7 @@ def test_nesting(text: str, code: str | None) -> None:
     if code is None:
         parse(text.encode(), Limits())
         return
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CommandError) as refused:
         parse(text.encode(), Limits())
     assert refused.value.code == code
 
@@ -107,7 +107,7 @@ def test_nesting(text: str, code: str | None) -> None:
 def test_parse_gives_a_command_or_refuses(data: bytes) -> None:
     try:
         assert isinstance(parse(data, Limits()), protocol.Command)
-    except Refused as refusal:
+    except CommandError as refusal:
         refused = refusal
     else:
         return
@@ -123,7 +123,7 @@ def test_parse_ignores_whatever_an_unknown_key_holds(text: str, depth: int) -> N
     deepest = 1 + depth + measured(json.loads(text))
     try:
         command = parse(frame.encode(), Limits())
-    except Refused as refusal:
+    except CommandError as refusal:
         assert deepest > 32, refusal  # noqa: PT017 - a command is right, too
     else:
         assert deepest <= 32
