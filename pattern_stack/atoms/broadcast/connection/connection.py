@@ -41,13 +41,13 @@ _HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class _Enrol:
+class _SubscribeAll:
     """The server's own wish: put it on the channels that every connection is on."""
 
     channels: tuple[str, ...]
 
 
-Item = Command | CommandError | _Enrol
+Item = Command | CommandError | _SubscribeAll
 
 
 class Connection:
@@ -135,7 +135,7 @@ class Connection:
         """Known now: on every channel that each connection is on, and as long as the identity holds."""
         self._watch_expiry()
         if self._instance.everyone and not self.closed:
-            self._queue(_Enrol(self._instance.everyone))
+            self._queue(_SubscribeAll(self._instance.everyone))
 
     def _watch_expiry(self) -> None:
         if self._timer:
@@ -314,8 +314,8 @@ class Connection:
                 self.subscriptions.refresh(item)
             case PresenceQuery():
                 await self.subscriptions.presence(item)
-            case _Enrol():
-                await self.subscriptions.enrol(item.channels)
+            case _SubscribeAll():
+                await self.subscriptions.subscribe_all(item.channels)
 
     async def _authenticate(self, command: Auth) -> None:
         known = self.known
@@ -329,7 +329,7 @@ class Connection:
             await (
                 self.subscriptions.reauthorize(command.id)
                 if known
-                else self.subscriptions.enrol(self._instance.everyone)
+                else self.subscriptions.subscribe_all(self._instance.everyone)
             )
         if command.id is not None:
             self.send(protocol.authenticated(command.id))

@@ -29,13 +29,24 @@ HOOKS = ("authorize", "joined", "snapshot", "left")
 class Membership:
     """One channel of one connection."""
 
-    __slots__ = ("again", "asked", "channel", "ending", "joined", "params", "position", "present", "refreshing", "spec")
+    __slots__ = (
+        "again",
+        "by_client",
+        "channel",
+        "ending",
+        "joined",
+        "params",
+        "position",
+        "present",
+        "refreshing",
+        "spec",
+    )
 
-    def __init__(self, channel: str, spec: Spec | None, params: dict[str, str], asked: bool) -> None:
+    def __init__(self, channel: str, spec: Spec | None, params: dict[str, str], by_client: bool) -> None:
         self.channel = channel
         self.spec = spec
         self.params = params
-        self.asked = asked
+        self.by_client = by_client
         """False while only the server wished it."""
         self.position: Position | None = None
         """While its events are held: the position that they follow."""
@@ -53,13 +64,13 @@ class Membership:
         with foreign_code():
             return await getattr(self.spec.channel, hook)(connection, **self.params)
 
-    async def announce(self, connection: "Connection", instance: "Instance") -> None:
+    async def announce_join(self, connection: "Connection", instance: "Instance") -> None:
         """It is present from here on, and the others on the channel are told."""
         joined = await instance.engine.presence(self.channel).join(self.channel, connection.id, connection.user)
         self.present = True
         await self._tell(instance, "presence-joined", joined)
 
-    async def farewell(self, connection: "Connection", instance: "Instance") -> None:
+    async def announce_leave(self, connection: "Connection", instance: "Instance") -> None:
         """It is off: the hook is told where joined had succeeded, and the others where it was present. Never raises."""
         if self.joined:
             try:
@@ -84,7 +95,7 @@ class Membership:
             logger.warning("%s of %s was not published: %s", event_type, self.channel, error)
 
 
-class Entry(NamedTuple):
+class Joined(NamedTuple):
     """What a subscriber is told of a channel it is on."""
 
     member: Membership

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pattern_stack.atoms.broadcast.connection.membership import HOOKS, Entry, Membership, refusal
+from pattern_stack.atoms.broadcast.connection.membership import HOOKS, Joined, Membership, refusal
 from pattern_stack.atoms.broadcast.connection.snapshot import snapshot
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
@@ -32,7 +32,7 @@ class Subscriptions:
         return self._held
 
     def waits(self, channels: Iterable[str]) -> bool:
-        """Whether a hook has to be called for any of these, or a store asked."""
+        """Whether a hook has to be called for any of these, or a store by_client."""
         if not self._instance.engine.prompt:
             return True
         found = (self._instance.channels.match(channel) for channel in channels)
@@ -47,43 +47,45 @@ class Subscriptions:
             text = f"a connection may be on {self._instance.limits.channels} channels"
             self._connection.refuse(CommandError("too_many_channels", text, command.id))
             return
-        entries = await self._enter(command.channels, command.since, command.id, asked=True)
+        joined = await self._join_all(command.channels, command.since, command.id, by_client=True)
         if command.id is not None:
-            told = {entry.member.channel: (self._next_after(entry), entry.recovered) for entry in entries}
+            told = {one.member.channel: (self._next_after(one), one.recovered) for one in joined}
             self._connection.send(protocol.subscribed(told, command.id))
-        self._release(entries)
+        self._release(joined)
 
-    def _next_after(self, entry: Entry) -> Position:
-        return entry.position or entry.member.position or self._instance.engine.position(entry.member.channel)
+    def _next_after(self, one: Joined) -> Position:
+        return one.position or one.member.position or self._instance.engine.position(one.member.channel)
 
-    async def enrol(self, channels: Sequence[str]) -> None:
+    async def subscribe_all(self, channels: Sequence[str]) -> None:
         """Put it on these channels without its asking; one that refuses it is left out."""
-        self._release(await self._enter(channels, {}, None, asked=False))
+        self._release(await self._join_all(channels, {}, None, by_client=False))
 
-    async def _enter(
-        self, channels: Sequence[str], since: Mapping[str, Position], id: Id, *, asked: bool
-    ) -> list[Entry]:
-        """Enter each. Where the client has asked, those that refuse are told of in error frames."""
-        entering = [self._try(channel, since.get(channel), asked, id) for channel in channels]
+    async def _join_all(
+        self, channels: Sequence[str], since: Mapping[str, Position], id: Id, *, by_client: bool
+    ) -> list[Joined]:
+        """Enter each. Where the client has by_client, those that refuse are told of in error frames."""
+        entering = [self._join_or_refuse(channel, since.get(channel), by_client, id) for channel in channels]
         outcomes = await asyncio.gather(*entering) if self.waits(channels) else [await one for one in entering]
         for outcome in outcomes:
-            if isinstance(outcome, CommandError) and asked:
+            if isinstance(outcome, CommandError) and by_client:
                 self._connection.refuse(outcome)
         # a channel that was held already may have ended while another one's hook ran
-        return [one for one in outcomes if isinstance(one, Entry) and self._held.get(one.member.channel) is one.member]
+        return [one for one in outcomes if isinstance(one, Joined) and self._held.get(one.member.channel) is one.member]
 
-    async def _try(self, channel: str, since: Position | None, asked: bool, id: Id) -> Entry | CommandError:
+    async def _join_or_refuse(
+        self, channel: str, since: Position | None, by_client: bool, id: Id
+    ) -> Joined | CommandError:
         member = self._held.get(channel)
         try:
             if member is None:
-                return await self._join(channel, since, asked)
-            return await self._repeat(member, since, asked)
+                return await self._join(channel, since, by_client)
+            return await self._repeat(member, since, by_client)
         except Exception as error:
             return refusal(error, channel, id)
 
-    async def _join(self, channel: str, since: Position | None, asked: bool) -> Entry:
+    async def _join(self, channel: str, since: Position | None, by_client: bool) -> Joined:
         spec, params = self._instance.channels.match(channel) or (None, {})
-        member = Membership(channel, spec, params, asked)
+        member = Membership(channel, spec, params, by_client)
         if channel in self._leaving:
             await asyncio.wait([self._leaving[channel]])
         await member.call("authorize", self._connection)
@@ -92,7 +94,7 @@ class Subscriptions:
             await member.call("joined", self._connection)
             member.joined = spec is not None and spec.overrides("left")
             if spec and spec.presence:
-                await member.announce(self._connection, self._instance)
+                await member.announce_join(self._connection, self._instance)
             if spec and (spec.presence or spec.overrides("joined")):
                 await self._instance.engine.reach(channel, None)  # what was published there is none of its events
             if self._connection.closed:
@@ -110,10 +112,10 @@ class Subscriptions:
             self._part(self._forget(channel))
             raise
 
-    async def _repeat(self, member: Membership, since: Position | None, asked: bool) -> Entry:
-        first, member.asked = asked and not member.asked, member.asked or asked
+    async def _repeat(self, member: Membership, since: Position | None, by_client: bool) -> Joined:
+        first, member.by_client = by_client and not member.by_client, member.by_client or by_client
         if since is None or not first:
-            return Entry(member)
+            return Joined(member)
         if member.refreshing:
             await asyncio.wait([member.refreshing])
         self._hold(member)
@@ -123,7 +125,7 @@ class Subscriptions:
             self._release_held(member, ())
             raise
 
-    async def _catch_up(self, member: Membership, since: Position | None) -> Entry:
+    async def _catch_up(self, member: Membership, since: Position | None) -> Joined:
         """With the channel's events held: what lies between the client's position, or nothing, and the held ones."""
         if since is not None and await self._instance.engine.reach(member.channel, since):
             self._hold(member)
@@ -131,17 +133,17 @@ class Subscriptions:
         if since is not None:
             events = await self._instance.engine.read_since(member.channel, since, member.position)
             if events is not None:
-                return Entry(member, since, True, events)
+                return Joined(member, since, True, events)
         told, state = await snapshot(member, self._connection, self._instance)
-        return Entry(member, told, None if since is None else False, state)
+        return Joined(member, told, None if since is None else False, state)
 
-    def _release(self, entries: Sequence[Entry]) -> None:
-        lost = {entry.member.channel: self._next_after(entry) for entry in entries if entry.recovered is False}
+    def _release(self, joined: Sequence[Joined]) -> None:
+        lost = {one.member.channel: self._next_after(one) for one in joined if one.recovered is False}
         if lost:
             self._connection.send(protocol.reset(lost))
-        for entry in entries:
-            if entry.member.position is not None and entry.member.refreshing is None:  # not so where it was on already
-                self._release_held(entry.member, entry.events)
+        for one in joined:
+            if one.member.position is not None and one.member.refreshing is None:  # not so where it was on already
+                self._release_held(one.member, one.events)
 
     # -- positions and snapshots
 
@@ -211,7 +213,7 @@ class Subscriptions:
         if spec is None or not spec.presence:
             raise NotFound(f"{channel} keeps no presence")
         if channel not in self._held:
-            await Membership(channel, spec, params, asked=True).call("authorize", self._connection)
+            await Membership(channel, spec, params, by_client=True).call("authorize", self._connection)
 
     async def reauthorize(self, id: Id) -> None:
         """After a renewal: what is no longer allowed is unsubscribed, with an error that names it."""
@@ -259,14 +261,14 @@ class Subscriptions:
         told = [member for member in members if member.joined or member.present]
         if not told:
             return None
-        task = self._instance.spawn(self._farewell(told))
+        task = self._instance.spawn(self._announce_leaves(told))
         for member in told:
             self._leaving[member.channel] = task
         return task
 
-    async def _farewell(self, members: Sequence[Membership]) -> None:
+    async def _announce_leaves(self, members: Sequence[Membership]) -> None:
         for member in members:
-            await member.farewell(self._connection, self._instance)
+            await member.announce_leave(self._connection, self._instance)
         for member in members:
             del self._leaving[member.channel]
 
