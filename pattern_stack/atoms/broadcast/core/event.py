@@ -72,7 +72,7 @@ class Event(Frame):
         return self._message.get("origin")
 
     @property
-    def told(self) -> tuple[str, dict[str, Any]]:
+    def handler_args(self) -> tuple[str, dict[str, Any]]:
         """Its type and a fresh payload: what a handler is called with, for one look at the bytes."""
         message = self._message
         return message["event"], message["payload"]

@@ -93,6 +93,6 @@ class Listener:
     async def _call(self, handler: Handler, event: Event) -> None:
         try:
             with foreign_code():
-                await handler(*event.told)
+                await handler(*event.handler_args)
         except Exception:
             logger.exception("handler %r failed on %r", handler, event)
