@@ -190,7 +190,7 @@ class Link:
         return [key for pipe in self._servers.pipes for key in await _keys(pipe, pattern)]
 
     async def follow(self, channel: bytes) -> None:
-        """Its messages are handed on from now on, across breaks, until `unfollow`. Raises LinkDown: it is followed all the same."""
+        """Hand its messages to the listener, across breaks, until `unfollow`. Also where this raises LinkDown."""
         self._followed.add(channel)
         if self._feed is None:
             raise LinkDown(self.trouble or "down", sent=False)

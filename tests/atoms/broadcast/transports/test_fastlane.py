@@ -88,9 +88,9 @@ async def test_a_peer_that_says_nothing_any_more_and_reads_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr("pattern_stack.atoms.broadcast.transports.socket._CLOSE_SECONDS", 0.1)
 
-    async def leave_some_unsent(socket: SocketTransport) -> None:
+    async def leave_some_unsent(transport: SocketTransport) -> None:
         """Less than what pauses the outbox, so that nothing else looks after it."""
-        while not socket._transport.get_write_buffer_size():
+        while not transport._transport.get_write_buffer_size():
             await backend.broadcast("a", "x", {"x": "x" * 8_000})
             await asyncio.sleep(0)
 
@@ -98,8 +98,8 @@ async def test_a_peer_that_says_nothing_any_more_and_reads_nothing_is_given_up(
         raw = await asyncio.to_thread(Raw, server.port, receive_buffer=4_096)
         raw.text({"subscribe": ["a"]})
         await until(server, lambda: backend.get_subscriber_count("a") == 1)
-        (socket,) = server.server_state.connections
-        await server.acall(lambda: leave_some_unsent(socket))
+        (transport,) = server.server_state.connections
+        await server.acall(lambda: leave_some_unsent(transport))
         raw.socket.shutdown(socket.SHUT_WR)
         await until(server, lambda: not server.server_state.connections)
         assert backend.get_total_connections() == 0

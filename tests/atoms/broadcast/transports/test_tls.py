@@ -81,7 +81,7 @@ async def test_a_loss_as_the_socket_is_handed_over_is_noticed(
             assert backend.get_total_connections() == 0
 
 
-def prepend(port: int) -> ssl.SSLSocket:
+def begin(port: int) -> ssl.SSLSocket:
     """A handshake whose answer is still to come."""
     peer = ssl.create_default_context(cafile=PEM).wrap_socket(
         socket.create_connection(("127.0.0.1", port), timeout=10), server_hostname="127.0.0.1"
