@@ -129,10 +129,10 @@ async def test_one_that_is_cut_off_slows_nobody_down_and_is_gone(make_backend: M
 
 async def stuff(backend: WebSocketBroadcastBackend) -> int:
     """Publish until the one that does not read has been given up; the most that ever waited for one connection."""
-    worst, before = 0, len(backend._instance.closing)
-    while len(backend._instance.closing) == before:
+    worst, before = 0, len(backend._instance.connections.closing)
+    while len(backend._instance.connections.closing) == before:
         await backend.broadcast("slow", "padding", {"padding": PADDING})
-        worst = max([worst, *(connection.outbox.waiting for connection in backend._instance.connections)])
+        worst = max([worst, *(connection.outbox.waiting for connection in backend._instance.connections.open)])
         await asyncio.sleep(0.002)  # time for those that do read
     return worst
 
@@ -162,7 +162,7 @@ async def test_a_dead_one_with_a_full_buffer_is_gone_though_its_outbox_is_not_fu
     backend = make_backend(limits=Limits(stalled_seconds=0.5, outbox_bytes=10_000_000))
     with serving_backend(backend, config={"ws_ping_interval": None}) as server:
         raw, _ = await asyncio.to_thread(stuck, server)
-        while not await server.acall(lambda: any(one.outbox.waiting for one in backend._instance.connections)):
+        while not await server.acall(lambda: any(one.outbox.waiting for one in backend._instance.connections.open)):
             await backend.broadcast("slow", "padding", {"padding": PADDING})
         await until(server, lambda: backend.get_total_connections() == 0)
         raw.socket.close()

@@ -103,7 +103,7 @@ async def test_who_left_while_the_store_was_away_is_taken_off_later(
             line.cut()
             await until(there, lambda: backend.trouble is not None)
             bob.cut()
-            await until(there, lambda: not backend._instance.connections)
+            await until(there, lambda: not backend._instance.connections.open)
             await line.restore()
             event, _, count = told(await ann.event())
             assert (event, count) == ("presence-left", 1)

@@ -38,7 +38,7 @@ def come_and_go(make_backend: Make, times: int) -> None:
                 raw.text({"subscribe": ["a", "b"], "id": 1})
                 assert raw.message()["id"] == 1
                 raw.reset() if n % 2 else raw.socket.close()
-            asyncio.run(until(server, lambda: not backend._instance.connections))
+            asyncio.run(until(server, lambda: not backend._instance.connections.open))
             asyncio.run(until(server, lambda: len(asyncio.all_tasks()) <= own))
             gc.collect()
 

@@ -4,8 +4,8 @@ from pattern_stack.atoms.broadcast.backends import broadcast_from_url
 from pattern_stack.atoms.broadcast.backends.on_the_hub import on_the_hub
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
-from pattern_stack.atoms.broadcast.connection.connection import Connection
 from pattern_stack.atoms.broadcast.core.channels import Channel
+from pattern_stack.atoms.broadcast.core.connection import Connection
 from pattern_stack.atoms.broadcast.core.event import Event, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.identity import Identity

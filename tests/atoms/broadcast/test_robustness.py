@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from pattern_stack import BroadcastClosed, BroadcastError, Channel, History, Identity, Limits, WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast.connection.connection import Connection
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from tests.support.client import client
 from tests.support.server import serving_backend, until
 
@@ -38,17 +38,17 @@ async def test_a_cancellation_out_of_a_hook_is_a_failure_of_that_hook(
 ) -> None:
     @backend.channel("room:{name}")
     class Room(Channel):
-        async def authorize(self, connection: Connection, name: str) -> None:
+        async def authorize(self, connection: ClientConnection, name: str) -> None:
             await self.step("authorize")
 
-        async def joined(self, connection: Connection, name: str) -> None:
+        async def joined(self, connection: ClientConnection, name: str) -> None:
             await self.step("joined")
 
-        async def snapshot(self, connection: Connection, name: str) -> dict[str, Any]:
+        async def snapshot(self, connection: ClientConnection, name: str) -> dict[str, Any]:
             await self.step("snapshot")
             return {}
 
-        async def left(self, connection: Connection, name: str) -> None:
+        async def left(self, connection: ClientConnection, name: str) -> None:
             await self.step("left")
 
         async def step(self, name: str) -> None:
@@ -72,7 +72,7 @@ async def test_a_cancellation_out_of_a_refresh_leaves_events_flowing(backend: We
     class Room(Channel):
         broken = False
 
-        async def snapshot(self, connection: Connection) -> dict[str, Any]:
+        async def snapshot(self, connection: ClientConnection) -> dict[str, Any]:
             if Room.broken:
                 await cancelled()
             return {}
@@ -221,7 +221,7 @@ async def test_what_is_held_for_a_slow_hook_is_bounded() -> None:
 
     @backend.channel("slow")
     class Slow(Channel):
-        async def snapshot(self, connection: Connection) -> None:
+        async def snapshot(self, connection: ClientConnection) -> None:
             await gate.wait()
 
     with serving_backend(backend) as server:

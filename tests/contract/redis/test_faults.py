@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from pattern_stack.atoms.broadcast.bridge.store import Reading
-from pattern_stack.atoms.broadcast.bridge.tracker import Track
+from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.event import Position
 from tests.contract.redis.drill import CHANNEL, Drill, drill
 from tests.support.ports import free_port
@@ -155,13 +155,13 @@ async def test_while_redis_is_away_nobody_pretends_or_tells_its_password(caplog:
     assert "hunter2" not in caplog.text
 
 
-def adopt(track: Track, here: Position, reading: Reading) -> None:
+def adopt(track: ChannelTracker, here: Position, reading: Reading) -> None:
     """What a bridge without repair does: it goes on from wherever it is."""
     track.position = Position(reading.epoch, reading.offset)
 
 
 async def test_without_repair_each_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Track, "apply", adopt)
+    monkeypatch.setattr(ChannelTracker, "apply", adopt)
 
     async def is_found_out(fault: Fault) -> None:
         with RedisServer() as redis:

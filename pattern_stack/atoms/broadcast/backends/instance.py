@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
 from pattern_stack.atoms.broadcast.core.channels import Channels
-from pattern_stack.atoms.broadcast.core.engine import Engine
+from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, check_channel, encode
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.instance import Instance
@@ -18,11 +18,18 @@ T = TypeVar("T")
 class InstanceBackend(BroadcastBackend):
     """One instance and the engine it works with."""
 
-    def __init__(self, engine: Engine, channels: Channels, limits: Limits, everyone: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        link: LinkedEngine | None,
+        channels: Channels,
+        limits: Limits,
+        everyone: Iterable[str] = (),
+    ) -> None:
         self._limits = limits
         self._channels = channels
         names = [check_channel(channel, limits) for channel in everyone]
-        self._instance = Instance(engine, channels, limits, names)
+        self._instance = Instance(engine, link, channels, limits, names)
 
     # -- publishing
 
@@ -44,7 +51,7 @@ class InstanceBackend(BroadcastBackend):
         """`broadcast` for plain threads, a sync endpoint's among them. On the hub's own loop it raises BroadcastError."""
         drafts = [self.draft(channel, event_type, payload, origin=origin)]
         self._check_owned()
-        return self._instance.loop_owner.run_sync(*self._publishing(drafts))[0]
+        return self._instance.loop_owner.run_sync(lambda: self._instance.publish(drafts))[0]
 
     def draft(self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None) -> Draft:
         """The event, ready for `publish`: whatever can be wrong with it is raised here."""
@@ -53,25 +60,22 @@ class InstanceBackend(BroadcastBackend):
 
     async def publish(self, drafts: list[Draft]) -> list[Event]:
         """One after the other. Raises BroadcastUnavailable or BroadcastClosed."""
-        return await self._instance.run(*self._publishing(drafts))
+        return await self._instance.run(lambda: self._instance.publish(drafts))
 
     def _check_owned(self) -> None:
-        if not self._instance.engine.prompt and not self._instance.loop_owner.is_owned:
+        if self._instance.link and not self._instance.loop_owner.is_owned:
             raise BroadcastUnavailable("no loop works with this bridge yet: publish when the application has started")
-
-    def _publishing(self, drafts: list[Draft]) -> tuple[Call[list[Event]], Call[list[Event]]]:
-        return lambda: self._instance.publish(drafts), lambda: self._instance.publish_from_elsewhere(drafts)
 
     async def run(self, call: Call[T]) -> T:
         """`await call()` on the hub's loop, whichever loop and thread this is: there, what has no await in between
         happens at once for everybody. Where nothing uses the hub yet it runs here."""
-        return await self._instance.run(call, call)
+        return await self._instance.run(call)
 
     def run_sync(self, call: Call[T]) -> T:
         """`run` for plain threads. On the hub's own loop it raises BroadcastError. While nothing uses the hub, `call` must
         not have to wait for anything; a hub with a bridge raises BroadcastUnavailable then."""
         self._check_owned()
-        return self._instance.loop_owner.run_sync(call, call)
+        return self._instance.loop_owner.run_sync(call)
 
     async def position(self, channel: str) -> Position:
         """The newest place of the channel: every later event follows it. For a snapshot that is read from a store."""
@@ -79,9 +83,9 @@ class InstanceBackend(BroadcastBackend):
 
         async def read() -> Position:
             self._instance.check_open()
-            return await self._instance.engine.locate(channel)
+            return await self._instance.engine.position_of(channel)
 
-        return await self._instance.run(read, read)
+        return await self._instance.run(read)
 
     async def end(self, channel: str) -> None:
         """After the channel's last event everyone is taken off it; sockets are told by {"unsubscribed": [channel]}."""
@@ -90,7 +94,7 @@ class InstanceBackend(BroadcastBackend):
             self._instance.check_open()
             self._instance.end(channel)
 
-        await self._instance.run(end, end)
+        await self._instance.run(end)
 
     # -- in-process subscribers
 
@@ -103,7 +107,7 @@ class InstanceBackend(BroadcastBackend):
         async def end() -> None:
             listener.stop()
 
-        return Subscription(channel, lambda: self._instance.run(end, end))
+        return Subscription(channel, lambda: self._instance.run(end))
 
     async def listen(self, channel: str, since: Position | None = None) -> AsyncGenerator[Event]:
         """The channel's events, after `since` or from the first step on, until the channel ends or the backend closes.
@@ -129,11 +133,11 @@ class InstanceBackend(BroadcastBackend):
     @property
     def trouble(self) -> str | None:
         """What keeps this instance from its work, in words; None while it works."""
-        if self._instance.closed or self._instance.draining:
+        if self._instance.closed or self._instance.connections.draining:
             return "this instance is on its way out"
-        return self._instance.engine.trouble
+        return self._instance.link.unavailable_reason if self._instance.link else None
 
     async def close(self) -> None:
         """Close connections with 1012, end handlers and listeners. Afterwards everything but this raises BroadcastClosed."""
         self._instance.closed = True
-        await self._instance.run(self._instance.stop, self._instance.stop)
+        await self._instance.run(self._instance.stop)

@@ -10,9 +10,8 @@ from time import monotonic
 from typing import Any
 
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
-from pattern_stack.atoms.broadcast.bridge.engine import Bridge
-from pattern_stack.atoms.broadcast.bridge.presence import Attendance
-from pattern_stack.atoms.broadcast.bridge.store import Arrival, Reading, Store
+from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
+from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Reading, Store
 from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
@@ -58,7 +57,7 @@ class RedisStore(Store):
     # -- the link
 
     @property
-    def trouble(self) -> str | None:
+    def unavailable_reason(self) -> str | None:
         return self._link.trouble
 
     async def start(self) -> None:
@@ -66,7 +65,7 @@ class RedisStore(Store):
             raise BroadcastClosed("the bridge was closed")
         running = asyncio.get_running_loop()
         if self._loop is not None and self._loop.is_closed():
-            self.abandon()
+            self.forget_loop()
         if self._loop not in (None, running):
             raise BroadcastError("this bridge is in use on another event loop")
         self._loop = running
@@ -81,7 +80,7 @@ class RedisStore(Store):
             await self._link.stop()
             self._loop = None
 
-    def abandon(self) -> None:
+    def forget_loop(self) -> None:
         self._link.forget()
         self._loop = None
 
@@ -97,7 +96,7 @@ class RedisStore(Store):
         ):
             self.arrived(name, Arrival(epoch.decode("latin-1"), int(offset), body))
         else:
-            self.strange(name)
+            self.unrecognised(name)
 
     async def restored(self) -> None:
         await self.resumed()
@@ -168,7 +167,9 @@ class RedisStore(Store):
                     except LinkDown:
                         await self._link.wait_until_up()
         except TimeoutError:
-            raise BroadcastUnavailable(f"the link to Redis is down: {self.trouble or 'it does not answer'}") from None
+            raise BroadcastUnavailable(
+                f"the link to Redis is down: {self.unavailable_reason or 'it does not answer'}"
+            ) from None
         except ResponseError as error:
             raise BroadcastUnavailable(f"Redis says {error}") from error
 
@@ -201,8 +202,8 @@ class RedisBroadcastBackend(InstanceBackend):
             raise ValueError("a channel_prefix is 1 to 100 printable characters without braces and spaces")
         channels = Channels(history or History())
         self._store = RedisStore(redis_url, channel_prefix)
-        self.engine = Bridge(self._store, channels.window)
-        super().__init__(self.engine, channels, limits or Limits())
+        self.engine = SharedEngine(self._store, channels.window)
+        super().__init__(self.engine, self.engine, channels, limits or Limits())
 
     async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
         """Run a Lua script of an application's own over this link, on the keys `{prefix}:{place}:{key}`, which a cluster

@@ -6,8 +6,8 @@ from typing import Any, Protocol, TypeVar
 from fastapi import APIRouter
 
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
-from pattern_stack.atoms.broadcast.bridge.engine import Bridge as SharedEngine
-from pattern_stack.atoms.broadcast.bridge.routed import Split
+from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
+from pattern_stack.atoms.broadcast.bridge.routed import RoutedEngine
 from pattern_stack.atoms.broadcast.core.channels import Channel, Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine
 from pattern_stack.atoms.broadcast.core.history import History
@@ -48,9 +48,9 @@ class WebSocketBroadcastBackend(InstanceBackend):
         channels = Channels(history or History())
         engine: Engine = MemoryEngine(channels.window, limits)
         if bridge is not None:
-            engine = Split(engine, bridge.engine, channels.is_local)
+            engine = RoutedEngine(engine, bridge.engine, channels.is_local)
             bridge.engine.window = channels.window
-        super().__init__(engine, channels, limits, everyone)
+        super().__init__(engine, bridge.engine if bridge else None, channels, limits, everyone)
 
     # -- for the application
 
@@ -101,30 +101,26 @@ class WebSocketBroadcastBackend(InstanceBackend):
 
     def get_total_connections(self) -> int:
         """Open sockets."""
-        return self._count(lambda: len(self._instance.connections))
+        return self._count(lambda: len(self._instance.connections.open))
 
     def _count(self, count: Callable[[], T]) -> T:
         self._instance.check_open()
         if self._instance.loop_owner.is_current():
             return count()
 
-        async def now() -> T:
+        async def call() -> T:
             return count()
 
-        async def after_what_was_sent() -> T:
-            await self._instance.settled()
-            return count()
-
-        return self._instance.loop_owner.run_sync(now, after_what_was_sent)
+        return self._instance.loop_owner.run_sync(call)
 
     async def disconnect(self, user: Any) -> int:
         """Close every connection of this user with 4403. Returns how many there were."""
 
         async def disconnect() -> int:
             self._instance.check_open()
-            theirs = [one for one in self._instance.connections if one.identity and one.identity.user == user]
+            theirs = [one for one in self._instance.connections.open if one.identity and one.identity.user == user]
             for connection in theirs:
                 connection.close(4403, "no longer allowed")
             return len(theirs)
 
-        return await self._instance.run(disconnect, disconnect)
+        return await self._instance.run(disconnect)

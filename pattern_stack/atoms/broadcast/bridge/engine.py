@@ -1,134 +1,137 @@
-"""Keeps this instance in step with a store that others write to: no gap, no repeat, a reset where there is no other way."""
+"""Keeps this instance in step with a store that others write to: no gap, no repeat, a reset where history was lost."""
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 
 from pattern_stack.atoms.broadcast.bridge.presence import SharedPresence
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Store
-from pattern_stack.atoms.broadcast.bridge.tracker import Track, events
-from pattern_stack.atoms.broadcast.core.engine import Engine
+from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker, events
+from pattern_stack.atoms.broadcast.core.engine import LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.presence import Change
+from pattern_stack.atoms.log_every import LogEvery
 from pattern_stack.errors import BroadcastUnavailable
 
 logger = logging.getLogger(__name__)
 
-_FOREIGN_SECONDS = 60
-_AGAIN_SECONDS = 1
+_RETRY_SECONDS = 1
 _RESUME_SECONDS = 5
 
 
-class Bridge(Engine):
+class SharedEngine(LinkedEngine):
     """An engine over a store. Events come back from it to the instance that published them, as to every other."""
-
-    prompt = False
 
     def __init__(self, store: Store, window: Callable[[str], History]) -> None:
         super().__init__()
         self.window = window
         self._store = store
-        store.arrived, store.resumed, store.strange = self._arrived, self._resume, self._strange
-        self._tracks: dict[str, Track] = {}
-        self._presence = SharedPresence(store.attend, self._tell)
-        self.foreign = 0
-        """Messages that were none of ours, and were skipped."""
-        self._foreign_told = -float(_FOREIGN_SECONDS)
+        store.arrived, store.resumed, store.unrecognised = self._arrived, self._resumed, self._unrecognised
+        self._trackers: dict[str, ChannelTracker] = {}
+        self._opening: dict[str, asyncio.Task[None]] = {}
+        self._catching_up: dict[str, asyncio.Task[None]] = {}
+        self._presence = SharedPresence(store.attend, self._publish_presence)
+        self.unrecognised = 0
+        """Messages that none of our instances published, and that were skipped."""
+        self._log = LogEvery(logger)
 
     @property
-    def trouble(self) -> str | None:
-        return self._store.trouble
+    def unavailable_reason(self) -> str | None:
+        return self._store.unavailable_reason
 
     async def start(self) -> None:
         await self._store.start()
 
-    async def rest(self) -> None:
-        if not self._tracks or self._store.closed:
+    async def pause(self) -> None:
+        if not self._trackers or self._store.closed:
             await self._store.stop()
 
     def close(self) -> None:
-        """It takes nothing more, and holds nothing open once it rests."""
+        """Take nothing more; `pause` then releases the store for good."""
         self._store.closed = True
 
-    def abandon(self) -> None:
-        self._tracks.clear()
+    def forget_loop(self) -> None:
+        self._trackers.clear()
+        self._opening.clear()
+        self._catching_up.clear()
         self._presence.forget()
-        self._store.abandon()
+        self._store.forget_loop()
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         publishes = [self._store.publish(draft, self.window(draft.channel)) for draft in drafts]
         # one alone needs no task of its own
-        places = [await publishes[0]] if len(publishes) == 1 else await asyncio.gather(*publishes)
-        return [draft.at(*place) for draft, place in zip(drafts, places, strict=True)]
+        positions = [await publishes[0]] if len(publishes) == 1 else await asyncio.gather(*publishes)
+        return [draft.at(*position) for draft, position in zip(drafts, positions, strict=True)]
 
-    # -- channels that are wanted
+    # -- subscribed channels
 
-    async def want(self, channel: str) -> None:
-        track = self._tracks.setdefault(channel, Track(channel, self._hand_on))
-        track.wanted += 1
+    async def subscribe(self, channel: str) -> None:
+        tracker = self._trackers.setdefault(channel, ChannelTracker(channel, self._hand_over))
+        tracker.subscribed += 1
         try:
-            if track.position is None:
-                if track.opening is None:
-                    track.opening = asyncio.create_task(self._open(channel, track))
-                await asyncio.shield(track.opening)
-            elif self.trouble:
-                raise BroadcastUnavailable(self.trouble)
+            if tracker.position is None:
+                await asyncio.shield(self._open_once(channel, tracker))
+            elif reason := self.unavailable_reason:
+                raise BroadcastUnavailable(reason)
         except BaseException:
-            self.unwant(channel)
+            self.unsubscribe(channel)
             raise
 
-    async def _open(self, channel: str, track: Track) -> None:
-        try:
-            await self._store.follow(channel)
-            reading = await self._store.read(channel, None)
-            track.position = Position(reading.epoch, reading.offset)
-            self._take_waiting(channel, track)
-        finally:
-            track.opening = None
+    def _open_once(self, channel: str, tracker: ChannelTracker) -> asyncio.Task[None]:
+        task = self._opening.get(channel)
+        if task is None or task.done():
+            task = self._opening[channel] = asyncio.create_task(self._open(channel, tracker))
+            task.add_done_callback(lambda done: _drop(self._opening, channel, done))
+        return task
 
-    def unwant(self, channel: str) -> None:
-        track = self._tracks.get(channel)
-        if track is None:  # its loop was closed, and has taken everything along
+    async def _open(self, channel: str, tracker: ChannelTracker) -> None:
+        await self._store.follow(channel)
+        reading = await self._store.read(channel, None)
+        tracker.position = Position(reading.epoch, reading.offset)
+        self._deliver_queued(channel, tracker)
+
+    def unsubscribe(self, channel: str) -> None:
+        tracker = self._trackers.get(channel)
+        if tracker is None:  # its loop was closed, and everything on it is gone
             return
-        track.wanted -= 1
-        if track.wanted:
+        tracker.subscribed -= 1
+        if tracker.subscribed:
             return
-        del self._tracks[channel]
+        del self._trackers[channel]
         self._store.unfollow(channel)
-        for task in (track.opening, track.catching_up):
-            if task:
+        for tasks in (self._opening, self._catching_up):
+            if task := tasks.pop(channel, None):
                 task.cancel()
 
     def position(self, channel: str) -> Position:
-        position = self._tracks[channel].position
+        position = self._trackers[channel].position
         assert position is not None
         return position
 
-    async def locate(self, channel: str) -> Position:
-        track = self._tracks.get(channel)
-        if track and track.position:
-            return track.position
+    async def position_of(self, channel: str) -> Position:
+        tracker = self._trackers.get(channel)
+        if tracker and tracker.position:
+            return tracker.position
         reading = await self._store.read(channel, None)
         return Position(reading.epoch, reading.offset)
 
     def presence(self, channel: str) -> SharedPresence:
         return self._presence
 
-    async def _tell(self, channel: str, event_type: str, payload: Change) -> None:
+    async def _publish_presence(self, channel: str, event_type: str, payload: Change) -> None:
         await self.publish([encode(channel, event_type, payload, limits=Limits())])
 
-    async def reach(self, channel: str, place: Position | None) -> bool:
-        track = self._tracks[channel]
+    async def catch_up(self, channel: str, position: Position | None) -> bool:
+        tracker = self._trackers[channel]
         before = self.position(channel)
-        if place and place.epoch == before.epoch and place.offset <= before.offset:
+        if position and position.epoch == before.epoch and position.offset <= before.offset:
             return False
-        await self._catch_up_once(channel, track)
-        return track.position != before
+        await self._read_missed(channel, tracker)
+        return tracker.position != before
 
-    async def read_since(self, channel: str, since: Position, until: Position) -> list[Event] | None:
+    async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:
         if since.epoch != until.epoch or since.offset > until.offset:
             return None
         if since == until:
@@ -136,80 +139,81 @@ class Bridge(Engine):
         reading = await self._store.read(channel, since, until.offset)
         return None if reading.bodies is None else events(channel, since, reading.bodies)
 
-    # -- what arrives
+    # -- messages of the store
 
     def _arrived(self, channel: str, arrival: Arrival) -> None:
-        track = self._tracks.get(channel)
-        if track is None:
+        tracker = self._trackers.get(channel)
+        if tracker is None:
             return
-        if track.position is None or track.catching_up:
-            track.wait(arrival)
-        elif not track.take(arrival):
-            track.wait(arrival)
-            self._catch_up(channel, track)
+        if tracker.position is None or channel in self._catching_up:
+            tracker.queue(arrival)
+        elif not tracker.deliver_if_next(arrival):
+            tracker.queue(arrival)
+            self._start_catching_up(channel, tracker)
 
-    def _hand_on(self, event: Event | Reset) -> None:
+    def _hand_over(self, event: Event | Reset) -> None:
         for deliver in self._deliver:
             deliver(event)
 
-    def _take_waiting(self, channel: str, track: Track) -> None:
-        if not track.take_waiting():
-            self._catch_up(channel, track)
+    def _deliver_queued(self, channel: str, tracker: ChannelTracker) -> None:
+        if not tracker.deliver_queued():
+            self._start_catching_up(channel, tracker)
 
     # -- what was missed
 
-    def _resume(self) -> "asyncio.Future[None]":
-        """Every channel may have missed something: done when they are in step again, as far as that is possible now."""
-        tracks = [(channel, track) for channel, track in self._tracks.items() if track.position]
-        for channel, track in tracks:
-            self._catch_up(channel, track)
-        renewing = asyncio.create_task(self._renew())
-        return asyncio.ensure_future(_all([renewing, *(track.catching_up for _, track in tracks if track.catching_up)]))
+    async def _resumed(self) -> None:
+        """Messages may have been missed on every channel. Done when all have caught up, or after 5 s."""
+        for channel, tracker in self._trackers.items():
+            if tracker.position:
+                self._start_catching_up(channel, tracker)
+        renewing = asyncio.create_task(self._renew_presence())
+        await asyncio.wait([renewing, *self._catching_up.values()], timeout=_RESUME_SECONDS)
 
-    async def _renew(self) -> None:
+    async def _renew_presence(self) -> None:
         try:
             await self._presence.renew()
         except BroadcastUnavailable as error:
             logger.warning("presence is not renewed: %s", error)
 
-    def _catch_up(self, channel: str, track: Track) -> None:
-        if track.catching_up is None:
-            track.catching_up = asyncio.create_task(self._catch_up_until_in_step(channel, track))
+    def _start_catching_up(self, channel: str, tracker: ChannelTracker) -> None:
+        if channel not in self._catching_up:
+            task = asyncio.create_task(self._catch_up_until_in_step(channel, tracker))
+            self._catching_up[channel] = task
+            task.add_done_callback(lambda done: self._caught_up(channel, tracker, done))
 
-    async def _catch_up_until_in_step(self, channel: str, track: Track) -> None:
-        try:
-            while not await self._has_caught_up(channel, track):  # noqa: ASYNC110 - it is the store that is asked again
-                await asyncio.sleep(_AGAIN_SECONDS)
-        finally:
-            track.catching_up = None
-        self._take_waiting(channel, track)
+    async def _catch_up_until_in_step(self, channel: str, tracker: ChannelTracker) -> None:
+        while not await self._has_caught_up(channel, tracker):  # noqa: ASYNC110 - the store is asked again
+            await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _has_caught_up(self, channel: str, track: Track) -> bool:
+    def _caught_up(self, channel: str, tracker: ChannelTracker, task: asyncio.Task[None]) -> None:
+        _drop(self._catching_up, channel, task)
+        if not task.cancelled() and self._trackers.get(channel) is tracker:
+            self._deliver_queued(channel, tracker)
+
+    async def _has_caught_up(self, channel: str, tracker: ChannelTracker) -> bool:
         try:
-            await self._catch_up_once(channel, track)
+            await self._read_missed(channel, tracker)
         except BroadcastUnavailable as error:
-            logger.warning("%s is behind: %s", channel, error)
+            logger.warning("%s is behind the store: %s", channel, error)
             return False
         return True
 
-    async def _catch_up_once(self, channel: str, track: Track) -> None:
-        known = track.waiting
-        here = track.position
+    async def _read_missed(self, channel: str, tracker: ChannelTracker) -> None:
+        known = tracker.queued
+        here = tracker.position
         reading = await self._store.read(channel, here)
         assert here is not None
-        if track.position == here:  # not so, where another one has caught up meanwhile
-            track.apply(here, reading)
-        for _ in range(track.drop_foreign(known)):
-            self._strange(channel)
+        if tracker.position == here:  # another call may have caught up meanwhile
+            tracker.apply(here, reading)
+        for _ in range(tracker.drop_unrecognised(known)):
+            self._unrecognised(channel)
 
-    def _strange(self, channel: str) -> None:
-        """Count a message that is none of ours; say so once a minute."""
-        self.foreign += 1
-        now = time.monotonic()
-        if now - self._foreign_told >= _FOREIGN_SECONDS:
-            self._foreign_told = now
-            logger.warning("%d messages of strangers were skipped so far, the last on %r", self.foreign, channel)
+    def _unrecognised(self, channel: str) -> None:
+        self.unrecognised += 1
+        self._log.warning("skipped a message on %r that no instance of this application published", channel)
 
 
-async def _all(tasks: "Sequence[asyncio.Task[None]]") -> None:
-    await asyncio.wait(tasks, timeout=_RESUME_SECONDS)
+def _drop(tasks: dict[str, asyncio.Task[None]], channel: str, task: asyncio.Task[None]) -> None:
+    """A task that has ended makes room for the next one of its channel."""
+    if tasks.get(channel) is task:
+        del tasks[channel]

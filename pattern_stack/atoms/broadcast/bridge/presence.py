@@ -1,13 +1,14 @@
-"""Who is on a channel of all instances: each holds a lease for its members, and renews it while it lives."""
+"""Who is on a channel, over all instances: each holds a lease for its members and renews it while it lives."""
 
 import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
+from pattern_stack.atoms.broadcast.bridge.store import Attendance
 from pattern_stack.atoms.broadcast.core.presence import Change, Presence, change, shown
 from pattern_stack.errors import BroadcastUnavailable
 
@@ -15,41 +16,33 @@ logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 20.0
 RENEW_SECONDS = 7.0
-"""Members of an instance that was killed are gone within the sum of both, where anybody is left to be told."""
-
-
-class Attendance(NamedTuple):
-    """What the store answers: how many are there, who is gone with an instance that died, and what was asked for."""
-
-    there: int
-    gone: Sequence[bytes]
-    answer: Sequence[bytes]
+"""Members of an instance that was killed are gone within the sum of both, if another instance has the channel."""
 
 
 Ask = Callable[..., Awaitable[Attendance]]
-"""channel, instance, lease in milliseconds, what to do, and its arguments: see presence.lua."""
+"""channel, instance, lease in milliseconds, the step, and its arguments: see presence.lua."""
 Tell = Callable[[str, str, Change], Awaitable[Any]]
 """Publish on a channel: presence-joined or presence-left, with its payload."""
 
 
 class SharedPresence(Presence):
-    """What was lost with a store that forgot, or while this instance was cut off, is put back at the next renewal."""
+    """Members that the store lost, or could not be told of while it was away, are put right at the next renewal."""
 
     def __init__(self, ask: Ask, tell: Tell) -> None:
         self._ask = ask
         self._tell = tell
         self._instance = secrets.token_hex(6)
         self._mine: dict[str, dict[str, Any]] = {}
-        self._unsaid: dict[str, set[str]] = {}
-        """Who has left while the store could not be told."""
+        self._not_removed: dict[str, set[str]] = {}
+        """Members that left while the store could not be reached."""
         self._renewing: asyncio.Task[None] | None = None
 
     async def join(self, channel: str, connection_id: str, user: object) -> Change:
         who = shown(user)
         count = await self._do(channel, "join", connection_id, orjson.dumps(who))
         self._mine.setdefault(channel, {})[connection_id] = who
-        if self._renewing is None:
-            self._renewing = asyncio.create_task(self._renew_now_and_then())
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._renew_while_needed())
         return change(connection_id, who, count)
 
     async def leave(self, channel: str, connection_id: str) -> Change:
@@ -59,7 +52,7 @@ class SharedPresence(Presence):
         try:
             return change(connection_id, who, await self._do(channel, "leave", connection_id))
         except BroadcastUnavailable:
-            self._unsaid.setdefault(channel, set()).add(connection_id)
+            self._not_removed.setdefault(channel, set()).add(connection_id)
             raise
 
     async def members(self, channel: str) -> list[dict[str, Any]]:
@@ -68,23 +61,26 @@ class SharedPresence(Presence):
         return [{"connection_id": id, "user": user} for (_, user), id in sorted(rows, key=lambda row: row[0][0])]
 
     def forget(self) -> None:
-        """The loop was closed, and has taken the connections along."""
+        """The loop was closed, and every connection with it."""
         self._mine.clear()
         self._renewing = None
 
     async def renew(self) -> None:
-        """Hold the leases; put back whom the store has lost; take off who could not be taken off. Raises BroadcastUnavailable."""
+        """Renew the leases, put back members that the store has lost, and remove those that could not be removed before.
+
+        Raises BroadcastUnavailable.
+        """
         for channel, members in list(self._mine.items()):
             found = await self._look(channel, "renew", *members)
             for id in [missing.decode() for missing in found.answer]:
                 if id in members:
                     await self._put_back(channel, id, members[id])
-        while self._unsaid:
-            channel, ids = next(iter(self._unsaid.items()))
+        while self._not_removed:
+            channel, ids = next(iter(self._not_removed.items()))
             for id in ids:
                 count = await self._do(channel, "leave", id)
                 await self._tell(channel, "presence-left", change(id, None, count))
-            del self._unsaid[channel]
+            del self._not_removed[channel]
 
     async def _put_back(self, channel: str, id: str, who: Any) -> None:
         count = await self._do(channel, "join", id, orjson.dumps(who))
@@ -93,24 +89,21 @@ class SharedPresence(Presence):
         else:  # it has left meanwhile
             await self._do(channel, "leave", id)
 
-    async def _renew_now_and_then(self) -> None:
-        try:
-            while self._mine or self._unsaid:
-                await asyncio.sleep(RENEW_SECONDS)
-                try:
-                    await self.renew()
-                except BroadcastUnavailable as error:
-                    logger.warning("presence is not renewed: %s", error)
-        finally:
-            self._renewing = None
+    async def _renew_while_needed(self) -> None:
+        while self._mine or self._not_removed:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self.renew()
+            except BroadcastUnavailable as error:
+                logger.warning("presence is not renewed: %s", error)
 
     async def _do(self, channel: str, what: str, *arguments: Any) -> int:
-        return (await self._look(channel, what, *arguments)).there
+        return (await self._look(channel, what, *arguments)).total
 
     async def _look(self, channel: str, what: str, *arguments: Any) -> Attendance:
         found = await self._ask(channel, self._instance, int(LEASE_SECONDS * 1000), what, *arguments)
         for id, value in _pairs(found.gone):
-            await self._tell(channel, "presence-left", change(id, _parsed(value)[1], found.there))
+            await self._tell(channel, "presence-left", change(id, _parsed(value)[1], found.total))
         return found
 
 

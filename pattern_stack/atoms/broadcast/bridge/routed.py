@@ -1,22 +1,21 @@
-"""Two engines for one hub: channels that stay on this instance, and those that cross the bridge."""
+"""Two engines for one hub: channels that stay on this instance, and channels that instances share."""
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from pattern_stack.atoms.broadcast.core.engine import Deliver, Engine
+from pattern_stack.atoms.broadcast.core.engine import Deliver, Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.core.presence import Presence
 
 
-class Split(Engine):
-    """Each channel has one of the two for good."""
+class RoutedEngine(Engine):
+    """Each channel has one of the two for good. An instance works with the shared engine's link itself."""
 
-    def __init__(self, local: Engine, shared: Engine, is_local: Callable[[str], bool]) -> None:
+    def __init__(self, local: Engine, shared: LinkedEngine, is_local: Callable[[str], bool]) -> None:
         super().__init__()
         self._local = local
         self._shared = shared
         self._is_local = is_local
-        self.prompt = local.prompt and shared.prompt
 
     def _of(self, channel: str) -> Engine:
         return self._local if self._is_local(channel) else self._shared
@@ -25,19 +24,6 @@ class Split(Engine):
         self._local.attach(deliver)
         self._shared.attach(deliver)
 
-    @property
-    def trouble(self) -> str | None:
-        return self._shared.trouble
-
-    async def start(self) -> None:
-        await self._shared.start()
-
-    async def rest(self) -> None:
-        await self._shared.rest()
-
-    def abandon(self) -> None:
-        self._shared.abandon()
-
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         """In their order, those of one engine at a time."""
         events: list[Event] = []
@@ -45,23 +31,20 @@ class Split(Engine):
             events += await engine.publish(list(some))
         return events
 
-    async def want(self, channel: str) -> None:
-        await self._of(channel).want(channel)
+    async def subscribe(self, channel: str) -> None:
+        await self._of(channel).subscribe(channel)
 
-    def unwant(self, channel: str) -> None:
-        self._of(channel).unwant(channel)
+    def unsubscribe(self, channel: str) -> None:
+        self._of(channel).unsubscribe(channel)
 
     def position(self, channel: str) -> Position:
         return self._of(channel).position(channel)
 
-    async def locate(self, channel: str) -> Position:
-        return await self._of(channel).locate(channel)
+    async def position_of(self, channel: str) -> Position:
+        return await self._of(channel).position_of(channel)
 
     def presence(self, channel: str) -> Presence:
         return self._of(channel).presence(channel)
 
-    async def reach(self, channel: str, place: Position | None) -> bool:
-        return await self._of(channel).reach(channel, place)
-
-    async def read_since(self, channel: str, since: Position, until: Position) -> list[Event] | None:
-        return await self._of(channel).read_since(channel, since, until)
+    async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:
+        return await self._of(channel).history(channel, since, until)

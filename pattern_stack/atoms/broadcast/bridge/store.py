@@ -1,20 +1,15 @@
-"""What a bridge needs of a store that instances share."""
+"""What a SharedEngine needs of a store that instances share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 
-if TYPE_CHECKING:
-    import asyncio
-
-    from pattern_stack.atoms.broadcast.bridge.presence import Attendance
-
 
 class Arrival(NamedTuple):
-    """A message of the store: an event, if it is none of a stranger's."""
+    """A message of a channel: an event, if one of our instances published it."""
 
     epoch: str
     offset: int
@@ -22,51 +17,64 @@ class Arrival(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A channel's newest place, and the events that were asked for; None where they are not all there."""
+    """A channel's newest position, and the events that were asked for; None where not all of them are kept."""
 
     epoch: str
     offset: int
     bodies: list[bytes] | None
 
 
+class Attendance(NamedTuple):
+    """The store's answer about presence: how many members, members of instances that died, and what was asked for."""
+
+    total: int
+    gone: Sequence[bytes]
+    answer: Sequence[bytes]
+
+
 class Store(ABC):
-    """What a bridge needs of a store. Everything that waits raises BroadcastUnavailable."""
+    """Positions, history, messages and presence of many instances. Calls that wait raise BroadcastUnavailable."""
 
     arrived: Callable[[str, Arrival], None]
-    """Set by the bridge: called for each message of a followed channel, in the store's order."""
-    resumed: Callable[[], "asyncio.Future[None]"]
-    """Set by the bridge: called when messages may have been missed; done when that is mended."""
-    strange: Callable[[str], None]
-    """Set by the bridge: called for a message that cannot be one of ours."""
+    """Set by the engine. Called for each message of a followed channel, in the store's order."""
+    resumed: Callable[[], Awaitable[None]]
+    """Set by the engine. Called when messages may have been missed; done when all channels have caught up, or after 5 s."""
+    unrecognised: Callable[[str], None]
+    """Set by the engine. Called for a message that none of our instances can have published."""
 
     closed = False
 
     @property
     @abstractmethod
-    def trouble(self) -> str | None: ...
+    def unavailable_reason(self) -> str | None:
+        """What keeps the store from working, in words; None while it works."""
 
     @abstractmethod
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Begin on this loop. A server that does not answer yet is waited for. Raises BroadcastError where it refuses."""
 
     @abstractmethod
     async def stop(self) -> None: ...
 
     @abstractmethod
-    def abandon(self) -> None: ...
+    def forget_loop(self) -> None:
+        """The loop it worked on was closed: forget what belonged to it."""
 
     @abstractmethod
-    async def publish(self, draft: Draft, window: History) -> Position: ...
+    async def publish(self, draft: Draft, window: History) -> Position:
+        """Give the draft the channel's next position, keep it, and send it to every instance that follows the channel."""
 
     @abstractmethod
-    async def read(self, channel: str, since: Position | None, last: int | None = None) -> Reading: ...
+    async def read(self, channel: str, since: Position | None, last: int | None = None) -> Reading:
+        """The newest position and, where `since` is given, the events after it up to the offset `last`."""
 
     @abstractmethod
-    async def attend(self, channel: str, *arguments: Any) -> "Attendance":
-        """See Ask in presence.py."""
+    async def attend(self, channel: str, *arguments: Any) -> Attendance:
+        """One step of presence: see Ask in presence.py."""
 
     @abstractmethod
     async def follow(self, channel: str) -> None:
-        """From its end on, messages of the channel arrive."""
+        """Report the channel's messages from now on. Later messages arrive even if this raises."""
 
     @abstractmethod
     def unfollow(self, channel: str) -> None: ...

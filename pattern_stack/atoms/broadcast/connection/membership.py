@@ -3,17 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pattern_stack.atoms.broadcast.core.channels import Spec
+from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Event, Position, encode
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
+from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
-
-if TYPE_CHECKING:
-    from pattern_stack.atoms.broadcast.connection.connection import Connection
-    from pattern_stack.atoms.broadcast.instance.instance import Instance
 
 logger = logging.getLogger(__name__)
 
@@ -57,20 +55,20 @@ class Membership:
         self.again = False
         self.ending = False
 
-    async def call(self, hook: str, connection: "Connection") -> Any:
+    async def call(self, hook: str, connection: ManagedConnection) -> Any:
         """What the application's hook returns; None where it has none."""
         if self.spec is None or not self.spec.overrides(hook):
             return None
         with foreign_code():
             return await getattr(self.spec.channel, hook)(connection, **self.params)
 
-    async def announce_join(self, connection: "Connection", instance: "Instance") -> None:
+    async def announce_join(self, connection: ManagedConnection, instance: Instance) -> None:
         """It is present from here on, and the others on the channel are told."""
         joined = await instance.engine.presence(self.channel).join(self.channel, connection.id, connection.user)
         self.present = True
         await self._tell(instance, "presence-joined", joined)
 
-    async def announce_leave(self, connection: "Connection", instance: "Instance") -> None:
+    async def announce_leave(self, connection: ManagedConnection, instance: Instance) -> None:
         """It is off: the hook is told where joined had succeeded, and the others where it was present. Never raises."""
         if self.joined:
             try:
@@ -80,7 +78,7 @@ class Membership:
         if self.present:
             await self._say_absent(connection, instance)
 
-    async def _say_absent(self, connection: "Connection", instance: "Instance") -> None:
+    async def _say_absent(self, connection: ManagedConnection, instance: Instance) -> None:
         try:
             left = await instance.engine.presence(self.channel).leave(self.channel, connection.id)
         except BroadcastError as error:  # it is made up for later
@@ -88,7 +86,7 @@ class Membership:
         else:
             await self._tell(instance, "presence-left", left)
 
-    async def _tell(self, instance: "Instance", event_type: str, payload: Mapping[str, Any]) -> None:
+    async def _tell(self, instance: Instance, event_type: str, payload: Mapping[str, Any]) -> None:
         try:
             await instance.publish([encode(self.channel, event_type, payload, limits=instance.limits)])
         except BroadcastError as error:

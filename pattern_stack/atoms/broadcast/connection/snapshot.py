@@ -1,17 +1,15 @@
 """The state of a channel as its first event: at one position with what follows it."""
 
-from typing import TYPE_CHECKING
-
 from pattern_stack.atoms.broadcast.connection.membership import Membership
+from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Event, Position, encode
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import BroadcastUnavailable
 
-if TYPE_CHECKING:
-    from pattern_stack.atoms.broadcast.connection.connection import Connection
 
-
-async def snapshot(member: Membership, connection: "Connection", instance: Instance) -> tuple[Position, list[Event]]:
+async def snapshot(
+    member: Membership, connection: ManagedConnection, instance: Instance
+) -> tuple[Position, list[Event]]:
     """The position to tell, and the snapshot as an event there; no event where the channel has none.
 
     State from before the member's position is followed by the events that it lacks; state from after it moves it.
@@ -31,11 +29,11 @@ async def snapshot(member: Membership, connection: "Connection", instance: Insta
 
 
 async def _between(instance: Instance, channel: str, there: Position, here: Position) -> list[Event]:
-    await instance.engine.reach(channel, there)
+    await instance.catch_up(channel, there)
     newest = instance.engine.position(channel)
     missing: list[Event] | None = []
     if there.offset < here.offset:
-        missing = await instance.engine.read_since(channel, there, here)
+        missing = await instance.engine.history(channel, there, here)
     if missing is None or there.epoch != newest.epoch or there.offset > newest.offset:
         raise BroadcastUnavailable(f"the snapshot of {channel} does not fit its history; try again")
     return missing

@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pattern_stack.atoms.broadcast.connection.membership import HOOKS, Joined, Membership, refusal
 from pattern_stack.atoms.broadcast.connection.snapshot import snapshot
 from pattern_stack.atoms.broadcast.core import protocol
+from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import NotFound
-
-if TYPE_CHECKING:
-    from pattern_stack.atoms.broadcast.connection.connection import Connection
 
 
 class Subscriptions:
@@ -21,7 +19,7 @@ class Subscriptions:
 
     __slots__ = ("_connection", "_held", "_instance", "_leaving")
 
-    def __init__(self, connection: "Connection", instance: Instance) -> None:
+    def __init__(self, connection: ManagedConnection, instance: Instance) -> None:
         self._connection = connection
         self._instance = instance
         self._held: dict[str, Membership] = {}
@@ -31,9 +29,9 @@ class Subscriptions:
     def channels(self) -> Iterable[str]:
         return self._held
 
-    def waits(self, channels: Iterable[str]) -> bool:
-        """Whether a hook has to be called for any of these, or a store by_client."""
-        if not self._instance.engine.prompt:
+    def _may_wait(self, channels: Iterable[str]) -> bool:
+        """Whether a hook has to be called for any of these, or a store asked."""
+        if self._instance.link:
             return True
         found = (self._instance.channels.match(channel) for channel in channels)
         return any(match and (match[0].presence or any(map(match[0].overrides, HOOKS))) for match in found)
@@ -65,7 +63,7 @@ class Subscriptions:
     ) -> list[Joined]:
         """Enter each. Where the client has by_client, those that refuse are told of in error frames."""
         entering = [self._join_or_refuse(channel, since.get(channel), by_client, id) for channel in channels]
-        outcomes = await asyncio.gather(*entering) if self.waits(channels) else [await one for one in entering]
+        outcomes = await asyncio.gather(*entering) if self._may_wait(channels) else [await one for one in entering]
         for outcome in outcomes:
             if isinstance(outcome, CommandError) and by_client:
                 self._connection.refuse(outcome)
@@ -89,18 +87,18 @@ class Subscriptions:
         if channel in self._leaving:
             await asyncio.wait([self._leaving[channel]])
         await member.call("authorize", self._connection)
-        await self._instance.engine.want(channel)
+        await self._instance.engine.subscribe(channel)
         try:
             await member.call("joined", self._connection)
             member.joined = spec is not None and spec.overrides("left")
             if spec and spec.presence:
                 await member.announce_join(self._connection, self._instance)
             if spec and (spec.presence or spec.overrides("joined")):
-                await self._instance.engine.reach(channel, None)  # what was published there is none of its events
+                await self._instance.catch_up(channel, None)  # what was published there is none of its events
             if self._connection.closed:
                 raise asyncio.CancelledError
         except BaseException:
-            self._instance.engine.unwant(channel)
+            self._instance.engine.unsubscribe(channel)
             self._part([member])
             raise
         self._instance.hub.join(channel, self._connection.outbox)
@@ -127,11 +125,11 @@ class Subscriptions:
 
     async def _catch_up(self, member: Membership, since: Position | None) -> Joined:
         """With the channel's events held: what lies between the client's position, or nothing, and the held ones."""
-        if since is not None and await self._instance.engine.reach(member.channel, since):
+        if since is not None and await self._instance.catch_up(member.channel, since):
             self._hold(member)
         assert member.position is not None
         if since is not None:
-            events = await self._instance.engine.read_since(member.channel, since, member.position)
+            events = await self._instance.engine.history(member.channel, since, member.position)
             if events is not None:
                 return Joined(member, since, True, events)
         told, state = await snapshot(member, self._connection, self._instance)
@@ -251,7 +249,7 @@ class Subscriptions:
         if member is None:
             return []
         self._instance.hub.leave(channel, self._connection.outbox)
-        self._instance.engine.unwant(channel)
+        self._instance.engine.unsubscribe(channel)
         if member.refreshing:
             member.refreshing.cancel()
         return [member]

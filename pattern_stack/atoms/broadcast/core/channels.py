@@ -1,13 +1,11 @@
 """What an application says of its channels: a pattern, and hooks for those who come and go."""
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from pattern_stack.atoms.broadcast.core.connection import Connection
 from pattern_stack.atoms.broadcast.core.event import Position
 from pattern_stack.atoms.broadcast.core.history import History
-
-if TYPE_CHECKING:
-    from pattern_stack.atoms.broadcast.connection.connection import Connection
 
 Snapshot = dict[str, Any] | tuple[dict[str, Any], Position] | None
 
@@ -21,20 +19,20 @@ class Channel:
     `internal` and is logged.
     """
 
-    async def authorize(self, connection: "Connection", /, *args: Any, **params: Any) -> None:
+    async def authorize(self, connection: Connection, /, *args: Any, **params: Any) -> None:
         """Raise to refuse. Asked again for every channel that is held when a token is renewed."""
 
-    async def joined(self, connection: "Connection", /, *args: Any, **params: Any) -> None:
-        """Before the connection has its position: what is published here, it does not get as an event."""
+    async def joined(self, connection: Connection, /, *args: Any, **params: Any) -> None:
+        """Called before the connection has its position. Events published by this hook are not delivered to this connection."""
 
-    async def snapshot(self, connection: "Connection", /, *args: Any, **params: Any) -> Snapshot:
+    async def snapshot(self, connection: Connection, /, *args: Any, **params: Any) -> Snapshot:
         """The state at the connection's position; the events after it are held until it is sent. None: there is none.
 
         State that may be ahead of that position, because it is read from a store, is returned with the position that
         it belongs to, as (state, position); otherwise the channel's events must be idempotent.
         """
 
-    async def left(self, connection: "Connection", /, *args: Any, **params: Any) -> None:
+    async def left(self, connection: Connection, /, *args: Any, **params: Any) -> None:
         """The connection is off the channel already, and may be gone."""
 
 

@@ -1,4 +1,4 @@
-"""Where positions and history live. One engine is in memory (history.py); another keeps them in a store (bridge.py)."""
+"""Where positions and history live. MemoryEngine keeps them in this process, SharedEngine (bridge/) in a store."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -10,65 +10,73 @@ Deliver = Callable[[Event | Reset], None]
 
 
 class Engine(ABC):
-    """Gives each event its place, remembers a window of them, and delivers them in that order.
+    """Gives each event its position, keeps a window of each channel, and delivers events in the order of positions.
 
-    Only the loop that owns the hub calls it.
+    Only the loop that owns the hub calls it. The coroutines of an Engine that is no LinkedEngine never wait.
     """
-
-    prompt: bool
-    """Its coroutines never wait: they run to their end at once."""
 
     def __init__(self) -> None:
         self._deliver: tuple[Deliver, ...] = ()
 
     def attach(self, deliver: Deliver) -> None:
-        """Call it with each event of a wanted channel, in the channel's order, and with a Reset where that was broken."""
+        """Call it with each event of a subscribed channel, in the channel's order, and with a Reset where that was broken."""
         self._deliver += (deliver,)
-
-    @property
-    def trouble(self) -> str | None:
-        """What keeps it from working, in words; None while it works."""
-        return None
-
-    async def start(self) -> None:  # noqa: B027 - an engine in memory has nothing to do here, and in the next two
-        """Begin on this loop. What is missing only for now is waited for. Raises BroadcastError for what cannot work."""
-
-    async def rest(self) -> None:  # noqa: B027
-        """Nobody needs it for now: hold nothing open. It begins anew when it is used."""
-
-    def abandon(self) -> None:  # noqa: B027
-        """The loop it worked on was closed: forget what belonged to it."""
 
     @abstractmethod
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
-        """Give the drafts their places, one after the other. Raises BroadcastUnavailable."""
+        """Give the drafts their positions, one after the other. Raises BroadcastUnavailable."""
 
     @abstractmethod
-    async def want(self, channel: str) -> None:
-        """Deliver this channel's events until as many `unwant` came as `want`. Where it raises BroadcastUnavailable, none did."""
+    async def subscribe(self, channel: str) -> None:
+        """Deliver this channel's events until `unsubscribe` was called as often. Raises BroadcastUnavailable: not subscribed."""
 
     @abstractmethod
-    def unwant(self, channel: str) -> None: ...
+    def unsubscribe(self, channel: str) -> None: ...
 
     @abstractmethod
     def position(self, channel: str) -> Position:
-        """Of a wanted channel: the newest place that was delivered here; every later event follows it."""
+        """Of a subscribed channel: the newest position that was delivered here. Every later event follows it."""
 
     @abstractmethod
-    async def locate(self, channel: str) -> Position:
-        """Of any channel: a place that every later event follows. Raises BroadcastUnavailable."""
+    async def position_of(self, channel: str) -> Position:
+        """Current position of any channel, subscribed or not. Raises BroadcastUnavailable."""
 
     @abstractmethod
     def presence(self, channel: str) -> Presence:
-        """Who is on it."""
-
-    async def reach(self, channel: str, place: Position | None) -> bool:
-        """Deliver a wanted channel's events up to this place, None being the newest. Returns whether any were delivered.
-
-        Another instance may have told a client of events that are still on their way to this one.
-        """
-        return False
+        """Who is on the channel."""
 
     @abstractmethod
-    async def read_since(self, channel: str, since: Position, until: Position) -> list[Event] | None:
-        """The events after `since` up to `until`, without a gap; None where that cannot be had any more."""
+    async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:
+        """The events after `since` up to `until`, without a gap; None where they are no longer all kept.
+
+        Raises BroadcastUnavailable.
+        """
+
+
+class LinkedEngine(Engine):
+    """An engine whose store lies outside this process: it needs a loop to work on, and may be unavailable."""
+
+    @property
+    @abstractmethod
+    def unavailable_reason(self) -> str | None:
+        """What keeps it from working, in words; None while it works."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Begin on this loop. A store that does not answer yet is waited for. Raises BroadcastError where it refuses."""
+
+    @abstractmethod
+    async def pause(self) -> None:
+        """Release connections and tasks; reopened by the next call."""
+
+    @abstractmethod
+    def forget_loop(self) -> None:
+        """The loop it worked on was closed: forget what belonged to it."""
+
+    @abstractmethod
+    async def catch_up(self, channel: str, position: Position | None) -> bool:
+        """Deliver a subscribed channel's events up to this position; None is the store's newest. True where there were any.
+
+        Another instance may have told a client of events that are still on their way to this one.
+        Raises BroadcastUnavailable.
+        """

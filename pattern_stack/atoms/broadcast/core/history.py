@@ -21,13 +21,13 @@ class History:
 class Log:
     """One channel: its position, and the newest events as far as its window reaches."""
 
-    __slots__ = ("_events", "_size", "_times", "epoch", "offset", "touched", "wanted", "window")
+    __slots__ = ("_events", "_size", "_times", "epoch", "offset", "subscribed", "touched", "window")
 
     def __init__(self, epoch: str, window: History, now: float) -> None:
         self.epoch = epoch
         self.window = window
         self.offset = 0
-        self.wanted = 0
+        self.subscribed = 0
         self.touched = now
         # most channels that are asked for never carry an event
         self._events: deque[Event] | None = None

@@ -19,8 +19,6 @@ class MemoryEngine(Engine):
     A channel that nobody is on is kept for its window's seconds; after that it begins a new epoch.
     """
 
-    prompt = True
-
     def __init__(
         self, window: Callable[[str], History], limits: Limits, clock: Callable[[], float] = monotonic
     ) -> None:
@@ -47,19 +45,19 @@ class MemoryEngine(Engine):
         log = self._log(draft.channel, now)
         self._occupy(draft.channel, log)
         event = log.append(draft, now)
-        if not log.wanted:
+        if not log.subscribed:
             self._leave(draft.channel, log)
         return event
 
-    async def want(self, channel: str) -> None:
+    async def subscribe(self, channel: str) -> None:
         log = self._log(channel, self._clock())
         self._occupy(channel, log)
-        log.wanted += 1
+        log.subscribed += 1
 
-    def unwant(self, channel: str) -> None:
+    def unsubscribe(self, channel: str) -> None:
         log = self._logs[channel]
-        log.wanted -= 1
-        if not log.wanted:
+        log.subscribed -= 1
+        if not log.subscribed:
             log.touched = self._clock()
             self._leave(channel, log)
 
@@ -69,10 +67,10 @@ class MemoryEngine(Engine):
     def presence(self, channel: str) -> MemoryPresence:
         return self._presence
 
-    async def locate(self, channel: str) -> Position:
+    async def position_of(self, channel: str) -> Position:
         return self.position(channel)
 
-    async def read_since(self, channel: str, since: Position, until: Position) -> list[Event] | None:
+    async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:
         now = self._clock()
         log = self._log(channel, now)
         log.trim(now)
@@ -94,7 +92,7 @@ class MemoryEngine(Engine):
             del self._logs[oldest]
 
     def _occupy(self, channel: str, log: Log) -> None:
-        if not log.wanted:
+        if not log.subscribed:
             self._idle[log.window, not log.offset].pop(channel)
 
     def _forget(self, now: float) -> None:

@@ -19,6 +19,9 @@ class Transport(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Send a close frame behind what was written. Frames that are not on their way yet may be left out."""
 
+    queued: bool
+    """Frames wait in a queue of the server before they reach the connection."""
+
     @property
     def taken(self) -> int:
         """Grows as the peer takes what was written. The unit is the transport's own."""

@@ -1,6 +1,7 @@
-"""Crossing threads and loops: everything of a hub happens on one loop, whoever calls from wherever."""
+"""Runs calls on the loop that owns the hub, from any thread or loop."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent import futures
@@ -16,7 +17,7 @@ _SLICE = 0.5
 
 
 def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never waits, without a task. RuntimeError where it waits after all."""
+    """Run a coroutine that never waits, without a loop. Raises RuntimeError where it waits after all."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
@@ -26,16 +27,28 @@ def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError(f"{coroutine!r} had to wait")
 
 
-class LoopOwner:
-    """The one loop that a hub belongs to: that of its first holder, until the last one has let go.
+def start_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task that runs at once up to its first wait where Python can do that (3.12), else in the loop's next turn.
 
-    Holders are connections, in-process subscriptions and lifespans. Without a holder nobody is subscribed to anything,
-    and a call runs where it is made; the lock keeps such calls, and the first holder, from running into each other.
-    A loop that was closed with holders on it owns nothing any more: `abandoned` is called to forget them.
+    It may have ended when this returns.
+    """
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(coroutine, loop=loop, eager_start=True)
+    return loop.create_task(coroutine)
+
+
+class LoopOwner:
+    """The one loop that a hub belongs to: the loop of its first holder, until the last holder has released it.
+
+    Holders are connections, in-process subscriptions, tasks and lifespans. Without a holder nobody is subscribed to
+    anything, and a call runs where it is made. The lock keeps such calls and the first holder from running at once.
+    A loop that was closed with holders on it owns nothing any more: `forget` is called to forget them.
+    `before_crossing` is awaited on the hub's loop before each call that comes from elsewhere.
     """
 
-    def __init__(self, abandoned: Callable[[], None]) -> None:
-        self._abandoned = abandoned
+    def __init__(self, forget: Callable[[], None], before_crossing: Call[None]) -> None:
+        self._forget = forget
+        self._before_crossing = before_crossing
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._holders = 0
@@ -43,12 +56,13 @@ class LoopOwner:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
+        """Raises BroadcastError while nothing holds a loop."""
         if self._loop is None:
             raise BroadcastError("the hub belongs to no loop now")
         return self._loop
 
     def acquire(self) -> None:
-        """Make the running loop the hub's. BroadcastError where it belongs to another one."""
+        """Hold the running loop as the hub's. Raises BroadcastError where the hub belongs to another one."""
         running = asyncio.get_running_loop()
         with self._lock:
             owner = self._owner()
@@ -57,7 +71,7 @@ class LoopOwner:
                 self._thread = threading.get_ident()
             elif owner is not running:
                 raise BroadcastError(
-                    "this hub is in use on another event loop. Use it there, or a backend of your own; "
+                    "this hub is in use on another event loop. Use it there, or make another backend; "
                     "tests put all they do inside one `with TestClient(app) as client`"
                 )
             self._holders += 1
@@ -71,7 +85,7 @@ class LoopOwner:
     def _owner(self) -> asyncio.AbstractEventLoop | None:
         if self._loop is not None and self._loop.is_closed():
             self._loop = None
-            self._abandoned()
+            self._forget()
         return self._loop
 
     @property
@@ -87,14 +101,14 @@ class LoopOwner:
         loop = self._loop
         return loop is not None and self._thread == threading.get_ident() and loop.is_running()
 
-    async def run(self, call: Call[T], elsewhere: Call[T]) -> T:
-        """`call()` where the caller is on the hub's loop, `elsewhere()` on the hub's loop where the caller is not.
+    async def run(self, call: Call[T]) -> T:
+        """Run `call()` on the hub's loop, and return its result.
 
-        Raises BroadcastClosed where that loop ends before it has answered.
+        Raises BroadcastClosed where that loop ends before the call has.
         """
         if self.is_current():
             return await call()
-        loop, crossing = self._cross(call, elsewhere)
+        loop, crossing = self._cross(call)
         if loop is None:  # it ran here, and may be part of another such call, which must not wait
             return _result(crossing)
         waiting = asyncio.wrap_future(crossing)
@@ -106,30 +120,34 @@ class LoopOwner:
             waiting.cancel()
             raise
         if not waiting.cancelled():
-            waiting.exception()  # it has been looked at: nothing of it is logged
+            waiting.exception()  # reading it keeps asyncio from logging it
         return _result(crossing)
 
-    def run_sync(self, call: Call[T], elsewhere: Call[T]) -> T:
-        """The same for a plain thread. BroadcastError on the hub's own loop, which it would block for ever."""
+    def run_sync(self, call: Call[T]) -> T:
+        """`run` for a plain thread. Raises BroadcastError on the hub's own loop, which it would block for ever."""
         if self.is_current():
             raise BroadcastError("this call waits for the hub's loop and must not be made on it; await the other one")
-        loop, crossing = self._cross(call, elsewhere)
+        loop, crossing = self._cross(call)
         while not crossing.done():
             futures.wait((crossing,), timeout=_SLICE)
             _cancel_if_stopped(loop, crossing)
         return _result(crossing)
 
-    def _cross(self, call: Call[T], elsewhere: Call[T]) -> tuple[asyncio.AbstractEventLoop | None, futures.Future[T]]:
+    def _cross(self, call: Call[T]) -> tuple[asyncio.AbstractEventLoop | None, futures.Future[T]]:
         with self._lock:
             while (loop := self._owner()) is not None:
-                coroutine = elsewhere()
+                coroutine = self._arrive(call)
                 try:
                     return loop, asyncio.run_coroutine_threadsafe(coroutine, loop)
-                except RuntimeError:  # it was closed between the look and the call: look again
+                except RuntimeError:  # the loop was closed between the look and the call: look again
                     coroutine.close()
             done: futures.Future[T] = futures.Future()
             done.set_result(run_now(call()))
             return None, done
+
+    async def _arrive(self, call: Call[T]) -> T:
+        await self._before_crossing()
+        return await call()
 
 
 def _cancel_if_stopped(loop: asyncio.AbstractEventLoop | None, crossing: futures.Future[Any]) -> None:
@@ -146,8 +164,8 @@ def _result(crossing: futures.Future[T]) -> T:
 
 @contextmanager
 def foreign_code() -> Iterator[None]:
-    """Around what an application gave us: a CancelledError that it brings along, from something it awaited that was
-    cancelled elsewhere, is its failure and not the end of our task."""
+    """Around a call of the application's code: a CancelledError from something that it awaited, and that was cancelled
+    elsewhere, is its failure (RuntimeError) and not the end of our task."""
     try:
         yield
     except asyncio.CancelledError as error:

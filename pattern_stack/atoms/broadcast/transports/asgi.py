@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
-from pattern_stack.atoms.broadcast.connection.connection import Connection
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.websocket.frames import Batch
 
 logger = logging.getLogger(__name__)
@@ -17,6 +17,7 @@ class ASGITransport:
     """Writes what the outbox gives it, frame by frame; while a send waits for the server, the outbox is paused."""
 
     write_prepared = None
+    queued = True
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -27,9 +28,9 @@ class ASGITransport:
         self._room = asyncio.Event()
         self.taken = 0
         self._end = asyncio.timeout(None)
-        self._connection: Connection
+        self._connection: ClientConnection
 
-    async def run(self, connection: Connection, refusal: tuple[int, str] | None) -> None:
+    async def run(self, connection: ClientConnection, refusal: tuple[int, str] | None) -> None:
         """Carry the connection until its socket is gone, or it was aborted."""
         self._connection = connection
         writer = asyncio.create_task(self._write_all())

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.types import Receive, Scope, Send
 
-from pattern_stack.atoms.broadcast.connection.connection import Connection, Verify
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection, Verify
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
@@ -61,9 +61,10 @@ class Endpoint:
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
         self._instance.loop_owner.acquire()
-        self._instance.draining = False
+        self._instance.connections.draining = False
         try:
-            await self._instance.engine.start()
+            if self._instance.link:
+                await self._instance.link.start()
             yield
         finally:
             await self._instance.stop()
@@ -97,7 +98,7 @@ class Endpoint:
                 refusal = (4401, _reason(error))
         deflating = self._compress and is_offered(_header(scope, EXTENSIONS) or "")
         return Admission(
-            lambda transport: Connection(self._instance, transport, identity, self._verify), refusal, deflating
+            lambda transport: ClientConnection(self._instance, transport, identity, self._verify), refusal, deflating
         )
 
     def _again(self, scope: Scope) -> Admit | None:

@@ -18,7 +18,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from pattern_stack.atoms.broadcast.connection.connection import Connection
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.instance.loop import run_now
 from pattern_stack.atoms.broadcast.transports.handoff import EXTENSION, Admission, Admit
 from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
@@ -184,7 +184,7 @@ class FastLane(WebSocketsSansIOProtocol):
         """Not one of the thousands of ways to spell a path with %: what is known of paths is kept."""
         return bool(self._path) and b"%" not in self._path
 
-    def _hand_over(self, admission: Admission) -> Connection:
+    def _hand_over(self, admission: Admission) -> ClientConnection:
         self.connections.discard(self)
         socket = SocketTransport(self.transport, self.loop, self.connections, self.config, admission.deflating)
         self._socket = socket
@@ -275,7 +275,7 @@ def _subprotocols(asked: Handshake) -> list[str]:
     return [token.strip() for offer in offers for token in offer.split(",")]
 
 
-def _deliver(message: Any, connection: Connection) -> None:
+def _deliver(message: Any, connection: ClientConnection) -> None:
     """What uvicorn has read between the accept and the handing over, where a middleware waited there."""
     if message["type"] == "websocket.receive":
         text = message.get("text")

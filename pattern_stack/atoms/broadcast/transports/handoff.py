@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from pattern_stack.atoms.broadcast.connection.connection import Connection
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.core.transport import Transport
 
 EXTENSION = "pattern_stack.frames"
@@ -13,7 +13,7 @@ EXTENSION = "pattern_stack.frames"
 class Admission(NamedTuple):
     """What an endpoint says to a handshake. It is accepted in any case: a refusal is a close that a browser can read."""
 
-    opening: Callable[[Transport], Connection]
+    opening: Callable[[Transport], ClientConnection]
     """Makes the connection that the lane is to carry."""
     refusal: tuple[int, str] | None
     """The code and reason to close with at once."""

@@ -3,16 +3,14 @@
 import asyncio
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from websockets.frames import Close, Opcode
 
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.core.rate_limit import Bucket
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, control
 from pattern_stack.atoms.broadcast.websocket.reader import FrameReader
-
-if TYPE_CHECKING:
-    from pattern_stack.atoms.broadcast.connection.connection import Connection
 
 _SLICE = 2_048
 _DEFLATED_SLICE = 128
@@ -34,6 +32,8 @@ class Keepalive(Protocol):
 
 class SocketTransport(asyncio.Protocol):
     """A connection's Lane. `siblings` is the server's set of open sockets: it waits for them when it stops."""
+
+    queued = False
 
     __slots__ = (
         "_bucket",
@@ -68,7 +68,7 @@ class SocketTransport(asyncio.Protocol):
         self._keepalive = keepalive
         self._deflating = deflating
         self.write_prepared: Callable[[bytes], None] | None = None if deflating else transport.write
-        self._connection: Connection | None = None
+        self._connection: ClientConnection | None = None
         self._reader: FrameReader
         self._bucket: Bucket
         self._unread: bytearray | None = None
@@ -83,7 +83,7 @@ class SocketTransport(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
-    def carry(self, connection: "Connection", refusal: tuple[int, str] | None) -> None:
+    def carry(self, connection: ClientConnection, refusal: tuple[int, str] | None) -> None:
         """From here on the socket is this connection's."""
         limits = connection.limits
         self._reader = FrameReader(limits.message_bytes, self._deflating)

@@ -10,7 +10,7 @@ from pattern_stack import (
     Unauthenticated,
     WebSocketBroadcastBackend,
 )
-from pattern_stack.atoms.broadcast.connection.connection import Connection
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from tests.support.client import Client
 
 backend = WebSocketBroadcastBackend()
@@ -26,19 +26,19 @@ by_code = pytest.mark.parametrize("code", ERRORS)
 
 @backend.channel("authorize:{code}", presence=True)
 class Closed(Channel):
-    async def authorize(self, connection: Connection, code: str) -> None:
+    async def authorize(self, connection: ClientConnection, code: str) -> None:
         raise ERRORS[code]
 
 
 @backend.channel("joined:{code}")
 class Unenterable(Channel):
-    async def joined(self, connection: Connection, code: str) -> None:
+    async def joined(self, connection: ClientConnection, code: str) -> None:
         raise ERRORS[code]
 
 
 @backend.channel("snapshot:{code}")
 class Stateless(Channel):
-    async def snapshot(self, connection: Connection, code: str) -> None:
+    async def snapshot(self, connection: ClientConnection, code: str) -> None:
         raise ERRORS[code]
 
 

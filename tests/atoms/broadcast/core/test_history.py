@@ -15,7 +15,7 @@ class Fixture:
         return run_now(self.engine.publish([encode(channel, "e", {"x": "x" * size}, limits=Limits())]))[0]
 
     def replay(self, since: Position, channel: str = "a") -> list[int] | None:
-        events = run_now(self.engine.read_since(channel, since, self.engine.position(channel)))
+        events = run_now(self.engine.history(channel, since, self.engine.position(channel)))
         return None if events is None else [event.offset for event in events]
 
 
@@ -32,7 +32,7 @@ def test_the_window_is_bounded_by_bytes() -> None:
 
 def test_the_window_is_bounded_by_age() -> None:
     it = Fixture(seconds=10)
-    run_now(it.engine.want("a"))
+    run_now(it.engine.subscribe("a"))
     before = it.engine.position("a")
     it.now = 9
     it.publish()
@@ -53,11 +53,11 @@ def test_a_channel_that_nobody_is_on_begins_a_new_epoch_after_its_seconds() -> N
 
 def test_a_channel_that_somebody_is_on_keeps_its_epoch() -> None:
     it = Fixture(seconds=10)
-    run_now(it.engine.want("a"))
+    run_now(it.engine.subscribe("a"))
     published = it.publish()
     it.now = 1_000
     assert it.engine.position("a") == published.position
-    it.engine.unwant("a")
+    it.engine.unsubscribe("a")
     it.now = 1_010
     assert it.engine.position("a") == published.position
     it.now = 1_011

@@ -106,7 +106,7 @@ class Machine(RuleBasedStateMachine):
         if meanwhile:
             self.publish(name, meanwhile)
             del self.expected[client][-meanwhile:]
-        events = run_now(self.engine.read_since(name, since, here))
+        events = run_now(self.engine.history(name, since, here))
         may = since.epoch == channel.epoch and channel.reaches(since.offset, self.now)
         # what was published meanwhile may have pushed the oldest out of the window
         assert (events is not None) == may
@@ -117,7 +117,7 @@ class Machine(RuleBasedStateMachine):
         self.places[client, name] = self.engine.position(name)
 
     def _join(self, client: int, name: str) -> Position:
-        run_now(self.engine.want(name))
+        run_now(self.engine.subscribe(name))
         self.hub.join(name, self.subscribers[client])
         self.model[name].on.add(client)
         return self.engine.position(name)
@@ -127,7 +127,7 @@ class Machine(RuleBasedStateMachine):
         channel = self.model.get(name)
         if channel and client in channel.on:
             self.hub.leave(name, self.subscribers[client])
-            self.engine.unwant(name)
+            self.engine.unsubscribe(name)
             channel.on.remove(client)
             channel.touched = self.now if not channel.on else channel.touched
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pattern_stack import Channel, WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast.connection.connection import Connection
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from tests.support.bystander import undisturbed
 from tests.support.client import Client, client
 from tests.support.raw import Raw
@@ -28,13 +28,13 @@ Part = tuple[int, bytes] | tuple[int, bytes, bool]
 
 @backend.channel("watched")
 class Watched(Channel):
-    async def left(self, connection: Connection) -> None:
+    async def left(self, connection: ClientConnection) -> None:
         gone.set()
 
 
 @backend.channel("waiting")
 class Waiting(Channel):
-    async def authorize(self, connection: Connection) -> None:
+    async def authorize(self, connection: ClientConnection) -> None:
         await asyncio.Event().wait()
 
 
