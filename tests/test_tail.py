@@ -12,7 +12,7 @@ from tests.support.server import Server, serving_backend
 
 
 def sent_away(backend: WebSocketBroadcastBackend, server: Server, code: int, reason: str) -> None:
-    server.call(lambda: [connection.close(code, reason) for connection in list(backend._node.connections)])
+    server.call(lambda: [connection.close(code, reason) for connection in list(backend._instance.connections.open)])
 
 
 async def test_what_was_missed_comes_after_the_break() -> None:

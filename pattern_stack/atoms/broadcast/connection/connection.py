@@ -39,6 +39,7 @@ _DROPPING = frozenset({4401, 4403})
 _REASON_BYTES = 123
 
 _HOUR = 3600
+_FAILED_AUTH_WORK = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class ClientConnection:
 
     __slots__ = (
         "__weakref__",
+        "_blamed",
         "_bulk_written",
         "_id",
         "_inbox",
@@ -89,6 +91,8 @@ class ClientConnection:
         self.subscriptions = Subscriptions(self, instance)
         self.closed = False
         self._opened = False
+        self._blamed = False
+        """The frame that is being carried out was counted as a bad one."""
         self._taken_before: int | None = None
 
     @property
@@ -219,15 +223,21 @@ class ClientConnection:
             self.outbox.take(batch, bulk=bulk)
 
     def refuse(self, error: CommandError) -> None:
-        self.send(protocol.error(error))
-        if error.code in _VIOLATIONS and self._rate_limit.violation():
-            self.close(1008, "too many bad frames")
+        self.send(protocol.error_frame(error))
+        if error.code in _VIOLATIONS and not self._blamed:
+            self._blamed = True
+            if self._rate_limit.violation():
+                self.close(1008, "too many bad frames")
 
     async def written(self) -> None:
         """Wait until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""
         while self.outbox.has_bulk:
-            self._bulk_written = self._instance.loop_owner.loop.create_future()
-            await self._bulk_written
+            if self._bulk_written is None or self._bulk_written.done():
+                self._bulk_written = self._instance.loop_owner.loop.create_future()
+            await asyncio.shield(self._bulk_written)
+
+    def charge(self, work: float) -> None:
+        self._rate_limit.charge(work)
 
     # -- what it sends
 
@@ -244,15 +254,24 @@ class ClientConnection:
             self._queue(error)
 
     def _read(self, data: bytes, binary: bool) -> Command:
-        admitted = self._rate_limit.admit()
+        wait = self._rate_limit.admit()
         if binary:
             raise CommandError("invalid_message", "a frame is text, not binary")
         command = protocol.parse(data, self._instance.limits)
-        if not admitted:
-            raise CommandError(
-                "rate_limited", f"more than {self._instance.limits.frames_per_second:g} frames a second", command.id
-            )
+        if wait is not None:
+            text = f"more than {self._instance.limits.frames_per_second:g} frames a second"
+            raise CommandError("rate_limited", text, command.id, retry_after=wait)
+        if (work := self._work(command)) and (wait := self._rate_limit.spend(work)) is not None:
+            raise CommandError("rate_limited", "too much is asked for at once", command.id, retry_after=wait)
         return command
+
+    def _work(self, command: Command) -> int:
+        """What the command costs: see Limits.work_per_second."""
+        if isinstance(command, Auth):
+            return int(self._verify is not None)
+        if self.known and isinstance(command, Subscribe | Refresh | PresenceQuery):
+            return self.subscriptions.cost(command)
+        return 0
 
     @property
     def full(self) -> bool:
@@ -276,7 +295,12 @@ class ClientConnection:
             if failed:
                 self.close(1011, "internal error")
 
+    def _refuse_names(self, command: Subscribe | Unsubscribe | Refresh | PresenceQuery) -> None:
+        for error in protocol.invalid_channels(command, self._instance.limits):
+            self.refuse(error)
+
     def _carry_out_now(self, item: CommandError | Ping | Refresh) -> None:
+        self._blamed = False
         if not self.known and not isinstance(item, CommandError):
             item = CommandError("unauthenticated", 'the first frame must be {"auth": TOKEN}', item.id)
         match item:
@@ -285,10 +309,14 @@ class ClientConnection:
             case Ping():
                 self.send(protocol.pong(item.value, item.id))
             case Refresh():
+                self._refuse_names(item)
                 self.subscriptions.refresh(item)
 
     async def _carry_out(self, item: Item) -> None:
         await self.written()
+        self._blamed = False
+        if self.known and isinstance(item, Subscribe | Unsubscribe | PresenceQuery):
+            self._refuse_names(item)
         match item:
             case Auth():
                 await self._authenticate(item)
@@ -311,6 +339,7 @@ class ClientConnection:
             try:
                 self.identity = await self._verify(command.token)
             except Unauthenticated as error:
+                self.charge(_FAILED_AUTH_WORK)
                 self.refuse(CommandError("unauthenticated", str(error), command.id))
                 return
             self._watch_expiry()

@@ -1,9 +1,10 @@
-"""One connection on one channel: the application's hooks for it, and what it is told."""
+"""One connection on one channel: the application's hooks for it, and who is told of its coming and going."""
 
 import asyncio
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from anyio import to_thread
 
 from pattern_stack.atoms.broadcast.core.channels import Spec
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
@@ -13,100 +14,115 @@ from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
 
-logger = logging.getLogger(__name__)
-
 _CODES: dict[type[BroadcastError], str] = {
     Forbidden: "forbidden",
     NotFound: "not_found",
     Unauthenticated: "unauthenticated",
     BroadcastUnavailable: "unavailable",
 }
-HOOKS = ("authorize", "joined", "snapshot", "left")
+
+
+def _nothing() -> None: ...
 
 
 class Membership:
     """One channel of one connection."""
 
-    __slots__ = (
-        "again",
-        "by_client",
-        "channel",
-        "ending",
-        "joined",
-        "params",
-        "position",
-        "present",
-        "refreshing",
-        "spec",
-    )
+    __slots__ = ("by_client", "channel", "ending", "joined", "params", "position", "present", "spec")
 
     def __init__(self, channel: str, spec: Spec | None, params: dict[str, str], by_client: bool) -> None:
         self.channel = channel
         self.spec = spec
         self.params = params
         self.by_client = by_client
-        """False while only the server wished it."""
+        """Whether the client asked for it; False while only the server put it there."""
         self.position: Position | None = None
-        """While its events are held: the position that they follow."""
+        """While its events are buffered: the position that they follow."""
         self.joined = False
-        """The hook has succeeded, and there is a left to call for it."""
+        """The joined hook has succeeded, and the left hook is due."""
         self.present = False
-        self.refreshing: asyncio.Task[None] | None = None
-        self.again = False
+        """The others on the channel know of it."""
         self.ending = False
+        """The channel has ended while events were buffered."""
 
-    async def call(self, hook: str, connection: ManagedConnection) -> Any:
-        """What the application's hook returns; None where it has none."""
-        if self.spec is None or not self.spec.overrides(hook):
+    def has_hook(self, hook: str) -> bool:
+        return self.spec is not None and hook in self.spec.hooks
+
+    async def call(
+        self, hook: str, connection: ManagedConnection, instance: Instance, begin: Callable[[], None] = _nothing
+    ) -> Any:
+        """What the application's hook returns; None where it has none. `begin` is called right before the hook is.
+
+        Raises BroadcastUnavailable where the hook does not return within Limits.hook_seconds.
+        """
+        if self.spec is None or hook not in self.spec.hooks:
             return None
-        with foreign_code():
-            return await getattr(self.spec.channel, hook)(connection, **self.params)
+        function = getattr(self.spec.channel, hook)
+        async with instance.hook_slots():
+            begin()
+            try:
+                async with asyncio.timeout(instance.limits.hook_seconds) as timeout:
+                    with foreign_code():
+                        if hook in self.spec.plain:
+                            return await to_thread.run_sync(
+                                lambda: function(connection, **self.params), abandon_on_cancel=True
+                            )
+                        return await function(connection, **self.params)
+            except TimeoutError as error:
+                if not timeout.expired():
+                    raise
+                instance.failures.warning(
+                    hook, "%s of %s took more than %g s", hook, self.channel, instance.limits.hook_seconds
+                )
+                raise BroadcastUnavailable("the server took too long to answer; try again") from error
 
     async def announce_join(self, connection: ManagedConnection, instance: Instance) -> None:
-        """It is present from here on, and the others on the channel are told."""
+        """Make it present, and tell the others on the channel."""
         joined = await instance.engine.presence(self.channel).join(self.channel, connection.id, connection.user)
         self.present = True
-        await self._tell(instance, "presence-joined", joined)
+        await self._publish(instance, "presence-joined", joined)
 
     async def announce_leave(self, connection: ManagedConnection, instance: Instance) -> None:
-        """It is off: the hook is told where joined had succeeded, and the others where it was present. Never raises."""
+        """Call the left hook if it is due, and tell the others on the channel if it was present. Never raises."""
         if self.joined:
             try:
-                await self.call("left", connection)
-            except Exception:
-                logger.exception("left failed on %s", self.channel)
+                await self.call("left", connection, instance)
+            except Exception as error:
+                instance.failures.error("left", error, "the left hook of %s failed", self.channel)
         if self.present:
-            await self._say_absent(connection, instance)
+            await self._publish_absence(connection, instance)
 
-    async def _say_absent(self, connection: ManagedConnection, instance: Instance) -> None:
+    async def _publish_absence(self, connection: ManagedConnection, instance: Instance) -> None:
         try:
             left = await instance.engine.presence(self.channel).leave(self.channel, connection.id)
         except BroadcastError as error:  # it is made up for later
-            logger.warning("the others on %s do not know yet who left: %s", self.channel, error)
+            instance.failures.warning("leave", "the others on %s do not know yet who left: %s", self.channel, error)
         else:
-            await self._tell(instance, "presence-left", left)
+            await self._publish(instance, "presence-left", left)
 
-    async def _tell(self, instance: Instance, event_type: str, payload: Mapping[str, Any]) -> None:
+    async def _publish(self, instance: Instance, event_type: str, payload: Mapping[str, Any]) -> None:
         try:
             await instance.publish([encode(self.channel, event_type, payload, limits=instance.limits)])
         except BroadcastError as error:
-            logger.warning("%s of %s was not published: %s", event_type, self.channel, error)
+            instance.failures.warning("presence", "%s of %s was not published: %s", event_type, self.channel, error)
 
 
 class Joined(NamedTuple):
-    """What a subscriber is told of a channel it is on."""
+    """What a subscriber is told about a channel that it is on."""
 
     member: Membership
     position: Position | None = None
-    """Where the next event follows; None: where it is when it is told."""
+    """The next event follows it. None: the channel's position when the reply is sent."""
     recovered: bool | None = None
     events: Sequence[Event] = ()
+    deferred: bool = False
+    """Its snapshot is made later, when what comes before it has been written."""
 
 
-def refusal(error: Exception, channel: str, id: Id) -> CommandError:
-    """How the client is told; what no hook is expected to raise is logged, and the client is told nothing of it."""
+def refusal(error: Exception, channel: str, id: Id, instance: Instance) -> CommandError:
+    """The error frame for a channel. An exception that hooks are not expected to raise is logged, and not shown."""
     for kind, code in _CODES.items():
         if isinstance(error, kind):
             return CommandError(code, str(error) or code.replace("_", " "), id, channel)
-    logger.error("a hook of %s failed", channel, exc_info=error)
+    instance.failures.error("hook", error, "a hook of %s failed", channel)
     return CommandError("internal", "the server failed to do this", id, channel)

@@ -1,11 +1,11 @@
-"""The channels one connection is on: in past the hooks, caught up from one position, and out again."""
+"""The channels that one connection is on: subscribe past the hooks, catch up from one position, unsubscribe."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from pattern_stack.atoms.broadcast.connection.membership import HOOKS, Joined, Membership, refusal
-from pattern_stack.atoms.broadcast.connection.snapshot import snapshot
+from pattern_stack.atoms.broadcast.connection.membership import Joined, Membership, refusal
+from pattern_stack.atoms.broadcast.connection.snapshots import SnapshotQueue, make_snapshot
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
@@ -13,87 +13,149 @@ from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import NotFound
 
+_HOOKS_AT_ONCE = 16
+_HOOK_WORK = 5
+_REFUSAL_WORK = 5
+_FAILURE_WORK = 50
+
+
+class _Entered(NamedTuple):
+    """A channel past its hooks."""
+
+    member: Membership
+    since: Position | None
+    new: bool
+    catches_up: bool
+
 
 class Subscriptions:
-    """Owned by a connection. Its frames come one at a time; refreshes, ends and the loss of the socket come at any time."""
+    """Owned by a connection. Its commands come one at a time; snapshots, ends and the loss of the socket come at any time."""
 
-    __slots__ = ("_connection", "_held", "_instance", "_leaving")
+    __slots__ = ("_connection", "_instance", "_leaving", "_members", "_snapshots")
 
     def __init__(self, connection: ManagedConnection, instance: Instance) -> None:
         self._connection = connection
         self._instance = instance
-        self._held: dict[str, Membership] = {}
-        self._leaving: dict[str, asyncio.Task[None]] = {}
+        self._members: dict[str, Membership] = {}
+        self._leaving: dict[str, asyncio.Task[None]] | None = None
+        self._snapshots: SnapshotQueue | None = None
 
     @property
     def channels(self) -> Iterable[str]:
-        return self._held
+        return self._members
 
-    def _may_wait(self, channels: Iterable[str]) -> bool:
-        """Whether a hook has to be called for any of these, or a store asked."""
-        if self._instance.link:
-            return True
-        found = (self._instance.channels.match(channel) for channel in channels)
-        return any(match and (match[0].presence or any(map(match[0].overrides, HOOKS))) for match in found)
+    def cost(self, command: protocol.Subscribe | protocol.PresenceQuery | protocol.Refresh) -> int:
+        """The work that a command asks for: see Limits.work_per_second."""
+        subscribes = isinstance(command, protocol.Subscribe)
+        since = command.since if isinstance(command, protocol.Subscribe) else {}
+        return sum(
+            1 + (channel in since) + _HOOK_WORK * self._has_hooks(channel)
+            for channel in command.channels
+            if not (subscribes and channel in self._members)
+        )
 
-    # -- in
+    def _has_hooks(self, channel: str) -> bool:
+        match = self._instance.channels.match(channel)
+        return match is not None and bool(match[0].presence or match[0].hooks)
+
+    # -- subscribe
 
     async def subscribe(self, command: protocol.Subscribe) -> None:
-        """Errors, the reply, resets, then for each channel its snapshot or replay and what was held meanwhile."""
-        wished = {*self._held, *command.channels}.difference(self._instance.everyone)
-        if len(wished) > self._instance.limits.channels:
-            text = f"a connection may be on {self._instance.limits.channels} channels"
-            self._connection.refuse(CommandError("too_many_channels", text, command.id))
-            return
-        joined = await self._join_all(command.channels, command.since, command.id, by_client=True)
+        """Errors, the reply, resets, then for each channel its snapshot or replay and what was buffered meanwhile."""
+        fitting = self._fitting(command.channels)
+        for channel in command.channels:
+            if channel not in fitting:
+                text = f"a connection may be on {self._instance.limits.channels} channels"
+                self._connection.refuse(CommandError("too_many_channels", text, command.id, channel))
+        joined = await self._join_all(list(fitting), command.since, command.id, by_client=True)
         if command.id is not None:
             told = {one.member.channel: (self._next_after(one), one.recovered) for one in joined}
             self._connection.send(protocol.subscribed(told, command.id))
-        self._release(joined)
+        self._release_all(joined)
+
+    def _fitting(self, channels: Sequence[str]) -> dict[str, None]:
+        """Those of these that the connection is on already, or still has room for, in their order."""
+        free = {*self._members, *self._instance.everyone}
+        room = self._instance.limits.channels - len(self._members.keys() - self._instance.everyone)
+        fitting: dict[str, None] = {}
+        for channel in channels:
+            room -= channel not in free
+            if channel in free or room >= 0:
+                fitting[channel] = None
+        return fitting
 
     def _next_after(self, one: Joined) -> Position:
         return one.position or one.member.position or self._instance.engine.position(one.member.channel)
 
     async def subscribe_all(self, channels: Sequence[str]) -> None:
-        """Put it on these channels without its asking; one that refuses it is left out."""
-        self._release(await self._join_all(channels, {}, None, by_client=False))
+        """Server-side subscriptions: put the connection on these channels. One that refuses it is left out."""
+        self._release_all(await self._join_all(channels, {}, None, by_client=False))
 
     async def _join_all(
         self, channels: Sequence[str], since: Mapping[str, Position], id: Id, *, by_client: bool
     ) -> list[Joined]:
-        """Enter each. Where the client has by_client, those that refuse are told of in error frames."""
-        entering = [self._join_or_refuse(channel, since.get(channel), by_client, id) for channel in channels]
-        outcomes = await asyncio.gather(*entering) if self._may_wait(channels) else [await one for one in entering]
+        """Join each channel, then catch up one after the other. A client is told of those that refuse it, in their order."""
+        entered = await self._enter_all([(channel, since.get(channel), by_client, id) for channel in channels])
+        outcomes: list[Joined | CommandError] = []
+        made = 0
+        for one in entered:
+            if isinstance(one, CommandError):
+                outcomes.append(one)
+                continue
+            outcome = await self._caught_up(one, id, made > self._instance.limits.outbox_bytes)
+            if isinstance(outcome, Joined) and not outcome.recovered:
+                made += sum(len(event.data) for event in outcome.events)
+            outcomes.append(outcome)
         for outcome in outcomes:
             if isinstance(outcome, CommandError) and by_client:
+                self._connection.charge(_FAILURE_WORK if outcome.code == "internal" else _REFUSAL_WORK)
                 self._connection.refuse(outcome)
         # a channel that was held already may have ended while another one's hook ran
-        return [one for one in outcomes if isinstance(one, Joined) and self._held.get(one.member.channel) is one.member]
+        return [
+            one for one in outcomes if isinstance(one, Joined) and self._members.get(one.member.channel) is one.member
+        ]
 
-    async def _join_or_refuse(
+    async def _enter_all(
+        self, wishes: Sequence[tuple[str, Position | None, bool, Id]]
+    ) -> list[_Entered | CommandError]:
+        if not self._may_wait([wish[0] for wish in wishes]):
+            return [await self._enter_or_refuse(*wish) for wish in wishes]
+        outcomes: list[_Entered | CommandError] = []
+        for start in range(0, len(wishes), _HOOKS_AT_ONCE):
+            some = wishes[start : start + _HOOKS_AT_ONCE]
+            outcomes += await asyncio.gather(*[self._enter_or_refuse(*wish) for wish in some])
+        return outcomes
+
+    def _may_wait(self, channels: Iterable[str]) -> bool:
+        """Whether a hook has to be called for any of these, or a store asked: then they are worth a task each."""
+        if self._instance.link:
+            return True
+        return any(map(self._has_hooks, channels))
+
+    async def _enter_or_refuse(
         self, channel: str, since: Position | None, by_client: bool, id: Id
-    ) -> Joined | CommandError:
-        member = self._held.get(channel)
+    ) -> _Entered | CommandError:
         try:
-            if member is None:
-                return await self._join(channel, since, by_client)
-            return await self._repeat(member, since, by_client)
+            if (member := self._members.get(channel)) is not None:
+                return await self._repeat(member, since, by_client)
+            return await self._enter(channel, since, by_client)
         except Exception as error:
-            return refusal(error, channel, id)
+            return refusal(error, channel, id, self._instance)
 
-    async def _join(self, channel: str, since: Position | None, by_client: bool) -> Joined:
+    async def _enter(self, channel: str, since: Position | None, by_client: bool) -> _Entered:
+        """Past authorize and joined: on the channel, its events buffered from the member's position on."""
         spec, params = self._instance.channels.match(channel) or (None, {})
         member = Membership(channel, spec, params, by_client)
-        if channel in self._leaving:
+        if self._leaving and channel in self._leaving:
             await asyncio.wait([self._leaving[channel]])
-        await member.call("authorize", self._connection)
+        await member.call("authorize", self._connection, self._instance)
         await self._instance.engine.subscribe(channel)
         try:
-            await member.call("joined", self._connection)
-            member.joined = spec is not None and spec.overrides("left")
+            await member.call("joined", self._connection, self._instance)
+            member.joined = member.has_hook("left")
             if spec and spec.presence:
                 await member.announce_join(self._connection, self._instance)
-            if spec and (spec.presence or spec.overrides("joined")):
+            if spec and (spec.presence or "joined" in spec.hooks):
                 await self._instance.catch_up(channel, None)  # what was published there is none of its events
             if self._connection.closed:
                 raise asyncio.CancelledError
@@ -102,59 +164,75 @@ class Subscriptions:
             self._part([member])
             raise
         self._instance.hub.join(channel, self._connection.outbox)
-        self._held[channel] = member
+        self._members[channel] = member
         member.position = self._instance.engine.position(channel)
-        try:
-            return await self._catch_up(member, since)
-        except BaseException:
-            self._part(self._forget(channel))
-            raise
+        return _Entered(member, since, new=True, catches_up=True)
 
-    async def _repeat(self, member: Membership, since: Position | None, by_client: bool) -> Joined:
+    async def _repeat(self, member: Membership, since: Position | None, by_client: bool) -> _Entered:
+        """On the channel already. `since` counts where only the server had put it there."""
         first, member.by_client = by_client and not member.by_client, member.by_client or by_client
-        if since is None or not first:
-            return Joined(member)
-        if member.refreshing:
-            await asyncio.wait([member.refreshing])
-        self._hold(member)
-        try:
-            return await self._catch_up(member, since)
-        except BaseException:
-            self._release_held(member, ())
-            raise
+        catches_up = since is not None and first
+        if catches_up:
+            if self._snapshots:
+                await self._snapshots.finished(member.channel)
+            self._start_buffering(member)
+        return _Entered(member, since, new=False, catches_up=catches_up)
 
-    async def _catch_up(self, member: Membership, since: Position | None) -> Joined:
-        """With the channel's events held: what lies between the client's position, or nothing, and the held ones."""
+    # -- catch up
+
+    async def _caught_up(self, entered: _Entered, id: Id, deferred: bool) -> Joined | CommandError:
+        member = entered.member
+        if not entered.catches_up:
+            return Joined(member)
+        try:
+            return await self._catch_up(member, entered.since, deferred)
+        except BaseException as error:
+            if entered.new:
+                self._part(self._forget(member.channel))
+            else:
+                self._release(member, ())
+            if not isinstance(error, Exception):
+                raise
+            return refusal(error, member.channel, id, self._instance)
+
+    async def _catch_up(self, member: Membership, since: Position | None, deferred: bool) -> Joined:
+        """Buffering: what lies between the client's position, or nothing, and the buffered events."""
         if since is not None and await self._instance.catch_up(member.channel, since):
-            self._hold(member)
+            self._start_buffering(member)
         assert member.position is not None
         if since is not None:
             events = await self._instance.engine.history(member.channel, since, member.position)
             if events is not None:
                 return Joined(member, since, True, events)
-        told, state = await snapshot(member, self._connection, self._instance)
-        return Joined(member, told, None if since is None else False, state)
+        recovered = None if since is None else False
+        if deferred and member.has_hook("snapshot"):
+            return Joined(member, None, recovered, deferred=True)
+        told, state = await self._make_snapshot(member)
+        return Joined(member, told, recovered, state)
 
-    def _release(self, joined: Sequence[Joined]) -> None:
+    async def _make_snapshot(self, member: Membership) -> tuple[Position, list[Event]]:
+        return await make_snapshot(member, self._connection, self._instance, lambda: self._start_buffering(member))
+
+    def _release_all(self, joined: Sequence[Joined]) -> None:
         lost = {one.member.channel: self._next_after(one) for one in joined if one.recovered is False}
         if lost:
             self._connection.send(protocol.reset(lost))
         for one in joined:
-            if one.member.position is not None and one.member.refreshing is None:  # not so where it was on already
-                self._release_held(one.member, one.events)
+            if one.deferred:
+                self._queue().add(one.member.channel, None)
+            elif one.position is not None:  # it caught up; another command's snapshot of it may be under way otherwise
+                self._release(one.member, one.events)
 
-    # -- positions and snapshots
-
-    def _hold(self, member: Membership) -> None:
+    def _start_buffering(self, member: Membership) -> None:
         self._instance.hub.start_buffering(member.channel, self._connection.outbox)
         member.position = self._instance.engine.position(member.channel)
 
-    def _release_held(self, member: Membership, first: Sequence[Event]) -> None:
-        """Send what comes first, then what was held; from here on events go straight to the outbox."""
-        if self._held.get(member.channel) is not member or member.position is None:
+    def _release(self, member: Membership, first: Sequence[Event]) -> None:
+        """Send `first`, then what was buffered. From here on events go straight to the outbox."""
+        if self._members.get(member.channel) is not member or member.position is None:
             return
-        held = self._instance.hub.stop_buffering(member.channel, self._connection.outbox)
-        later = _after(member.position, held)
+        buffered = self._instance.hub.stop_buffering(member.channel, self._connection.outbox)
+        later = _after(member.position, buffered)
         member.position = None
         if first:
             self._connection.send(*first, bulk=True)
@@ -163,46 +241,48 @@ class Subscriptions:
         if member.ending:
             self.channel_ended(member.channel)
 
+    # -- snapshots that are asked for, or come later
+
     def refresh(self, command: protocol.Refresh) -> None:
-        """The reply, then a snapshot of each of these that has one. One is under way at a time; more are one more."""
-        held = [self._held[channel] for channel in command.channels if channel in self._held]
-        members = [member for member in held if member.spec and member.spec.overrides("snapshot")]
+        """The reply, then a snapshot of each of these channels that has one."""
+        held = [self._members[channel] for channel in command.channels if channel in self._members]
+        members = [member for member in held if member.has_hook("snapshot")]
         if command.id is not None:
             self._connection.send(protocol.refreshed([member.channel for member in members], command.id))
         for member in members:
-            if member.refreshing:
-                member.again = True
-            else:
-                member.refreshing = self._instance.spawn(self._refresh(member, command.id))
+            self._queue().add(member.channel, command.id)
 
-    async def _refresh(self, member: Membership, id: Id) -> None:
-        try:
-            member.again = True
-            while member.again and self._held.get(member.channel) is member:
-                member.again = False
-                self._hold(member)
-                await self._refresh_once(member, id)
-        finally:
-            member.refreshing = None
+    def _queue(self) -> SnapshotQueue:
+        if self._snapshots is None:
+            self._snapshots = SnapshotQueue(self._instance, self._send_snapshot, self._connection.written)
+        return self._snapshots
 
-    async def _refresh_once(self, member: Membership, id: Id) -> None:
+    async def _send_snapshot(self, channel: str, id: Id) -> None:
+        member = self._members.get(channel)
+        if member is None:
+            return
+        first = member.position is not None
         try:
-            _, events = await snapshot(member, self._connection, self._instance)
+            _, events = await self._make_snapshot(member)
         except Exception as error:
-            self._connection.refuse(refusal(error, member.channel, id))
+            self._connection.refuse(refusal(error, channel, id, self._instance))
+            if first:  # it never had a state to build on
+                self._part(self._forget(channel))
+                self._connection.send(protocol.unsubscribed([channel]))
             events = []
-        self._release_held(member, events)
+        self._release(member, events)
 
-    # -- who is there, and who may be
+    # -- presence, and a renewed identity
 
     async def presence(self, command: protocol.PresenceQuery) -> None:
+        """Errors, then the reply: who is on each channel that keeps presence."""
         present: dict[str, list[dict[str, Any]]] = {}
         for channel in command.channels:
             try:
                 await self._may_ask(channel)
                 present[channel] = await self._instance.engine.presence(channel).members(channel)
             except Exception as error:
-                self._connection.refuse(refusal(error, channel, command.id))
+                self._connection.refuse(refusal(error, channel, command.id, self._instance))
         if command.id is not None:
             self._connection.send(protocol.presence(present, command.id))
 
@@ -210,19 +290,20 @@ class Subscriptions:
         spec, params = self._instance.channels.match(channel) or (None, {})
         if spec is None or not spec.presence:
             raise NotFound(f"{channel} keeps no presence")
-        if channel not in self._held:
-            await Membership(channel, spec, params, by_client=True).call("authorize", self._connection)
+        if channel not in self._members:
+            member = Membership(channel, spec, params, by_client=True)
+            await member.call("authorize", self._connection, self._instance)
 
     async def reauthorize(self, id: Id) -> None:
-        """After a renewal: what is no longer allowed is unsubscribed, with an error that names it."""
-        for member in list(self._held.values()):
+        """After a renewal: unsubscribe what is no longer allowed, with an error that names it."""
+        for member in list(self._members.values()):
             try:
-                await member.call("authorize", self._connection)
+                await member.call("authorize", self._connection, self._instance)
             except Exception as error:
                 self._part(self._forget(member.channel))
-                self._connection.refuse(refusal(error, member.channel, id))
+                self._connection.refuse(refusal(error, member.channel, id, self._instance))
 
-    # -- out
+    # -- unsubscribe
 
     async def unsubscribe(self, command: protocol.Unsubscribe) -> None:
         task = self._part([member for channel in command.channels for member in self._forget(channel)])
@@ -232,8 +313,8 @@ class Subscriptions:
             self._connection.send(protocol.unsubscribed(command.channels, command.id))
 
     def channel_ended(self, channel: str) -> None:
-        """The channel has ended: after what is still held for it, the client is told that it is off."""
-        member = self._held.get(channel)
+        """The application ended the channel: the client is told after what is still buffered for it."""
+        member = self._members.get(channel)
         if member and member.position is not None:
             member.ending = True
         elif member:
@@ -241,25 +322,28 @@ class Subscriptions:
             self._connection.send(protocol.unsubscribed([channel]))
 
     def drop(self) -> None:
-        """Off every channel at once."""
-        self._part([member for channel in list(self._held) for member in self._forget(channel)])
+        """Unsubscribe from every channel at once."""
+        if self._snapshots:
+            self._snapshots.clear()
+        self._part([member for channel in list(self._members) for member in self._forget(channel)])
 
     def _forget(self, channel: str) -> list[Membership]:
-        member = self._held.pop(channel, None)
+        member = self._members.pop(channel, None)
         if member is None:
             return []
         self._instance.hub.leave(channel, self._connection.outbox)
         self._instance.engine.unsubscribe(channel)
-        if member.refreshing:
-            member.refreshing.cancel()
+        if self._snapshots:
+            self._snapshots.discard(channel)
         return [member]
 
     def _part(self, members: Sequence[Membership]) -> "asyncio.Task[None] | None":
-        """What hooks and presence have to be told of those who are off already; None where it is nothing."""
+        """Tell hooks and presence of members that are off their channel; None where nobody has to be told."""
         told = [member for member in members if member.joined or member.present]
         if not told:
             return None
         task = self._instance.spawn(self._announce_leaves(told))
+        self._leaving = self._leaving or {}
         for member in told:
             self._leaving[member.channel] = task
         return task
@@ -268,11 +352,12 @@ class Subscriptions:
         for member in members:
             await member.announce_leave(self._connection, self._instance)
         for member in members:
-            del self._leaving[member.channel]
+            if self._leaving:
+                self._leaving.pop(member.channel, None)
 
 
-def _after(position: Position, held: Sequence[Event | Reset]) -> list[Event | Reset]:
+def _after(position: Position, buffered: Sequence[Event | Reset]) -> list[Event | Reset]:
     """What follows the position; all that follows a reset does."""
-    resets = [index for index, one in enumerate(held) if isinstance(one, Reset)]
-    first = resets[0] if resets else len(held)
-    return [one for index, one in enumerate(held) if index >= first or one.position.offset > position.offset]
+    resets = [index for index, one in enumerate(buffered) if isinstance(one, Reset)]
+    first = resets[0] if resets else len(buffered)
+    return [one for index, one in enumerate(buffered) if index >= first or one.position.offset > position.offset]

@@ -1,6 +1,7 @@
-"""What an application says of its channels: a pattern, and hooks for those who come and go."""
+"""What an application declares about its channels: a pattern, and hooks for clients that subscribe and leave."""
 
 import re
+from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, isgeneratorfunction, signature
 from typing import Any, NamedTuple
 
 from pattern_stack.atoms.broadcast.core.connection import Connection
@@ -9,31 +10,34 @@ from pattern_stack.atoms.broadcast.core.history import History
 
 Snapshot = dict[str, Any] | tuple[dict[str, Any], Position] | None
 
+HOOKS = ("authorize", "joined", "snapshot", "left")
+
 
 class Channel:
     """Derive from it, override what is needed, and decorate the class with `backend.channel(pattern)`.
 
-    Each hook gets the connection and the pattern's parameters by name. For one connection they run in this order:
-    authorize, joined, snapshot; and left exactly once where joined succeeded, also after a broken connection.
-    Raise Forbidden, NotFound, Unauthenticated or BroadcastUnavailable to refuse; anything else refuses with
-    `internal` and is logged.
+    Each hook gets the connection, and the pattern's parameters by name. It may be a coroutine function or a plain function;
+    a plain function runs in a thread. For one connection the hooks run in this order: authorize, joined, snapshot; and left
+    exactly once if joined succeeded, also after a broken connection. A hook has `Limits.hook_seconds`; after that the client
+    gets the error `unavailable`. Raise Forbidden, NotFound, Unauthenticated or BroadcastUnavailable to refuse the client;
+    any other exception refuses it with `internal` and is logged.
     """
 
     async def authorize(self, connection: Connection, /, *args: Any, **params: Any) -> None:
-        """Raise to refuse. Asked again for every channel that is held when a token is renewed."""
+        """Raise to refuse. Called again for every subscribed channel when a token is renewed."""
 
     async def joined(self, connection: Connection, /, *args: Any, **params: Any) -> None:
         """Called before the connection has its position. Events published by this hook are not delivered to this connection."""
 
     async def snapshot(self, connection: Connection, /, *args: Any, **params: Any) -> Snapshot:
-        """The state at the connection's position; the events after it are held until it is sent. None: there is none.
+        """The state at the connection's position. Later events are buffered until it is sent. None: no snapshot is sent.
 
-        State that may be ahead of that position, because it is read from a store, is returned with the position that
-        it belongs to, as (state, position); otherwise the channel's events must be idempotent.
+        State that is read from a store may be ahead of that position. Return it with the position that it belongs to, as
+        (state, position); otherwise the channel's events must be idempotent.
         """
 
     async def left(self, connection: Connection, /, *args: Any, **params: Any) -> None:
-        """The connection is off the channel already, and may be gone."""
+        """Called when the connection is off the channel. Its socket may be gone."""
 
 
 class Spec(NamedTuple):
@@ -41,23 +45,28 @@ class Spec(NamedTuple):
 
     pattern: re.Pattern[str]
     channel: Channel
+    hooks: frozenset[str]
+    """The hooks that the application wrote."""
+    plain: frozenset[str]
+    """Those of them that are plain functions."""
     history: History | None
     presence: bool
     local: bool
 
-    def overrides(self, hook: str) -> bool:
-        return getattr(type(self.channel), hook) is not getattr(Channel, hook)
-
 
 class Channels:
-    """The application's patterns; the first that matches holds. A channel that none matches is open to everybody."""
+    """The application's patterns. The first that matches a channel holds. A channel that none matches is open to everybody."""
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._specs: list[Spec] = []
 
     def add(self, pattern: str, channel: Channel, history: History | None, presence: bool, local: bool) -> None:
-        self._specs.append(Spec(_compile(pattern), channel, history, presence, local))
+        """Raises ValueError for a pattern that cannot be read, TypeError for a hook that cannot be called as hooks are."""
+        regex = _compile(pattern)
+        hooks = frozenset(hook for hook in HOOKS if getattr(type(channel), hook) is not getattr(Channel, hook))
+        plain = frozenset(hook for hook in hooks if _is_plain(channel, hook, pattern, list(regex.groupindex)))
+        self._specs.append(Spec(regex, channel, hooks, plain, history, presence, local))
 
     def match(self, channel: str) -> tuple[Spec, dict[str, str]] | None:
         """What holds for the channel, and the pattern's parameters."""
@@ -75,6 +84,25 @@ class Channels:
         return found[0].history or self._history if found else self._history
 
 
+def _is_plain(channel: Channel, hook: str, pattern: str, parameters: list[str]) -> bool:
+    """Whether the hook is a plain function; TypeError where it is neither that nor a coroutine function, or takes others."""
+    name = f"{type(channel).__name__}.{hook}"
+    call = getattr(channel, hook)
+    function = getattr(call, "__func__", call)
+    if iscoroutinefunction(function):
+        plain = False
+    elif isfunction(function) and not isgeneratorfunction(function) and not isasyncgenfunction(function):
+        plain = True
+    else:
+        raise TypeError(f"{name} has to be a coroutine function or a plain function, not {function!r:.120}")
+    try:
+        signature(call).bind(None, **dict.fromkeys(parameters))
+    except TypeError as error:
+        takes = ", ".join(["connection", *parameters])
+        raise TypeError(f"{name} has to take ({takes}), because its pattern is {pattern!r}: {error}") from None
+    return plain
+
+
 def _compile(pattern: str) -> re.Pattern[str]:
     """`session:{session_id}`. A parameter may be empty, and takes as much as it can, so that no odd name slips past
     the channel's authorize."""
@@ -82,7 +110,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
     literals, names = parts[::2], parts[1::2]
     for name in names:
         if not name.isidentifier():
-            raise ValueError(f"{name!r} in {pattern!r} is no parameter's name")
+            raise ValueError(f"{name!r} in {pattern!r} is not a parameter's name")
     regex = re.escape(literals[0]) + "".join(
         f"(?P<{name}>.*){re.escape(literal)}" for name, literal in zip(names, literals[1:], strict=True)
     )

@@ -49,6 +49,12 @@ class ManagedConnection(Connection, Protocol):
     def refuse(self, error: CommandError) -> None:
         """Send an error frame. Too many of them close the connection."""
 
+    async def written(self) -> None:
+        """Wait until no snapshot or replay waits for the client."""
+
+    def charge(self, work: float) -> None:
+        """Count work that the client caused: see Limits.work_per_second."""
+
     def check(self) -> None:
         """Called every `Limits.stalled_seconds`: abort a peer that took nothing since the last call."""
 

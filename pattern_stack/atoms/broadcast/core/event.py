@@ -97,9 +97,14 @@ class Reset(Frame):
         self.position = position
 
 
-def check_channel(channel: object, limits: Limits) -> str:
-    """The channel itself; InvalidChannel where it has a wrong type, length or character."""
-    if not isinstance(channel, str) or not _CHANNEL.fullmatch(channel) or len(channel) > limits.name_length:
+def is_channel(channel: object, limits: Limits) -> bool:
+    """Whether it has the type, length and characters of a channel's name."""
+    return isinstance(channel, str) and len(channel) <= limits.name_length and _CHANNEL.fullmatch(channel) is not None
+
+
+def check_channel(channel: str, limits: Limits) -> str:
+    """The channel itself. Raises InvalidChannel where it has a wrong type, length or character."""
+    if not is_channel(channel, limits):
         shown = repr(channel)[:80]
         raise InvalidChannel(
             f"a channel is 1 to {limits.name_length} characters of A-Z a-z 0-9 _ - . : / @, not {shown}"

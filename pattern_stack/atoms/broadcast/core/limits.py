@@ -5,34 +5,46 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a client, a publisher and a handler may do before something is refused. Bytes and seconds."""
+    """What a client, a publisher and a handler may do before something is refused. Sizes are in bytes, times in seconds."""
 
     message_bytes: int = 65_536
-    """The longest message of a client, inflated and put together; more closes with 1009."""
+    """The longest message of a client, inflated and put together. A longer one closes with 1009."""
     nesting: int = 32
-    """How deep a client's JSON may be nested; deeper is `invalid_message`."""
+    """How deep a client's JSON may be nested. Deeper is `invalid_message`."""
     channels: int = 128
-    """Channels a connection may hold by its own wish; more is `too_many_channels`."""
+    """Channels that a connection may subscribe to. One more is `too_many_channels`."""
     frames_per_second: float = 100
-    """Frames of one connection, on average; more is `rate_limited`."""
+    """Frames of one connection, on average. More is `rate_limited`."""
     frames_burst: int = 200
     """Frames of one connection at once, after a silence."""
+    work_per_second: float = 300
+    """Work that the frames of one connection may ask for, on average. More is `rate_limited`. A name in a frame is 1; with
+    hooks or presence 5 more, with `since` 1 more; a refusal 5, `internal` 50, a failed `auth` 300.
+    Unsubscribing, and subscribing again, are free."""
+    work_burst: int = 1_500
+    """Work of one connection at once, after a silence: more than 128 channels with hooks and `since`."""
+    hook_seconds: float = 10
+    """How long one of the application's hooks may take. After that it is cancelled, and the client gets `unavailable`."""
+    hooks: int = 256
+    """Hooks of one instance that run at the same time; of one connection at most 16 do. More wait."""
     bad_frames: int = 20
     """The bad frame within a minute that closes with 1008."""
     name_length: int = 200
     """Characters of a channel's or an event's name."""
     event_bytes: int = 1_048_576
-    """An encoded event; more raises InvalidEvent. A snapshot is not bound by it."""
+    """An encoded event. A longer one raises InvalidEvent. Snapshots have their own limit."""
+    snapshot_bytes: int = 67_108_864
+    """An encoded snapshot. A longer one is refused with `internal`, and logged."""
     outbox_bytes: int = 1_048_576
     """Live events that may wait for one connection before it is closed with 4408."""
     auth_seconds: float = 10
-    """How long a connection that must prove itself by a first frame has for it."""
+    """How long a connection that has to prove itself in its first frame may take for it."""
     close_seconds: float = 10
     """How long a close may take to arrive before the connection is aborted."""
     stalled_seconds: float = 20
-    """How long a connection may take nothing of what waits for it; it is aborted between once and twice that."""
+    """How long a connection may take nothing of what waits for it. It is aborted between once and twice that."""
     handler_events: int = 1_000
     """Events that may wait for one in-process handler or listener."""
     idle_channels: int = 100_000
-    """Channels of one window that are kept though nobody is on them, and as many that have no event yet; those left
-    longest go first."""
+    """Channels of one window that are kept though nobody is on them, and as many that have no event yet. The longest idle
+    are dropped first."""

@@ -6,12 +6,11 @@ from typing import Any, NoReturn
 
 import orjson
 
-from pattern_stack.atoms.broadcast.core.event import Position, check_channel
+from pattern_stack.atoms.broadcast.core.event import Position, is_channel
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
 from pattern_stack.atoms.clock import iso, utc_now
 from pattern_stack.atoms.json import is_deeper
-from pattern_stack.errors import InvalidChannel
 
 Id = int | str | None
 _ID_LENGTH = 64
@@ -20,49 +19,70 @@ _ID_LENGTH = 64
 class CommandError(Exception):
     """A frame, or one channel of it, that is not carried out; the connection stays open."""
 
-    def __init__(self, code: str, message: str, id: Id = None, channel: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, id: Id = None, channel: str | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.id = id
         self.channel = channel
+        self.retry_after = retry_after
+        """Seconds after which the client may ask again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
+    """Subscribe, and replay what came after a position where `since` has one for the channel."""
+
     id: Id
     channels: tuple[str, ...]
     since: Mapping[str, Position]
+    invalid: tuple[str, ...] = ()
+    """Names that are no channel's: each is refused alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
+    """A channel that is not subscribed is harmless."""
+
     id: Id
     channels: tuple[str, ...]
+    invalid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
+    """Answered by a pong with the same value."""
+
     id: Id
     value: int | str
 
 
 @dataclass(frozen=True, slots=True)
 class Auth:
+    """Prove or renew an identity by a token."""
+
     id: Id
     token: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
+    """Send a new snapshot of those channels that have one."""
+
     id: Id
     channels: tuple[str, ...]
+    invalid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PresenceQuery:
+    """Who is on these channels."""
+
     id: Id
     channels: tuple[str, ...]
+    invalid: tuple[str, ...] = ()
 
 
 Command = Subscribe | Unsubscribe | Ping | Auth | Refresh | PresenceQuery
@@ -83,8 +103,6 @@ def parse(data: bytes, limits: Limits) -> Command:
     except CommandError as refused:
         refused.id = id
         raise
-    except InvalidChannel as error:
-        raise CommandError("invalid_channel", str(error), id) from None
 
 
 def _load(data: bytes, limits: Limits) -> dict[str, Any]:
@@ -104,13 +122,14 @@ def _command(frame: dict[str, Any], id: Id, limits: Limits) -> Command:
     name = names[0]
     value = frame[name]
     if name == "subscribe":
-        return Subscribe(id, _channels(name, value, limits), _positions(frame.get("since"), limits))
+        channels, invalid = _channels(name, value, limits)
+        return Subscribe(id, channels, _positions(frame.get("since"), limits), invalid)
     if name == "unsubscribe":
-        return Unsubscribe(id, _channels(name, value, limits))
+        return Unsubscribe(id, *_channels(name, value, limits))
     if name == "refresh":
-        return Refresh(id, _channels(name, value, limits))
+        return Refresh(id, *_channels(name, value, limits))
     if name == "presence":
-        return PresenceQuery(id, _channels(name, value, limits))
+        return PresenceQuery(id, *_channels(name, value, limits))
     if name == "ping":
         if not _is_tag(value):
             _invalid(f"ping must be an integer or a string of at most {_ID_LENGTH} characters")
@@ -120,12 +139,23 @@ def _command(frame: dict[str, Any], id: Id, limits: Limits) -> Command:
     return Auth(id, value)
 
 
-def _channels(name: str, value: object, limits: Limits) -> tuple[str, ...]:
+def _channels(name: str, value: object, limits: Limits) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The channels, and the names that are none."""
     if not isinstance(value, list) or not all(isinstance(channel, str) for channel in value):
         _invalid(f"{name} must be a list of channel names")
     if len(value) > 2 * limits.channels:  # how many are too many to hold, depends on what is held
         raise CommandError("too_many_channels", f"a frame may name {2 * limits.channels} channels")
-    return tuple(dict.fromkeys(check_channel(channel, limits) for channel in value))
+    valid: dict[str, None] = {}
+    invalid: dict[str, None] = {}
+    for channel in value:
+        (valid if is_channel(channel, limits) else invalid)[channel] = None
+    return tuple(valid), tuple(invalid)
+
+
+def invalid_channels(command: Subscribe | Unsubscribe | Refresh | PresenceQuery, limits: Limits) -> list[CommandError]:
+    """An error for each name of the command that is no channel's."""
+    text = f"a channel is 1 to {limits.name_length} characters of A-Z a-z 0-9 _ - . : / @"
+    return [CommandError("invalid_channel", text, command.id, name) for name in command.invalid]
 
 
 def _positions(value: object, limits: Limits) -> dict[str, Position]:
@@ -197,8 +227,10 @@ def reset(positions: Mapping[str, Position]) -> Frame:
     return Frame(orjson.dumps({"reset": {channel: _place(position) for channel, position in positions.items()}}))
 
 
-def error(refused: CommandError) -> Frame:
-    what = {"code": refused.code, "message": refused.message}
-    if refused.channel is not None:
-        what["channel"] = refused.channel
-    return _frame({"error": what}, refused.id)
+def error_frame(error: CommandError) -> Frame:
+    what: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.channel is not None:
+        what["channel"] = error.channel
+    if error.retry_after is not None:
+        what["retry_after"] = error.retry_after
+    return _frame({"error": what}, error.id)

@@ -12,6 +12,7 @@ from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.core.hub import Hub
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.connections import Connections
+from pattern_stack.atoms.broadcast.instance.failures import Failures
 from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
 from pattern_stack.errors import BroadcastClosed, NotFound
@@ -51,9 +52,12 @@ class Instance:
         self.hub = Hub(self._schedule_flush)
         self.connections = Connections(limits, self.loop_owner)
         self.listeners: set[Listener] = set()
+        self.failures = Failures(logger)
+        """What goes wrong in hooks, logged once a minute and kind."""
         self.closed = False
         self._adopted = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._hook_slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
         engine.attach(self.hub.publish)
         instances.add(self)
 
@@ -107,6 +111,13 @@ class Instance:
             raise BroadcastClosed("the backend was closed")
 
     # -- tasks
+
+    def hook_slots(self) -> asyncio.Semaphore:
+        """One slot for each of the application's hooks that may run at the same time, as an async context manager."""
+        loop = self.loop_owner.loop
+        if self._hook_slots is None or self._hook_slots[0] is not loop:
+            self._hook_slots = (loop, asyncio.Semaphore(self.limits.hooks))
+        return self._hook_slots[1]
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task of this instance. What it raises is logged with its traceback."""

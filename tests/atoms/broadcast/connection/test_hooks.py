@@ -192,7 +192,8 @@ async def test_a_left_that_fails_is_logged_and_harms_nobody(
             answer = await one.ask({"unsubscribe": ["room:7", "room:8"]})
             assert answer["unsubscribed"] == ["room:7", "room:8"]
     assert rooms.calls[-2:] == ["left 7", "left 8"]
-    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["left failed"] * 2
+    # one line a minute for failures of one kind
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["left failed"]
 
 
 # -- hooks that take their time

@@ -35,7 +35,7 @@ def test_what_a_client_sends(golden: dict[str, Any]) -> None:
 def test_what_is_refused(golden: dict[str, Any]) -> None:
     with pytest.raises(CommandError) as refused:
         parse(golden["text"].encode(), Limits())
-    sent = json.loads(protocol.error(refused.value).data)
+    sent = json.loads(protocol.error_frame(refused.value).data)
     assert sent == {"error": golden["error"], **({"id": golden["id"]} if "id" in golden else {})}
 
 
@@ -62,9 +62,15 @@ BUILT = {
     "pong with id": protocol.pong("now", 9),
     "presence": protocol.presence({"room:7": [{"connection_id": "c1", "user": "ann"}]}, 5),
     "reset": protocol.reset({"orders": new}),
-    "error": protocol.error(CommandError("invalid_message", "subscribe must be a list of channel names", 1)),
-    "error without id": protocol.error(CommandError("invalid_json", "not JSON")),
-    "error of a channel": protocol.error(CommandError("forbidden", "not yours", 1, "orders")),
+    "error": protocol.error_frame(CommandError("invalid_message", "subscribe must be a list of channel names", 1)),
+    "error without id": protocol.error_frame(CommandError("invalid_json", "not JSON")),
+    "error of a wrong name": protocol.error_frame(
+        protocol.invalid_channels(protocol.Subscribe(1, (), {}, ("orders*",)), Limits())[0]
+    ),
+    "rate limited": protocol.error_frame(
+        CommandError("rate_limited", "more than 100 frames a second", 1, retry_after=0.4)
+    ),
+    "error of a channel": protocol.error_frame(CommandError("forbidden", "not yours", 1, "orders")),
 }
 
 
@@ -112,7 +118,7 @@ def test_parse_gives_a_command_or_refuses(data: bytes) -> None:
     else:
         return
     assert refused.code in ("invalid_json", "invalid_message", "invalid_channel")
-    assert json.loads(protocol.error(refused).data).get("id") == refused.id
+    assert json.loads(protocol.error_frame(refused).data).get("id") == refused.id
 
 
 @given(json_texts, st.integers(0, 31))
