@@ -2,73 +2,42 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
-from pattern_stack.atoms.broadcast.connection.inbox import Inbox
+from pattern_stack.atoms.broadcast.connection.commands import Commands, Verify
 from pattern_stack.atoms.broadcast.connection.subscriptions import Subscriptions
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.outbox import Outbox
-from pattern_stack.atoms.broadcast.core.protocol import (
-    Auth,
-    Command,
-    CommandError,
-    Ping,
-    PresenceQuery,
-    Refresh,
-    Subscribe,
-    Unsubscribe,
-)
-from pattern_stack.atoms.broadcast.core.rate_limit import RateLimit
+from pattern_stack.atoms.broadcast.core.protocol import CommandError
 from pattern_stack.atoms.broadcast.core.transport import Transport
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame, chunks
-from pattern_stack.errors import Unauthenticated
 
-Verify = Callable[[str], Awaitable[Identity]]
-"""The identity that a token proves. Raises Unauthenticated."""
-
-_VIOLATIONS = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
 _CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 _DROPPING = frozenset({4401, 4403})
 """Codes that end a right to read: what waits for the client is dropped."""
 _REASON_BYTES = 123
 
 _HOUR = 3600
-_FAILED_AUTH_WORK = 300
-
-
-@dataclass(frozen=True, slots=True)
-class _SubscribeAll:
-    """Put the connection on the channels that every connection is on."""
-
-
-Item = Command | CommandError | _SubscribeAll
 
 
 class ClientConnection:
-    """One client. Its frames are carried out one after the other, in the order they came.
-
-    A frame that may have to wait for a hook, a token or a store is carried out in a task; later frames wait in an inbox.
-    """
+    """One client, from the moment that its transport has it to the loss of its socket."""
 
     __slots__ = (
         "__weakref__",
-        "_blamed",
         "_bulk_written",
+        "_commands",
         "_id",
-        "_inbox",
         "_instance",
         "_opened",
-        "_rate_limit",
         "_taken_before",
         "_timer",
         "_transport",
-        "_verify",
         "closed",
         "identity",
         "outbox",
@@ -82,17 +51,13 @@ class ClientConnection:
         self._instance = instance
         self._transport = transport
         self.identity = identity
-        self._verify = verify
-        self._rate_limit = RateLimit(instance.limits, time.monotonic)
-        self._inbox: Inbox[Item] | None = None
         self._bulk_written: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.outbox = Outbox(transport, instance.limits.outbox_bytes, self)
         self.subscriptions = Subscriptions(self, instance)
+        self._commands = Commands(self, self.subscriptions, instance, verify)
         self.closed = False
         self._opened = False
-        self._blamed = False
-        """The frame that is being carried out was counted as a bad one."""
         self._taken_before: int | None = None
 
     @property
@@ -117,9 +82,9 @@ class ClientConnection:
         return self._transport.queued
 
     @property
-    def known(self) -> bool:
-        """Whether it may send anything but `auth`."""
-        return self.identity is not None or self._verify is None
+    def full(self) -> bool:
+        """Whether the transport should stop reading until `resume_reading`."""
+        return self._commands.full
 
     # -- its life
 
@@ -131,7 +96,7 @@ class ClientConnection:
             self.close(*refusal)
         elif self._instance.connections.draining or self._instance.closed:
             self.close(1012, "retry-after=1.0")
-        elif not self.known:
+        elif not self._commands.known:
             self._timer = self._instance.loop_owner.loop.call_later(
                 self._instance.limits.auth_seconds, self.close, 4401, "no token came"
             )
@@ -140,11 +105,11 @@ class ClientConnection:
 
     def _admitted(self) -> None:
         """Known now: subscribed to the channels that every connection is on, for as long as the identity holds."""
-        self._watch_expiry()
-        if self._instance.everyone and not self.closed:
-            self._queue(_SubscribeAll())
+        self.watch_expiry()
+        if not self.closed:
+            self._commands.subscribe_all()
 
-    def _watch_expiry(self) -> None:
+    def watch_expiry(self) -> None:
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -154,7 +119,7 @@ class ClientConnection:
         if left <= 0:
             self.close(4401, "expired")
         else:  # looked at again now and then, for wall clocks are set
-            self._timer = self._instance.loop_owner.loop.call_later(min(left, _HOUR), self._watch_expiry)
+            self._timer = self._instance.loop_owner.loop.call_later(min(left, _HOUR), self.watch_expiry)
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
         """See Connection. With `drop`, and with 4401 and 4403, what waits for the client is dropped."""
@@ -196,9 +161,7 @@ class ClientConnection:
         self.closed = True
         if self._timer:
             self._timer.cancel()
-        if self._inbox:
-            self._inbox.cancel()
-            self._inbox = None
+        self._commands.cancel()
         self.subscriptions.drop()
         self._transport.resume_reading()
 
@@ -224,10 +187,8 @@ class ClientConnection:
 
     def refuse(self, error: CommandError) -> None:
         self.send(protocol.error_frame(error))
-        if error.code in _VIOLATIONS and not self._blamed:
-            self._blamed = True
-            if self._rate_limit.violation():
-                self.close(1008, "too many bad frames")
+        if self._commands.count_violation(error):
+            self.close(1008, "too many bad frames")
 
     async def written(self) -> None:
         """Wait until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""
@@ -237,7 +198,7 @@ class ClientConnection:
             await asyncio.shield(self._bulk_written)
 
     def charge(self, work: float) -> None:
-        self._rate_limit.charge(work)
+        self._commands.charge(work)
 
     # -- what it sends
 
@@ -248,104 +209,7 @@ class ClientConnection:
         if len(data) > self._instance.limits.message_bytes:
             self.close(1009, f"a message has at most {self._instance.limits.message_bytes} bytes")
             return
-        try:
-            self._queue(self._read(data, binary))
-        except CommandError as error:
-            self._queue(error)
+        self._commands.receive(data, binary)
 
-    def _read(self, data: bytes, binary: bool) -> Command:
-        wait = self._rate_limit.admit()
-        if binary:
-            raise CommandError("invalid_message", "a frame is text, not binary")
-        command = protocol.parse(data, self._instance.limits)
-        if wait is not None:
-            text = f"more than {self._instance.limits.frames_per_second:g} frames a second"
-            raise CommandError("rate_limited", text, command.id, retry_after=wait)
-        if (work := self._work(command)) and (wait := self._rate_limit.spend(work)) is not None:
-            raise CommandError("rate_limited", "too much is asked for at once", command.id, retry_after=wait)
-        return command
-
-    def _work(self, command: Command) -> int:
-        """What the command costs: see Limits.work_per_second."""
-        if isinstance(command, Auth):
-            return int(self._verify is not None)
-        if self.known and isinstance(command, Subscribe | Refresh | PresenceQuery):
-            return self.subscriptions.cost(command)
-        return 0
-
-    @property
-    def full(self) -> bool:
-        """Whether the transport should stop reading until `resume_reading`."""
-        return self._inbox is not None and self._inbox.full
-
-    def _queue(self, item: Item) -> None:
-        if self._inbox is not None:
-            self._inbox.add(item)
-        elif isinstance(item, CommandError | Ping | Refresh) and not self.outbox.has_bulk:
-            self._carry_out_now(item)
-        else:
-            inbox = self._inbox = Inbox(self._carry_out, self._transport.resume_reading, self._inbox_ended)
-            inbox.add(item)
-            inbox.start(self._instance)
-
-    def _inbox_ended(self, inbox: Inbox[Item], failed: bool) -> None:
-        if self._inbox is inbox:
-            self._inbox = None
-            self._transport.resume_reading()
-            if failed:
-                self.close(1011, "internal error")
-
-    def _refuse_names(self, command: Subscribe | Unsubscribe | Refresh | PresenceQuery) -> None:
-        for error in protocol.invalid_channels(command, self._instance.limits):
-            self.refuse(error)
-
-    def _carry_out_now(self, item: CommandError | Ping | Refresh) -> None:
-        self._blamed = False
-        if not self.known and not isinstance(item, CommandError):
-            item = CommandError("unauthenticated", 'the first frame must be {"auth": TOKEN}', item.id)
-        match item:
-            case CommandError():
-                self.refuse(item)
-            case Ping():
-                self.send(protocol.pong(item.value, item.id))
-            case Refresh():
-                self._refuse_names(item)
-                self.subscriptions.refresh(item)
-
-    async def _carry_out(self, item: Item) -> None:
-        await self.written()
-        self._blamed = False
-        if self.known and isinstance(item, Subscribe | Unsubscribe | PresenceQuery):
-            self._refuse_names(item)
-        match item:
-            case Auth():
-                await self._authenticate(item)
-            case _SubscribeAll():
-                await self.subscriptions.subscribe_all(self._instance.everyone)
-            case CommandError() | Ping() | Refresh():
-                self._carry_out_now(item)
-            case _ if not self.known:
-                self._carry_out_now(CommandError("unauthenticated", 'the first frame must be {"auth": TOKEN}', item.id))
-            case Subscribe():
-                await self.subscriptions.subscribe(item)
-            case Unsubscribe():
-                await self.subscriptions.unsubscribe(item)
-            case PresenceQuery():
-                await self.subscriptions.presence(item)
-
-    async def _authenticate(self, command: Auth) -> None:
-        was_known = self.known
-        if self._verify is not None:
-            try:
-                self.identity = await self._verify(command.token)
-            except Unauthenticated as error:
-                self.charge(_FAILED_AUTH_WORK)
-                self.refuse(CommandError("unauthenticated", str(error), command.id))
-                return
-            self._watch_expiry()
-            if was_known:
-                await self.subscriptions.reauthorize(command.id)
-            else:
-                await self.subscriptions.subscribe_all(self._instance.everyone)
-        if command.id is not None:
-            self.send(protocol.authenticated(command.id))
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()

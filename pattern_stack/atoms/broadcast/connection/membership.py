@@ -8,7 +8,7 @@ from anyio import to_thread
 
 from pattern_stack.atoms.broadcast.core.channels import Spec
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
-from pattern_stack.atoms.broadcast.core.event import Event, Position, encode
+from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
@@ -76,6 +76,26 @@ class Membership:
                 )
                 raise BroadcastUnavailable("the server took too long to answer; try again") from error
 
+    def refusal(self, error: Exception, id: Id, instance: Instance) -> CommandError:
+        """The error frame for the channel. An exception that hooks are not expected to raise is logged, and not shown."""
+        for kind, code in _CODES.items():
+            if isinstance(error, kind):
+                return CommandError(code, str(error) or code.replace("_", " "), id, self.channel)
+        instance.failures.error("hook", error, "a hook of %s failed", self.channel)
+        return CommandError("internal", "the server failed to do this", id, self.channel)
+
+    def start_buffering(self, connection: ManagedConnection, instance: Instance) -> None:
+        """Buffer the channel's events from its position now on. What was buffered before is dropped."""
+        instance.hub.start_buffering(self.channel, connection.outbox)
+        self.position = instance.engine.position(self.channel)
+
+    def stop_buffering(self, connection: ManagedConnection, instance: Instance) -> list[Event | Reset]:
+        """What was buffered and follows the member's position."""
+        assert self.position is not None
+        buffered = instance.hub.stop_buffering(self.channel, connection.outbox)
+        later, self.position = _after(self.position, buffered), None
+        return later
+
     async def announce_join(self, connection: ManagedConnection, instance: Instance) -> None:
         """Make it present, and tell the others on the channel."""
         joined = await instance.engine.presence(self.channel).join(self.channel, connection.id, connection.user)
@@ -119,10 +139,8 @@ class Joined(NamedTuple):
     """Its snapshot is made later, when what comes before it has been written."""
 
 
-def refusal(error: Exception, channel: str, id: Id, instance: Instance) -> CommandError:
-    """The error frame for a channel. An exception that hooks are not expected to raise is logged, and not shown."""
-    for kind, code in _CODES.items():
-        if isinstance(error, kind):
-            return CommandError(code, str(error) or code.replace("_", " "), id, channel)
-    instance.failures.error("hook", error, "a hook of %s failed", channel)
-    return CommandError("internal", "the server failed to do this", id, channel)
+def _after(position: Position, buffered: Sequence[Event | Reset]) -> list[Event | Reset]:
+    """What follows the position; all that follows a reset does."""
+    resets = [index for index, one in enumerate(buffered) if isinstance(one, Reset)]
+    first = resets[0] if resets else len(buffered)
+    return [one for index, one in enumerate(buffered) if index >= first or one.position.offset > position.offset]

@@ -75,6 +75,11 @@ class Channels:
                 return spec, found.groupdict()
         return None
 
+    def has_hooks(self, channel: str) -> bool:
+        """Whether subscribing calls one of the application's hooks, or announces the member."""
+        found = self.match(channel)
+        return found is not None and bool(found[0].hooks or found[0].presence)
+
     def is_local(self, channel: str) -> bool:
         found = self.match(channel)
         return found is not None and found[0].local

@@ -55,6 +55,12 @@ class ManagedConnection(Connection, Protocol):
     def charge(self, work: float) -> None:
         """Count work that the client caused: see Limits.work_per_second."""
 
+    def watch_expiry(self) -> None:
+        """Close with 4401 when the identity expires; called when it has changed."""
+
+    def resume_reading(self) -> None:
+        """There is room for more messages of the client."""
+
     def check(self) -> None:
         """Called every `Limits.stalled_seconds`: abort a peer that took nothing since the last call."""
 
