@@ -19,7 +19,7 @@ class Watched:
     """
 
     def __init__(
-        self, backend: WebSocketBroadcastBackend, pattern: str = "room:{name}", presence: bool = False, **steps: Any
+        self, backend: WebSocketBroadcastBackend, pattern: str = "room:{name}", presence: Any = False, **steps: Any
     ) -> None:
         self.calls: list[str] = []
         self._changed = asyncio.Event()

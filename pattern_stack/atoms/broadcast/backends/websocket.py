@@ -11,6 +11,7 @@ from pattern_stack.atoms.broadcast.bridge.routed import RoutedEngine
 from pattern_stack.atoms.broadcast.core.channels import Channel, Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine
 from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.memory import MemoryEngine
 from pattern_stack.atoms.broadcast.transports.endpoint import Endpoint
@@ -75,12 +76,21 @@ class WebSocketBroadcastBackend(InstanceBackend):
         return Endpoint(self._instance, authenticate, verify_token, origins, compress).router(path)
 
     def channel(
-        self, pattern: str, *, history: History | None = None, presence: bool = False, local: bool = False
+        self,
+        pattern: str,
+        *,
+        history: History | None = None,
+        presence: bool | Callable[[Any], Any] = False,
+        local: bool = False,
     ) -> Callable[[C], C]:
         """Decorates a Channel: its hooks, window and presence hold for the channels that match, like `room:{room_id}`.
 
         The first pattern that matches holds. Channels that none matches are open to everybody. `local`: they never cross
-        the bridge; each instance has its own.
+        the bridge; each instance has its own. `presence`: the channel tells its members who else is on it. They see the
+        user's key (see Identity) and nothing else; a function of the user returns more, as JSON. A user without a key is
+        refused where the channel shows nothing else.
+
+        Raises TypeError for a hook that cannot be called with the pattern's parameters.
         """
 
         def declare(channel: C) -> C:
@@ -118,7 +128,10 @@ class WebSocketBroadcastBackend(InstanceBackend):
 
         async def disconnect() -> int:
             self._instance.check_open()
-            theirs = [one for one in self._instance.connections.open if one.identity and one.identity.user == user]
+            meant = Identity.of(user)
+            theirs = [
+                one for one in self._instance.connections.open if one.identity and one.identity.is_same_user(meant)
+            ]
             for connection in theirs:
                 connection.close(4403, "no longer allowed")
             return len(theirs)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from pattern_stack.atoms.broadcast.bridge.store import Attendance
-from pattern_stack.atoms.broadcast.core.presence import Change, Presence, change, shown
+from pattern_stack.atoms.broadcast.core.presence import Change, Presence, change
 from pattern_stack.errors import BroadcastUnavailable
 
 logger = logging.getLogger(__name__)
@@ -37,13 +37,12 @@ class SharedPresence(Presence):
         """Members that left while the store could not be reached."""
         self._renewing: asyncio.Task[None] | None = None
 
-    async def join(self, channel: str, connection_id: str, user: object) -> Change:
-        who = shown(user)
-        count = await self._do(channel, "join", connection_id, orjson.dumps(who))
-        self._mine.setdefault(channel, {})[connection_id] = who
+    async def join(self, channel: str, connection_id: str, user: Any) -> Change:
+        count = await self._do(channel, "join", connection_id, orjson.dumps(user))
+        self._mine.setdefault(channel, {})[connection_id] = user
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._renew_while_needed())
-        return change(connection_id, who, count)
+        return change(connection_id, user, count)
 
     async def leave(self, channel: str, connection_id: str) -> Change:
         who = self._mine[channel].pop(connection_id)

@@ -174,11 +174,15 @@ class Commands:
         was_known = self.known
         if self._verify is not None:
             try:
-                self._connection.identity = await self._verify(command.token)
+                identity = await self._verify(command.token)
             except Unauthenticated as error:
                 self.charge(_FAILED_AUTH_WORK)
                 self._connection.refuse(CommandError("unauthenticated", str(error), command.id))
                 return
+            if was_known and self._connection.identity and not self._connection.identity.is_same_user(identity):
+                self._connection.close(4403, "the token is another user's")
+                return
+            self._connection.identity = identity
             self._connection.watch_expiry()
             if was_known:
                 await self._subscriptions.reauthorize(command.id)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import orjson
 from anyio import to_thread
 
 from pattern_stack.atoms.broadcast.core.channels import Spec
@@ -20,6 +21,12 @@ _CODES: dict[type[BroadcastError], str] = {
     Unauthenticated: "unauthenticated",
     BroadcastUnavailable: "unavailable",
 }
+
+
+_NO_KEY = (
+    "%s refused a user of class %s, which has no key that others may see: return Identity(user, key=...) from authenticate, "
+    "or declare the channel with presence=lambda user: {...}"
+)
 
 
 def _nothing() -> None: ...
@@ -98,9 +105,21 @@ class Membership:
 
     async def announce_join(self, connection: ManagedConnection, instance: Instance) -> None:
         """Make it present, and tell the others on the channel."""
-        joined = await instance.engine.presence(self.channel).join(self.channel, connection.id, connection.user)
+        shown = self._shown(connection, instance)
+        joined = await instance.engine.presence(self.channel).join(self.channel, connection.id, shown)
         self.present = True
         await self._publish(instance, "presence-joined", joined)
+
+    def _shown(self, connection: ManagedConnection, instance: Instance) -> Any:
+        """What the others see of the user. Raises Forbidden where the user has no key and the channel shows nothing else."""
+        assert self.spec is not None
+        if self.spec.show is not None:
+            shown = self.spec.show(connection.user)
+            return orjson.loads(orjson.dumps(shown))
+        if connection.user is not None and (connection.identity is None or connection.identity.key is None):
+            instance.failures.warning("key", _NO_KEY, self.channel, type(connection.user).__name__)
+            raise Forbidden("this user cannot be shown to others")
+        return connection.identity.key if connection.identity else None
 
     async def announce_leave(self, connection: ManagedConnection, instance: Instance) -> None:
         """Call the left hook if it is due, and tell the others on the channel if it was present. Never raises."""

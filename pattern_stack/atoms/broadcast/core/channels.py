@@ -1,6 +1,7 @@
 """What an application declares about its channels: a pattern, and hooks for clients that subscribe and leave."""
 
 import re
+from collections.abc import Callable
 from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, isgeneratorfunction, signature
 from typing import Any, NamedTuple
 
@@ -51,6 +52,8 @@ class Spec(NamedTuple):
     """Those of them that are plain functions."""
     history: History | None
     presence: bool
+    show: Callable[[Any], Any] | None
+    """What others on the channel see of a user; None: its key."""
     local: bool
 
 
@@ -61,12 +64,20 @@ class Channels:
         self._history = history
         self._specs: list[Spec] = []
 
-    def add(self, pattern: str, channel: Channel, history: History | None, presence: bool, local: bool) -> None:
+    def add(
+        self,
+        pattern: str,
+        channel: Channel,
+        history: History | None,
+        presence: bool | Callable[[Any], Any],
+        local: bool,
+    ) -> None:
         """Raises ValueError for a pattern that cannot be read, TypeError for a hook that cannot be called as hooks are."""
         regex = _compile(pattern)
         hooks = frozenset(hook for hook in HOOKS if getattr(type(channel), hook) is not getattr(Channel, hook))
         plain = frozenset(hook for hook in hooks if _is_plain(channel, hook, pattern, list(regex.groupindex)))
-        self._specs.append(Spec(regex, channel, hooks, plain, history, presence, local))
+        show = presence if callable(presence) else None
+        self._specs.append(Spec(regex, channel, hooks, plain, history, bool(presence), show, local))
 
     def match(self, channel: str) -> tuple[Spec, dict[str, str]] | None:
         """What holds for the channel, and the pattern's parameters."""

@@ -3,8 +3,6 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-import orjson
-
 Change = dict[str, Any]
 """The payload of `presence-joined` and `presence-left`: {connection_id, user, count}."""
 
@@ -13,7 +11,8 @@ class Presence(ABC):
     """Connections by channel, in the order in which they came. Over a store everything raises BroadcastUnavailable."""
 
     @abstractmethod
-    async def join(self, channel: str, connection_id: str, user: object) -> Change: ...
+    async def join(self, channel: str, connection_id: str, user: Any) -> Change:
+        """`user` is what others see of the user, as JSON."""
 
     @abstractmethod
     async def leave(self, channel: str, connection_id: str) -> Change:
@@ -30,10 +29,10 @@ class MemoryPresence(Presence):
     def __init__(self) -> None:
         self._members: dict[str, dict[str, Any]] = {}
 
-    async def join(self, channel: str, connection_id: str, user: object) -> Change:
+    async def join(self, channel: str, connection_id: str, user: Any) -> Change:
         members = self._members.setdefault(channel, {})
-        members[connection_id] = shown(user)
-        return change(connection_id, members[connection_id], len(members))
+        members[connection_id] = user
+        return change(connection_id, user, len(members))
 
     async def leave(self, channel: str, connection_id: str) -> Change:
         members = self._members[channel]
@@ -48,11 +47,3 @@ class MemoryPresence(Presence):
 
 def change(connection_id: str, user: Any, count: int) -> Change:
     return {"connection_id": connection_id, "user": user, "count": count}
-
-
-def shown(user: object) -> Any:
-    """A user as others see it: itself where it is JSON, otherwise its str()."""
-    try:
-        return orjson.loads(orjson.dumps(user))
-    except TypeError:
-        return str(user)

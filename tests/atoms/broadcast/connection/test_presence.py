@@ -1,16 +1,19 @@
 """Who is on a channel, and who has come and gone."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from pattern_stack import Forbidden, WebSocketBroadcastBackend
+from pattern_stack import Forbidden, Identity, WebSocketBroadcastBackend
 from tests.support.client import Client, Message, client
 from tests.support.raw import Raw
 from tests.support.server import serving_backend
 from tests.support.watched import Watched
+
+SECRET = "hash-of-a-password"
 
 
 class Odd:
@@ -175,25 +178,61 @@ async def test_only_who_may_join_may_ask() -> None:
     assert rooms.calls.count("joined 7") == rooms.calls.count("left 7") == 1
 
 
+@dataclass
+class Row:
+    """As an application loads a user from its database."""
+
+    name: str
+    password_hash: str = SECRET
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.password_hash}"
+
+
 @pytest.mark.parametrize(
     ("user", "shown"),
     [
-        ({"name": "ann", "roles": ["admin"]}, {"name": "ann", "roles": ["admin"]}),
+        ("ann", "ann"),
         (7, 7),
         (None, None),
-        (Odd(), "an odd one"),
         (UUID(int=7), str(UUID(int=7))),
-        (2**70, str(2**70)),
-        ({1: Odd}, str({1: Odd})),
+        (Identity(Row("ann"), key="user-1"), "user-1"),
+        (Identity({"name": "ann", "password_hash": SECRET}, key=1), 1),
     ],
-    ids=["dict", "int", "none", "object", "uuid", "big", "keys"],
+    ids=["string", "int", "none", "uuid", "row with a key", "dict with a key"],
 )
-async def test_a_user_that_is_not_json_is_shown_as_text(
-    backend: WebSocketBroadcastBackend, user: Any, shown: Any
-) -> None:
+async def test_others_see_the_key_of_a_user(backend: WebSocketBroadcastBackend, user: Any, shown: Any) -> None:
     with serving_backend(backend, authenticate=lambda: user) as server:
         async with client(server.url) as one, client(server.url) as other:
             await one.subscribe("room:7")
             await other.subscribe("room:7")
             assert told(await one.event()) == ("presence-joined", shown, 2)
             assert users(await present(one)) == [shown, shown]
+
+
+@pytest.mark.parametrize(
+    "user", [Row("ann"), {"password_hash": SECRET}, Odd(), 2**70, True, 1.5], ids=lambda user: type(user).__name__
+)
+async def test_a_user_without_a_key_is_refused_and_the_log_names_the_cure(
+    backend: WebSocketBroadcastBackend, user: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving_backend(backend, authenticate=lambda: user) as server:
+        async with client(server.url) as one:
+            for _ in range(2):
+                await one.send({"subscribe": ["room:7", "orders"], "id": 1})
+                refusal, reply = await one.take(2)
+                assert (refusal["error"]["code"], refusal["error"]["channel"]) == ("forbidden", "room:7")
+                assert list(reply["subscribed"]) == ["orders"]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "Identity(user, key=...)" in line
+    assert SECRET not in line
+
+
+async def test_a_channel_may_show_more_of_a_user(backend: WebSocketBroadcastBackend) -> None:
+    Watched(backend, "team:{name}", presence=lambda user: {"name": user.name})
+    with serving_backend(backend, authenticate=lambda: Row("ann")) as server:
+        async with client(server.url) as one:
+            await one.subscribe("team:7")
+            assert (await one.ask({"presence": ["team:7"]}))["presence"]["team:7"]["members"][0]["user"] == {
+                "name": "ann"
+            }
