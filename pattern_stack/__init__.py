@@ -1,9 +1,14 @@
 """Real-time for FastAPI: events from an application to its clients, in order, without silent loss."""
 
+from typing import TYPE_CHECKING, Any
+
 from pattern_stack.atoms.broadcast import (
+    Broadcast,
     BroadcastBackend,
     Channel,
+    Connection,
     Event,
+    Handler,
     History,
     Identity,
     Limits,
@@ -29,14 +34,20 @@ from pattern_stack.errors import (
     Unauthenticated,
 )
 
+if TYPE_CHECKING:
+    from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend as RedisBroadcastBackend
+
 __all__ = [
+    "Broadcast",
     "BroadcastBackend",
     "BroadcastClosed",
     "BroadcastError",
     "BroadcastUnavailable",
     "Channel",
+    "Connection",
     "Event",
     "Forbidden",
+    "Handler",
     "History",
     "Identity",
     "InvalidChannel",
@@ -48,6 +59,7 @@ __all__ = [
     "NotInstalled",
     "PatternStackError",
     "Position",
+    "RedisBroadcastBackend",
     "ServiceError",
     "Subscription",
     "TooSlow",
@@ -55,3 +67,12 @@ __all__ = [
     "WebSocketBroadcastBackend",
     "broadcast_from_url",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """RedisBroadcastBackend is imported when it is asked for: it needs the extra `redis`."""
+    if name == "RedisBroadcastBackend":
+        from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+
+        return RedisBroadcastBackend
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

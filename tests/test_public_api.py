@@ -6,10 +6,11 @@ from pattern_stack import errors
 
 def test_the_public_names() -> None:
     assert sorted(pattern_stack.__all__) == [
-        "BroadcastBackend", "BroadcastClosed", "BroadcastError", "BroadcastUnavailable", "Channel", "Event", "Forbidden",
-        "History", "Identity", "InvalidChannel", "InvalidEvent", "InvalidSetting", "InvalidURL", "Limits", "NotFound",
-        "NotInstalled", "PatternStackError", "Position", "ServiceError", "Subscription", "TooSlow", "Unauthenticated",
-        "WebSocketBroadcastBackend", "broadcast_from_url",
+        "Broadcast", "BroadcastBackend", "BroadcastClosed", "BroadcastError", "BroadcastUnavailable",
+        "Channel", "Connection", "Event", "Forbidden", "Handler", "History", "Identity", "InvalidChannel",
+        "InvalidEvent", "InvalidSetting", "InvalidURL", "Limits", "NotFound", "NotInstalled",
+        "PatternStackError", "Position", "RedisBroadcastBackend", "ServiceError", "Subscription", "TooSlow",
+        "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url",
     ]  # fmt: skip
     assert all(hasattr(pattern_stack, name) for name in pattern_stack.__all__)
 

@@ -3,12 +3,12 @@
 import logging
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, HTTPException, Request
+from fastapi import APIRouter, Header, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from pattern_stack import BroadcastUnavailable, WebSocketBroadcastBackend
+from pattern_stack import Broadcast, BroadcastUnavailable
 
 from .database import OrderRow, database, sessions
 
@@ -51,7 +51,7 @@ async def orders() -> list[OrderRow]:
 
 
 @router.post("", status_code=201, response_model=Order)
-async def create(new: NewOrder, request: Request, origin: Origin = None) -> OrderRow:
+async def create(new: NewOrder, broadcast: Broadcast, origin: Origin = None) -> OrderRow:
     if new.quantity > IN_STOCK:
         raise HTTPException(409, f"Only {IN_STOCK} of these are in stock.")
     order = OrderRow(**new.model_dump())
@@ -60,33 +60,32 @@ async def create(new: NewOrder, request: Request, origin: Origin = None) -> Orde
             session.add(order)
     except IntegrityError:
         raise HTTPException(409, "There is such an order already.") from None
-    await _tell(request, "created", order.id, origin)
+    await _tell(broadcast, "created", order.id, origin)
     return order
 
 
 @router.patch("/{order_id}", response_model=Order)
-async def change(order_id: str, change: OrderChange, request: Request, origin: Origin = None) -> OrderRow:
+async def change(order_id: str, change: OrderChange, broadcast: Broadcast, origin: Origin = None) -> OrderRow:
     changed = update(OrderRow).where(_is_open(order_id)).values(status=change.status, version=OrderRow.version + 1)
     async with sessions.begin() as session:
         order: OrderRow | None = await session.scalar(changed.returning(OrderRow))
     if order is None:
         raise await _refusal(order_id)
-    await _tell(request, "updated", order_id, origin)
+    await _tell(broadcast, "updated", order_id, origin)
     return order
 
 
 @router.delete("/{order_id}", status_code=204)
-async def remove(order_id: str, request: Request, origin: Origin = None) -> None:
+async def remove(order_id: str, broadcast: Broadcast, origin: Origin = None) -> None:
     async with sessions.begin() as session:
         removed = await session.scalar(delete(OrderRow).where(_is_open(order_id)).returning(OrderRow.id))
     if removed is None:
         raise await _refusal(order_id)
-    await _tell(request, "deleted", order_id, origin)
+    await _tell(broadcast, "deleted", order_id, origin)
 
 
-async def _tell(request: Request, event: str, order_id: str, origin: str | None) -> None:
+async def _tell(broadcast: Broadcast, event: str, order_id: str, origin: str | None) -> None:
     """Called after the commit: who hears of it and reads at once finds it."""
-    broadcast: WebSocketBroadcastBackend = request.app.state.broadcast
     try:
         await broadcast.broadcast("orders", event, {"entity_id": order_id}, origin=origin)
     except BroadcastUnavailable:  # Redis is away. The order is saved: to say otherwise would be wrong

@@ -1,6 +1,19 @@
-"""The broadcast atom: events from anywhere in an application to every client that is on their channel."""
+"""The broadcast atom: events from anywhere in an application to every client that is on their channel.
+
+Its packages, from top to bottom; each imports only what is below it:
+
+- `backends`: what applications construct.
+- `transports`: the WebSocket endpoint, and what writes to sockets. FastAPI and uvicorn stop here.
+- `connection`: one client connection, its commands and its subscriptions.
+- `instance`: one instance: its hub, its connections, its in-process listeners, and the loop that they run on.
+- `bridge`: an engine over a store that instances share, like Redis.
+- `base`: the interface of every backend.
+- `core`: events, history, channels, protocol, without IO and asyncio.
+- `websocket`: frames and handshakes as bytes, without IO.
+"""
 
 from pattern_stack.atoms.broadcast.backends import broadcast_from_url
+from pattern_stack.atoms.broadcast.backends.dependency import Broadcast
 from pattern_stack.atoms.broadcast.backends.on_the_hub import on_the_hub
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
@@ -12,6 +25,7 @@ from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 
 __all__ = [
+    "Broadcast",
     "BroadcastBackend",
     "Channel",
     "Connection",

@@ -46,7 +46,7 @@ class Records:
     async def add(self, record: Notification | Alert, event_type: str) -> None:
         draft = self._broadcast.draft(channel_of(record.session_id), event_type, record.payload)
         await self._store.swap(record.kind, record.key, None, _row(record))
-        await self._broadcast.publish([draft])
+        await self._broadcast.publish_encoded([draft])
 
     async def change(
         self,
@@ -70,7 +70,7 @@ class Records:
                 told = tell(after)
                 drafts = [self._broadcast.draft(channel_of(getattr(after, "session_id", None)), *told)] if told else []
                 if await self._store.swap(model.kind, key, stored, None if last else _row(after)):
-                    await self._broadcast.publish(drafts)
+                    await self._broadcast.publish_encoded(drafts)
                     return after
 
 

@@ -37,13 +37,13 @@ class InstanceBackend(BroadcastBackend):
         self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
     ) -> Event:
         """See BroadcastBackend. It may be awaited on any loop, in any thread."""
-        return (await self.publish([self.draft(channel, event_type, payload, origin=origin)]))[0]
+        return (await self.publish_encoded([self.draft(channel, event_type, payload, origin=origin)]))[0]
 
     async def broadcast_many(
         self, events: Iterable[tuple[str, str, Mapping[str, Any]]], *, origin: str | None = None
     ) -> list[Event]:
         """Publish (channel, event_type, payload) one after the other, all or none, as one write for each subscriber."""
-        return await self.publish([self.draft(*event, origin=origin) for event in events])
+        return await self.publish_encoded([self.draft(*event, origin=origin) for event in events])
 
     def broadcast_sync(
         self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
@@ -54,12 +54,12 @@ class InstanceBackend(BroadcastBackend):
         return self._instance.loop_owner.run_sync(lambda: self._instance.publish(drafts))[0]
 
     def draft(self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None) -> Draft:
-        """The event, ready for `publish`: whatever can be wrong with it is raised here."""
+        """The event, encoded for `publish_encoded`. Raises InvalidChannel, InvalidEvent or BroadcastClosed."""
         self._instance.check_open()
         return encode(channel, event_type, payload, origin=origin, limits=self._limits)
 
-    async def publish(self, drafts: list[Draft]) -> list[Event]:
-        """One after the other. Raises BroadcastUnavailable or BroadcastClosed."""
+    async def publish_encoded(self, drafts: list[Draft]) -> list[Event]:
+        """Publish drafts one after the other, and return the events. Raises BroadcastUnavailable or BroadcastClosed."""
         return await self._instance.run(lambda: self._instance.publish(drafts))
 
     def _check_owned(self) -> None:

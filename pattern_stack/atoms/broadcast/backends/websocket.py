@@ -73,7 +73,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         `compress`: in the fast lane, clients that offer permessage-deflate, as browsers do, get each message compressed
         (once for all of them). Less to send for more work: see docs/deployment.md.
         """
-        return Endpoint(self._instance, authenticate, verify_token, origins, compress).router(path)
+        return Endpoint(self._instance, authenticate, verify_token, origins, compress, {"broadcast": self}).router(path)
 
     def channel(
         self,

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
@@ -45,9 +45,12 @@ class Endpoint:
         verify_token: Callable[[str], Any] | None,
         origins: Sequence[str],
         compress: bool,
+        state: Mapping[str, Any],
     ) -> None:
         self._instance = instance
         self._compress = compress
+        self._state = state
+        """What the router's lifespan adds to the state of requests."""
         self._authenticate = authenticate
         self._verify = _verifier(verify_token) if verify_token else None
         self._origins = frozenset(origin.rstrip("/") for origin in origins)
@@ -60,13 +63,13 @@ class Endpoint:
         return router
 
     @asynccontextmanager
-    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
+    async def _lifespan(self, app: Any) -> AsyncIterator[Mapping[str, Any]]:
         self._instance.loop_owner.acquire()
         self._instance.connections.draining = False
         try:
             if self._instance.link:
                 await self._instance.link.start()
-            yield
+            yield self._state
         finally:
             await self._instance.stop()
             self._instance.loop_owner.release()
