@@ -7,8 +7,9 @@ from typing import Any, Self
 
 from pattern_stack.atoms.broadcast.core.event import Event
 
-Handler = Callable[[str, dict[str, Any]], Awaitable[None]]
-"""`async (event_type, payload)`: called for one event after the other, in the channel's order."""
+Handler = Callable[[str, dict[str, Any]], Awaitable[None] | None]
+"""`(event_type, payload)`: called for one event after the other, in the channel's order. A coroutine function, or a plain
+function that runs in a thread."""
 
 
 class Subscription:

@@ -1,9 +1,11 @@
 """What every backend does with its instance: publish, subscribe handlers, listen, end channels."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from pattern_stack.atoms.broadcast.backends.event_stream import EventStream
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
+from pattern_stack.atoms.broadcast.core.callables import runs_in_thread
 from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, check_channel, encode
@@ -99,29 +101,30 @@ class InstanceBackend(BroadcastBackend):
     # -- in-process subscribers
 
     async def subscribe(self, channel: str, handler: Handler) -> Subscription:
-        """See BroadcastBackend. The handler runs on the hub's loop, which is this one."""
+        """See BroadcastBackend. A coroutine function runs on the hub's loop, which is this one; a plain function in a thread.
+
+        Raises TypeError for a handler that is neither.
+        """
         check_channel(channel, self._limits)
+        in_thread = runs_in_thread(handler, "a handler")
         listener = await self._instance.listen(channel)
-        self._instance.spawn(listener.run(handler)).add_done_callback(lambda _: self._instance.unlisten(listener))
+        task = self._instance.spawn(listener.run(handler, in_thread=in_thread))
+        task.add_done_callback(lambda _: self._instance.unlisten(listener))
 
         async def end() -> None:
             listener.stop()
 
         return Subscription(channel, lambda: self._instance.run(end))
 
-    async def listen(self, channel: str, since: Position | None = None) -> AsyncGenerator[Event]:
+    def listen(self, channel: str, since: Position | None = None) -> EventStream:
         """The channel's events, after `since` or from the first step on, until the channel ends or the backend closes.
 
-        Raises NotFound where the history no longer reaches back to `since`, and TooSlow, after those that still waited,
-        where `Limits.handler_events` of them waited.
+        Use it on the hub's loop. Steps raise NotFound where the history no longer reaches back to `since`,
+        BroadcastUnavailable, BroadcastClosed, and TooSlow after the events that still waited, where more than
+        `Limits.handler_events` or `handler_bytes` were waiting. Raises InvalidChannel.
         """
         check_channel(channel, self._limits)
-        listener = await self._instance.listen(channel, since)
-        try:
-            async for event in listener:
-                yield event
-        finally:
-            self._instance.unlisten(listener)
+        return EventStream(self._instance, channel, since)
 
     # -- its end
 

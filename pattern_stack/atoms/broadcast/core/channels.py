@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
-from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, isgeneratorfunction, signature
+from inspect import signature
 from typing import Any, NamedTuple
 
+from pattern_stack.atoms.broadcast.core.callables import runs_in_thread
 from pattern_stack.atoms.broadcast.core.connection import Connection
 from pattern_stack.atoms.broadcast.core.event import Position
 from pattern_stack.atoms.broadcast.core.history import History
@@ -104,13 +105,7 @@ def _is_plain(channel: Channel, hook: str, pattern: str, parameters: list[str]) 
     """Whether the hook is a plain function; TypeError where it is neither that nor a coroutine function, or takes others."""
     name = f"{type(channel).__name__}.{hook}"
     call = getattr(channel, hook)
-    function = getattr(call, "__func__", call)
-    if iscoroutinefunction(function):
-        plain = False
-    elif isfunction(function) and not isgeneratorfunction(function) and not isasyncgenfunction(function):
-        plain = True
-    else:
-        raise TypeError(f"{name} has to be a coroutine function or a plain function, not {function!r:.120}")
+    plain = runs_in_thread(call, name)
     try:
         signature(call).bind(None, **dict.fromkeys(parameters))
     except TypeError as error:

@@ -44,7 +44,9 @@ class Limits:
     stalled_seconds: float = 20
     """How long a connection may take nothing of what waits for it. It is aborted between once and twice that."""
     handler_events: int = 1_000
-    """Events that may wait for one in-process handler or listener."""
+    """Events that may wait for one in-process handler or listener before its last turn. One more ends it with TooSlow."""
+    handler_bytes: int = 16_777_216
+    """Bytes of such events."""
     idle_channels: int = 100_000
     """Channels of one window that are kept though nobody is on them, and as many that have no event yet. The longest idle
     are dropped first."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -15,7 +16,7 @@ from pattern_stack.atoms.broadcast.instance.connections import Connections
 from pattern_stack.atoms.broadcast.instance.failures import Failures
 from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
-from pattern_stack.errors import BroadcastClosed, NotFound
+from pattern_stack.errors import BroadcastClosed, BroadcastError, NotFound
 
 T = TypeVar("T")
 
@@ -154,7 +155,7 @@ class Instance:
         """An in-process subscriber: events after `since`, then every later event. Raises NotFound where those are gone."""
         self.check_open()
         self.loop_owner.acquire()
-        listener = Listener(channel, self.limits.handler_events)
+        listener = Listener(channel, self.limits)
         try:
             await self.engine.subscribe(channel)
             if since:
@@ -179,6 +180,16 @@ class Instance:
         self.hub.leave(listener.channel, listener, counted=False)
         self.engine.unsubscribe(listener.channel)
         self.loop_owner.release()
+
+    def unlisten_soon(self, listener: Listener) -> None:
+        """`unlisten` from any thread, on the hub's loop; nothing where that is gone, or the listener is."""
+
+        def unlisten() -> None:
+            if listener in self.listeners:
+                self.unlisten(listener)
+
+        with suppress(RuntimeError, BroadcastError):
+            self.loop_owner.loop.call_soon_threadsafe(unlisten)
 
     def end(self, channel: str) -> None:
         """Unsubscribe everyone from the channel after its last event."""

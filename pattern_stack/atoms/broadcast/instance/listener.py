@@ -4,10 +4,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
+from inspect import isawaitable
 from typing import Self
+
+from anyio import to_thread
 
 from pattern_stack.atoms.broadcast.base import Handler
 from pattern_stack.atoms.broadcast.core.event import Event, Reset
+from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame
 from pattern_stack.errors import TooSlow
@@ -16,43 +20,55 @@ logger = logging.getLogger(__name__)
 
 
 class Listener:
-    """A hub's sink and an async iterator of its events.
+    """A hub's subscriber, and an async iterator of its events.
 
-    It ends after what it holds when it is ended, and with TooSlow after what it holds when `limit` events were waiting.
+    After `end` it gives the events that it holds, and then ends. It raises TooSlow after the events that it holds when more
+    than `Limits.handler_events` or `Limits.handler_bytes` were waiting. The bound counts what waited before the last turn
+    of the loop: what one call publishes is no sign of slowness.
     """
 
     write_prepared = None
+    limit = 2**62
+    """No limit: the hub buffers for a listener only while it joins."""
 
-    def __init__(self, channel: str, limit: int) -> None:
+    def __init__(self, channel: str, limits: Limits) -> None:
         self.channel = channel
-        self.limit = 2**62  # events are held for it for a moment only
-        self._limit = limit
+        self._limits = limits
         self._events: deque[Event] = deque()
+        self._bytes = 0
+        self._free_events = self._free_bytes = 0
+        """What was there before the first live event does not count."""
+        self._turn: int | None = None
         self._ready = asyncio.Event()
         self._ended = False
         self._too_slow = False
 
     def prepend(self, events: Sequence[Event | Reset]) -> None:
-        """What comes before everything that is taken; it does not count against the limit."""
+        """Events that come before every event that is taken. They do not count against the limits."""
         for event in events:
             self._add(event)
-        self._limit += len(self._events)
+        self._free_events, self._free_bytes = len(self._events), self._bytes
 
     def take(self, batch: Batch, turn: int | None = None) -> None:
-        if self._ended:
+        if self._ended or self._too_slow:
             return
-        for event in batch.frames:
-            if self._too_slow or len(self._events) >= self._limit:
-                self._too_slow = True
-                break
-            self._add(event)
+        if turn is None or turn != self._turn:
+            self._turn = turn
+            self._too_slow = (
+                len(self._events) - self._free_events >= self._limits.handler_events
+                or self._bytes - self._free_bytes > self._limits.handler_bytes
+            )
+        if not self._too_slow:
+            for event in batch.frames:
+                self._add(event)
         self._ready.set()
 
     def _add(self, frame: Frame) -> None:
         if isinstance(frame, Event):
             self._events.append(frame)
+            self._bytes += len(frame.data)
         else:
-            logger.warning("%s: events may be missing here: its history was lost", self.channel)
+            logger.warning("%s: events may be missing here, because its history was lost", self.channel)
 
     def too_slow(self) -> None:
         self._too_slow = True
@@ -61,38 +77,52 @@ class Listener:
         self.end()
 
     def end(self) -> None:
+        """Give what waits, then end."""
         self._ended = True
         self._ready.set()
 
     def stop(self) -> None:
         """End without what still waits."""
         self._events.clear()
+        self._bytes = 0
         self.end()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
+        """The next event. A call that is cancelled takes none: the next call goes on where it was."""
         while not self._events:
             if self._too_slow:
-                raise TooSlow(f"more than {self._limit} events of {self.channel} were waiting")
+                raise TooSlow(
+                    f"more events of {self.channel} were waiting than Limits.handler_events or handler_bytes allow"
+                )
             if self._ended:
                 raise StopAsyncIteration
             self._ready.clear()
             await self._ready.wait()
-        return self._events.popleft()
+        event = self._events.popleft()
+        self._bytes -= len(event.data)
+        self._free_events = max(self._free_events - 1, 0)
+        self._free_bytes = max(self._free_bytes - len(event.data), 0)
+        return event
 
-    async def run(self, handler: Handler) -> None:
+    async def run(self, handler: Handler, *, in_thread: bool) -> None:
         """Call the handler for each event until the listener ends. What it raises is logged, and the next event goes on."""
         try:
             async for event in self:
-                await self._call(handler, event)
+                await self._call(handler, event, in_thread)
         except TooSlow as error:
             logger.error("the subscription of %r ends: %s", handler, error)
 
-    async def _call(self, handler: Handler, event: Event) -> None:
+    async def _call(self, handler: Handler, event: Event, in_thread: bool) -> None:
         try:
             with foreign_code():
-                await handler(*event.handler_args)
+                if in_thread:
+                    await to_thread.run_sync(handler, *event.handler_args)
+                    return
+                answer = handler(*event.handler_args)
+                if isawaitable(answer):
+                    await answer
         except Exception:
             logger.exception("handler %r failed on %r", handler, event)

@@ -1,6 +1,7 @@
 """The surface of the backend in the process itself: publishing, handlers, listeners, threads and its end."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, assert_type
@@ -118,10 +119,102 @@ async def test_a_handler_past_its_bound_is_ended_with_a_logged_error(caplog: pyt
     await begun.wait()
     for n in range(1, 6):
         await backend.broadcast("a", "x", {"n": n})
+        await asyncio.sleep(0)  # a turn each
     gate.set()
     await backend.close()
     assert seen == [0, 1, 2, 3]
-    assert "more than 3 events of a were waiting" in caplog.text
+    assert "more events of a were waiting than Limits.handler_events" in caplog.text
+
+
+@pytest.mark.parametrize("limits", [Limits(handler_events=3), Limits(handler_bytes=300)])
+async def test_what_one_call_publishes_is_no_sign_of_slowness(limits: Limits) -> None:
+    backend = WebSocketBroadcastBackend(limits=limits)
+    seen: list[int] = []
+
+    async def handler(event_type: str, payload: dict[str, Any]) -> None:
+        seen.append(payload["n"])
+
+    await backend.subscribe("a", handler)
+    for start in (0, 1_200):
+        await backend.broadcast_many([("a", "x", {"n": start + n}) for n in range(1_200)])
+        await asyncio.sleep(0)
+    await backend.close()
+    assert seen == list(range(2_400))
+
+
+async def test_bytes_that_wait_for_a_handler_are_bounded() -> None:
+    backend = WebSocketBroadcastBackend(limits=Limits(handler_bytes=1_000))
+    events = backend.listen("a")
+    step = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0)
+    for _ in range(5):
+        await backend.broadcast("a", "x", {"x": "x" * 900})
+        await asyncio.sleep(0)
+    await step
+    assert [event.offset async for event in _until_too_slow(events)] == [2, 3]
+    await backend.close()
+
+
+async def test_a_plain_function_handles_events_in_a_thread_and_in_order() -> None:
+    backend = WebSocketBroadcastBackend()
+    seen: list[tuple[int, bool]] = []
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    here = threading.get_ident()
+
+    def handler(event_type: str, payload: dict[str, Any]) -> None:
+        seen.append((payload["n"], threading.get_ident() == here))
+        if len(seen) == 10:
+            loop.call_soon_threadsafe(done.set)
+
+    await backend.subscribe("a", handler)
+    await backend.broadcast_many([("a", "x", {"n": n}) for n in range(10)])
+    await done.wait()
+    await backend.close()
+    assert seen == [(n, False) for n in range(10)]
+
+
+@pytest.mark.parametrize("handler", [None, 7, dict, lambda: (yield)], ids=["none", "number", "class", "generator"])
+async def test_what_is_no_function_is_refused_as_a_handler(handler: Any) -> None:
+    backend = WebSocketBroadcastBackend()
+    with pytest.raises(TypeError, match="a handler has to be a coroutine function or a plain function"):
+        await backend.subscribe("a", handler)
+    await backend.close()
+
+
+async def test_a_step_of_listen_that_is_cancelled_loses_nothing() -> None:
+    backend = WebSocketBroadcastBackend()
+    events = backend.listen("a")
+    for n in range(3):
+        step = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+        await backend.broadcast("a", "x", {"n": n})
+        assert (await anext(events)).payload["n"] == n
+    await events.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
+    await backend.close()
+
+
+async def test_a_stream_that_nothing_refers_to_is_off_its_channel() -> None:
+    backend = WebSocketBroadcastBackend()
+
+    async def first() -> int:
+        async for event in backend.listen("a"):
+            return event.offset
+        return 0
+
+    running = asyncio.ensure_future(first())
+    await asyncio.sleep(0)
+    await backend.broadcast("a", "x", {})
+    assert await running == 1
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not backend._instance.listeners
+    await backend.close()
 
 
 async def test_listen_goes_on_from_a_position() -> None:
