@@ -181,7 +181,7 @@ class ClientConnection:
     # -- what it is sent
 
     def send(self, *frames: Frame, bulk: bool = False) -> None:
-        self._instance.hub.flush()
+        self._instance.hub.flush_to(self.outbox)
         for batch in chunks(frames) if bulk else (Batch(frames),):
             self.outbox.take(batch, bulk=bulk)
 

@@ -1,13 +1,20 @@
 """Channels and their subscribers: join, leave, fan-out. Synchronous, without IO; only the loop that owns the hub calls it."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Protocol
 
 from pattern_stack.atoms.broadcast.core.event import Event, Reset
 from pattern_stack.atoms.broadcast.websocket.frames import Batch
 
 logger = logging.getLogger(__name__)
+
+_TURN_BYTES = 8 * 1_048_576
+"""What may be handed to sockets in one turn of the loop."""
+_WRITE_BYTES = 512
+"""What a write costs beside its bytes, in bytes."""
 
 
 class Subscriber(Protocol):
@@ -60,17 +67,32 @@ class ChannelSubscribers:
         """Those that joined with `counted`."""
 
 
+class _FanOut:
+    """A batch on its way to subscribers that have not got it yet."""
+
+    __slots__ = ("batch", "remaining", "turn")
+
+    def __init__(self, batch: Batch, turn: int, remaining: dict[Subscriber, None]) -> None:
+        self.batch = batch
+        self.turn = turn
+        self.remaining = remaining
+
+
 class Hub:
     """Events of one turn of the loop leave together: `schedule` is called once a turn and must call `flush` at its end.
 
     A run of consecutive events of one channel is one Batch for all of the channel's subscribers. Every change of a
     channel's subscribers flushes first, so that a subscriber gets exactly what was published while it was on the channel.
+    What is more than `turn_bytes` goes on in the next turn; `schedule` is called for that too.
     """
 
-    def __init__(self, schedule: Callable[[], None]) -> None:
+    def __init__(self, schedule: Callable[[], None], turn_bytes: int = _TURN_BYTES) -> None:
         self._schedule = schedule
+        self._turn_bytes = turn_bytes
         self._channels: dict[str, ChannelSubscribers] = {}
         self._runs: list[tuple[ChannelSubscribers, list[Event | Reset]]] = []
+        self._unfinished: deque[_FanOut] = deque()
+        self._scheduled = False
         self.turn = 0
         self.pending_events = 0
         self.pending_bytes = 0
@@ -83,8 +105,7 @@ class Hub:
             buffer.add(event, subscriber)
         if not there.live:
             return
-        if not self._runs:
-            self._schedule()
+        self._wake()
         if self._runs and self._runs[-1][0] is there:
             self._runs[-1][1].append(event)
         else:
@@ -93,18 +114,64 @@ class Hub:
         self.pending_bytes += len(event.data)
 
     def flush(self) -> None:
+        """Called at the end of a turn: send what was published, or as much of it as a turn may send."""
+        self._scheduled = False
+        self._send_runs(self._go_on(self._turn_bytes))
+        if self._unfinished:
+            self._wake()
+
+    def reschedule(self) -> None:
+        """The scheduled call came when the hub had moved to another loop."""
+        self._scheduled = False
+        if self._runs or self._unfinished:
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._schedule()
+
+    def flush_to(self, subscriber: Subscriber) -> None:
+        """Send what was published, and to this subscriber all of it: for whatever has to come behind it."""
+        self._send_runs(0 if self._unfinished else self._turn_bytes)
+        for one in self._unfinished:
+            if subscriber in one.remaining:
+                del one.remaining[subscriber]
+                self._fan_out(one.batch, one.turn, (subscriber,))
+
+    def _go_on(self, room: int) -> int:
+        """Send what earlier turns have left, up to so many bytes. Returns how many are free then."""
+        while self._unfinished and room > 0:
+            one = self._unfinished[0]
+            some = list(islice(one.remaining, max(room // (one.batch.size + _WRITE_BYTES), 1)))
+            for subscriber in some:
+                del one.remaining[subscriber]
+            self._fan_out(one.batch, one.turn, some)
+            room -= len(some) * (one.batch.size + _WRITE_BYTES)
+            if not one.remaining:
+                self._unfinished.popleft()
+        return room
+
+    def _send_runs(self, room: int) -> None:
         if not self._runs:
             return
         runs, self._runs = self._runs, []
         self.pending_events = self.pending_bytes = 0
         self.turn += 1
         for there, events in runs:
-            self._fan_out(Batch(events), there)
+            batch = Batch(events)
+            size = len(there.live) * (batch.size + _WRITE_BYTES)
+            if self._unfinished or size > max(room, 0):
+                self._unfinished.append(_FanOut(batch, self.turn, there.live.copy()))
+                room = self._go_on(room)
+            else:
+                self._fan_out(batch, self.turn, there.live)
+                room -= size
 
-    def _fan_out(self, batch: Batch, there: ChannelSubscribers) -> None:
-        """Hand the batch to each live subscriber. One that raises does not affect the others."""
-        turn, wire = self.turn, batch.wire
-        for subscriber in there.live:
+    def _fan_out(self, batch: Batch, turn: int, subscribers: Iterable[Subscriber]) -> None:
+        """Hand the batch to each of them. One that raises does not affect the others."""
+        wire = batch.wire
+        for subscriber in subscribers:
             write = subscriber.write_prepared
             try:
                 if write is not None:
@@ -118,32 +185,34 @@ class Hub:
         """Forget every channel and subscriber."""
         self._channels.clear()
         self._runs.clear()
+        self._unfinished.clear()
+        self._scheduled = False
         self.pending_events = self.pending_bytes = 0
 
     def join(self, channel: str, subscriber: Subscriber, *, counted: bool = True) -> None:
         """Put it on the channel. Events are buffered for it until `stop_buffering`. `counted`: `subscriber_count` has it."""
-        self.flush()
+        self.flush_to(subscriber)
         there = self._channels.setdefault(channel, ChannelSubscribers())
         there.buffers[subscriber] = Buffer()
         there.count += counted
 
     def start_buffering(self, channel: str, subscriber: Subscriber) -> None:
         """Buffer the channel's events for it until `stop_buffering`. What was buffered before is dropped."""
-        self.flush()
+        self.flush_to(subscriber)
         there = self._channels[channel]
         there.live.pop(subscriber, None)
         there.buffers[subscriber] = Buffer()
 
     def stop_buffering(self, channel: str, subscriber: Subscriber) -> list[Event | Reset]:
         """What was buffered. The caller hands it to the subscriber before anything else of this channel."""
-        self.flush()
+        self.flush_to(subscriber)
         there = self._channels[channel]
         there.live[subscriber] = None
         buffer = there.buffers.pop(subscriber, None)
         return buffer.events if buffer else []
 
     def leave(self, channel: str, subscriber: Subscriber, *, counted: bool = True) -> None:
-        self.flush()
+        self.flush_to(subscriber)
         there = self._channels[channel]
         there.live.pop(subscriber, None)
         there.buffers.pop(subscriber, None)

@@ -70,6 +70,8 @@ class Instance:
     def _flush(self) -> None:
         if self.loop_owner.is_current():  # false if the hub has moved to another loop meanwhile
             self.hub.flush()
+        else:
+            self.hub.reschedule()
 
     def _forget_loop(self) -> None:
         """The loop was closed while connections, listeners or tasks were on it: none of them can end any more."""
@@ -193,16 +195,16 @@ class Instance:
 
     def end(self, channel: str) -> None:
         """Unsubscribe everyone from the channel after its last event."""
-        self.hub.flush()
         for subscriber in self.hub.subscribers(channel):
+            self.hub.flush_to(subscriber)
             subscriber.channel_ended(channel)
 
     # -- its end
 
     async def stop(self) -> None:
         """End listeners and connections, and wait for hooks that still run."""
-        self.hub.flush()
         for listener in list(self.listeners):
+            self.hub.flush_to(listener)
             listener.end()
         await self.connections.drain(_DRAIN_SECONDS)
         pending = [task for task in self._tasks if task is not asyncio.current_task()]

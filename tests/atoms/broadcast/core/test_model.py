@@ -49,12 +49,12 @@ class Channel:
 
 
 class Machine(RuleBasedStateMachine):
-    @initialize()
-    def start(self) -> None:
+    @initialize(turn_bytes=st.sampled_from([1, 800, 10**9]))
+    def start(self, turn_bytes: int) -> None:
         self.now = 0.0
         self.scheduled = 0
         self.engine = MemoryEngine(lambda _: WINDOW, Limits(), clock=lambda: self.now)
-        self.hub = Hub(self._schedule)
+        self.hub = Hub(self._schedule, turn_bytes)
         self.engine.attach(self.hub.publish)
         self.subscribers = [Subscriber() for _ in range(2)]
         self.expected: list[list[tuple[str, int]]] = [[] for _ in range(2)]
@@ -138,17 +138,30 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def end_of_turn(self) -> None:
-        self.hub.flush()
+        if self.scheduled:
+            self.scheduled -= 1
+            self.hub.flush()
+        assert self.scheduled in (0, 1)
 
     @rule(seconds=st.sampled_from([1, 60, 101]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
     @invariant()
-    def everyone_got_what_the_model_says(self) -> None:
-        self.hub.flush()
+    def everyone_got_the_first_of_what_the_model_says(self) -> None:
+        for subscriber, expected in zip(self.subscribers, self.expected, strict=True):
+            got = [(event.channel, event.offset) for event in subscriber.got]
+            assert got == expected[: len(got)]
+
+    @rule()
+    def everyone_gets_all_of_it_in_the_end(self) -> None:
+        while self.scheduled:
+            self.end_of_turn()
         for subscriber, expected in zip(self.subscribers, self.expected, strict=True):
             assert [(event.channel, event.offset) for event in subscriber.got] == expected
+
+    def teardown(self) -> None:
+        self.everyone_gets_all_of_it_in_the_end()
 
     @invariant()
     def the_counts_are_right(self) -> None:
