@@ -61,8 +61,8 @@ async def end(channel: str) -> None:
 
 
 @app.post("/disconnect/{user}")
-async def disconnect(user: str) -> int:
-    return await broadcast.disconnect(user)
+async def disconnect(user: str) -> None:
+    await broadcast.disconnect(user)
 
 
 @app.get("/count")

@@ -1,6 +1,6 @@
 """What every backend does with its instance: publish, subscribe handlers, listen, end channels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pattern_stack.atoms.broadcast.backends.event_stream import EventStream
@@ -90,13 +90,23 @@ class InstanceBackend(BroadcastBackend):
         return await self._instance.run(read)
 
     async def end(self, channel: str) -> None:
-        """After the channel's last event everyone is taken off it; sockets are told by {"unsubscribed": [channel]}."""
+        """Unsubscribe everyone from the channel after its last event; sockets are told by {"unsubscribed": [channel]}.
 
-        async def end() -> None:
+        On this instance first, then on every instance of the bridge: it returns when all of them have done it, or after 2 s.
+        An instance that is cut off does it when it is back, within an hour. Raises InvalidChannel, BroadcastClosed, and
+        BroadcastUnavailable where it could not be passed on.
+        """
+        check_channel(channel, self._limits)
+        await self._everywhere(lambda: self._instance.revocation.end(channel), {"do": "end", "channel": channel})
+
+    async def _everywhere(self, here: Callable[[], None], command: Mapping[str, Any]) -> None:
+        async def call() -> None:
             self._instance.check_open()
-            self._instance.end(channel)
+            here()
+            if self._instance.control:
+                await self._instance.control.send(command)
 
-        await self._instance.run(end)
+        await self._instance.run(call)
 
     # -- in-process subscribers
 

@@ -1,5 +1,6 @@
 """WebSocketBroadcastBackend: a hub, its endpoint and an engine."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -9,7 +10,9 @@ from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
 from pattern_stack.atoms.broadcast.bridge.routed import RoutedEngine
 from pattern_stack.atoms.broadcast.core.channels import Channel, Channels
+from pattern_stack.atoms.broadcast.core.connection import check_close_code
 from pattern_stack.atoms.broadcast.core.engine import Engine
+from pattern_stack.atoms.broadcast.core.event import check_channel
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
@@ -123,17 +126,33 @@ class WebSocketBroadcastBackend(InstanceBackend):
 
         return self._instance.loop_owner.run_sync(call)
 
-    async def disconnect(self, user: Any) -> int:
-        """Close every connection of this user with 4403. Returns how many there were."""
+    # -- revocation
 
-        async def disconnect() -> int:
-            self._instance.check_open()
-            meant = Identity.of(user)
-            theirs = [
-                one for one in self._instance.connections.open if one.identity and one.identity.is_same_user(meant)
-            ]
-            for connection in theirs:
-                connection.close(4403, "no longer allowed")
-            return len(theirs)
+    async def disconnect(self, user: Any, *, code: int = 4403, reason: str = "no longer allowed") -> None:
+        """Close every connection of this user, and drop what waits for them. Users are compared by key: see Identity.
 
-        return await self._instance.run(disconnect)
+        On this instance first, then on every instance of the bridge: it returns when all of them have done it, or after 2 s.
+        An instance that is cut off does it when it is back, within an hour; where the record is lost it asks authorize again
+        for all that its connections hold. Connections that are opened after the call are not meant.
+        Raises ValueError for a user without a key where there is a bridge, BroadcastClosed, and BroadcastUnavailable where
+        it could not be passed on.
+        """
+        check_close_code(code)
+        meant, at = self._meant(user), time.time()
+        command = {"do": "disconnect", "key": meant.key, "at": at, "code": code, "reason": reason}
+        await self._everywhere(lambda: self._instance.revocation.disconnect(meant, at, code, reason), command)
+
+    async def unsubscribe(self, user: Any, channel: str) -> None:
+        """Take every connection of this user off the channel. They get an error `forbidden` that names it, and then
+        {"unsubscribed": [channel]}. Where it acts, and what it raises: see `disconnect`; also InvalidChannel.
+        """
+        check_channel(channel, self._limits)
+        meant, at = self._meant(user), time.time()
+        command = {"do": "unsubscribe", "key": meant.key, "at": at, "channel": channel}
+        await self._everywhere(lambda: self._instance.revocation.unsubscribe(meant, at, channel), command)
+
+    def _meant(self, user: Any) -> Identity:
+        meant = Identity.of(user)
+        if self._instance.control and meant.key is None:
+            raise ValueError("this user has no key that other instances know: pass the key, or Identity(user, key=...)")
+        return meant

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pattern_stack.atoms.broadcast.bridge.presence import SharedPresence
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Store
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker, events
+from pattern_stack.atoms.broadcast.core.channels import CONTROL
 from pattern_stack.atoms.broadcast.core.engine import LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.core.history import History
@@ -121,7 +122,8 @@ class SharedEngine(LinkedEngine):
         return self._presence
 
     async def _publish_presence(self, channel: str, event_type: str, payload: Change) -> None:
-        await self.publish([encode(channel, event_type, payload, limits=Limits())])
+        if channel != CONTROL:
+            await self.publish([encode(channel, event_type, payload, limits=Limits())])
 
     async def catch_up(self, channel: str, position: Position | None) -> bool:
         tracker = self._trackers[channel]

@@ -9,6 +9,7 @@ from uuid import uuid4
 from pattern_stack.atoms.broadcast.connection.commands import Commands, Verify
 from pattern_stack.atoms.broadcast.connection.subscriptions import Subscriptions
 from pattern_stack.atoms.broadcast.core import protocol
+from pattern_stack.atoms.broadcast.core.connection import check_close_code
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.outbox import Outbox
@@ -17,7 +18,6 @@ from pattern_stack.atoms.broadcast.core.transport import Transport
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame, chunks
 
-_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 _DROPPING = frozenset({4401, 4403})
 """Codes that end a right to read: what waits for the client is dropped."""
 _REASON_BYTES = 123
@@ -40,6 +40,7 @@ class ClientConnection:
         "_transport",
         "closed",
         "identity",
+        "opened_at",
         "outbox",
         "subscriptions",
     )
@@ -58,6 +59,7 @@ class ClientConnection:
         self._commands = Commands(self, self.subscriptions, instance, verify)
         self.closed = False
         self._opened = False
+        self.opened_at = time.time()
         self._taken_before: int | None = None
 
     @property
@@ -91,6 +93,7 @@ class ClientConnection:
     def open(self, refusal: tuple[int, str] | None) -> None:
         """Called once, by the transport. `refusal`: the code and reason to close with at once."""
         self._instance.connections.add(self)
+        self._instance.ensure_control()
         self._opened = True
         if refusal:
             self.close(*refusal)
@@ -123,8 +126,7 @@ class ClientConnection:
 
     def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
         """See Connection. With `drop`, and with 4401 and 4403, what waits for the client is dropped."""
-        if code not in _CODES and not 3000 <= code < 5000:
-            raise ValueError(f"{code} is no code to close with; an application's own are 3000 to 4999")
+        check_close_code(code)
         if self.closed:
             return
         reason = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore")
@@ -177,6 +179,12 @@ class ClientConnection:
 
     def channel_ended(self, channel: str) -> None:
         self.subscriptions.channel_ended(channel)
+
+    def revoke(self, channel: str) -> None:
+        self.subscriptions.revoke(channel)
+
+    def reauthorize(self) -> None:
+        self._instance.spawn(self.subscriptions.reauthorize(None))
 
     # -- what it is sent
 

@@ -146,6 +146,13 @@ class Subscriptions:
         if command.id is not None:
             self._connection.send(protocol.unsubscribed(command.channels, command.id))
 
+    def revoke(self, channel: str) -> None:
+        """No longer allowed: the client is told by an error that names the channel, and that it is unsubscribed."""
+        if self._members.get(channel):
+            self._members.part([channel])
+            self._connection.refuse(CommandError("forbidden", "no longer allowed", None, channel))
+            self._connection.send(protocol.unsubscribed([channel]))
+
     def channel_ended(self, channel: str) -> None:
         """The application ended the channel: the client is told after what is still buffered for it."""
         self._members.channel_ended(channel)

@@ -12,6 +12,10 @@ from pattern_stack.atoms.broadcast.core.history import History
 
 Snapshot = dict[str, Any] | tuple[dict[str, Any], Position] | None
 
+CONTROL = "!control"
+"""The channel that instances use among themselves. No client can name it: `!` stands in no channel's name."""
+_CONTROL_WINDOW = History(events=10_000, seconds=3_600)
+
 HOOKS = ("authorize", "joined", "snapshot", "left")
 
 
@@ -97,6 +101,8 @@ class Channels:
         return found is not None and found[0].local
 
     def window(self, channel: str) -> History:
+        if channel == CONTROL:
+            return _CONTROL_WINDOW
         found = self.match(channel)
         return found[0].history or self._history if found else self._history
 

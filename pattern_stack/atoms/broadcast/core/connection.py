@@ -8,6 +8,14 @@ from pattern_stack.atoms.broadcast.core.outbox import Outbox
 from pattern_stack.atoms.broadcast.core.protocol import CommandError
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
 
+_CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
+
+
+def check_close_code(code: int) -> None:
+    """Raises ValueError for a code that no server may send (RFC 6455, 7.4)."""
+    if code not in _CLOSE_CODES and not 3000 <= code < 5000:
+        raise ValueError(f"{code} is not a code to close with; an application's own are 3000 to 4999")
+
 
 class Connection(Protocol):
     """One client, as an application's hooks see it."""
@@ -34,6 +42,8 @@ class ManagedConnection(Connection, Protocol):
     identity: Identity | None
     outbox: Outbox
     closed: bool
+    opened_at: float
+    """When its socket was accepted, in seconds since 1970."""
 
     @property
     def channels(self) -> Iterable[str]:
@@ -48,6 +58,15 @@ class ManagedConnection(Connection, Protocol):
 
     def refuse(self, error: CommandError) -> None:
         """Send an error frame. Too many of them close the connection."""
+
+    def close(self, code: int, reason: str = "", *, drop: bool = False) -> None:
+        """With `drop`, what waits for the client is dropped."""
+
+    def revoke(self, channel: str) -> None:
+        """Take the connection off the channel: an error `forbidden`, then {"unsubscribed": [channel]}."""
+
+    def reauthorize(self) -> None:
+        """Ask authorize again for every channel that it is on."""
 
     async def written(self) -> None:
         """Wait until no snapshot or replay waits for the client."""

@@ -7,15 +7,17 @@ from contextlib import suppress
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from pattern_stack.atoms.broadcast.core.channels import Channels
+from pattern_stack.atoms.broadcast.core.channels import CONTROL, Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.core.hub import Hub
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.connections import Connections
+from pattern_stack.atoms.broadcast.instance.control import Control
 from pattern_stack.atoms.broadcast.instance.failures import Failures
 from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
+from pattern_stack.atoms.broadcast.instance.revocation import Revocation
 from pattern_stack.errors import BroadcastClosed, BroadcastError, NotFound
 
 T = TypeVar("T")
@@ -53,6 +55,10 @@ class Instance:
         self.hub = Hub(self._schedule_flush)
         self.connections = Connections(limits, self.loop_owner)
         self.listeners: set[Listener] = set()
+        self.revocation = Revocation(self.connections, self.hub)
+        self.control = Control(link, self.revocation.carry_out, self.revocation.ask_again) if link else None
+        """What reaches the connections of the other instances on the bridge."""
+        self._controlling: asyncio.Task[None] | None = None
         self.failures = Failures(logger)
         """What goes wrong in hooks, logged once a minute and kind."""
         self.closed = False
@@ -108,6 +114,11 @@ class Instance:
             for _ in range(_QUEUE_TURNS):
                 await asyncio.sleep(0)
 
+    def ensure_control(self) -> None:
+        """Hear what other instances revoke, from the first connection or listener on."""
+        if self.control and (self._controlling is None or self._controlling.done()) and not self.connections.draining:
+            self._controlling = self.spawn(self.control.run(lambda: self._listen(CONTROL), self.unlisten))
+
     def check_open(self) -> None:
         """Raises BroadcastClosed."""
         if self.closed:
@@ -155,6 +166,11 @@ class Instance:
 
     async def listen(self, channel: str, since: Position | None = None) -> Listener:
         """An in-process subscriber: events after `since`, then every later event. Raises NotFound where those are gone."""
+        listener = await self._listen(channel, since)
+        self.ensure_control()
+        return listener
+
+    async def _listen(self, channel: str, since: Position | None = None) -> Listener:
         self.check_open()
         self.loop_owner.acquire()
         listener = Listener(channel, self.limits)
@@ -193,12 +209,6 @@ class Instance:
         with suppress(RuntimeError, BroadcastError):
             self.loop_owner.loop.call_soon_threadsafe(unlisten)
 
-    def end(self, channel: str) -> None:
-        """Unsubscribe everyone from the channel after its last event."""
-        for subscriber in self.hub.subscribers(channel):
-            self.hub.flush_to(subscriber)
-            subscriber.channel_ended(channel)
-
     # -- its end
 
     async def stop(self) -> None:
@@ -206,6 +216,8 @@ class Instance:
         for listener in list(self.listeners):
             self.hub.flush_to(listener)
             listener.end()
+        if self._controlling and not any(one.channel == CONTROL for one in self.listeners):
+            self._controlling.cancel()  # the store has not answered yet
         await self.connections.drain(_DRAIN_SECONDS)
         pending = [task for task in self._tasks if task is not asyncio.current_task()]
         if pending:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from inspect import isawaitable
 from typing import Self
 
@@ -42,6 +42,8 @@ class Listener:
         self._ready = asyncio.Event()
         self._ended = False
         self._too_slow = False
+        self.lost: Callable[[], None] | None = None
+        """Called where history was lost; else that is logged."""
 
     def prepend(self, events: Sequence[Event | Reset]) -> None:
         """Events that come before every event that is taken. They do not count against the limits."""
@@ -67,6 +69,8 @@ class Listener:
         if isinstance(frame, Event):
             self._events.append(frame)
             self._bytes += len(frame.data)
+        elif self.lost:
+            self.lost()
         else:
             logger.warning("%s: events may be missing here, because its history was lost", self.channel)
 

@@ -204,9 +204,9 @@ async def test_a_disconnected_user_is_told_with_4403() -> None:
     with serving_backend(backend, authenticate=authenticate) as server:
         ann, bob = server.url + "?user=ann", server.url + "?user=bob"
         async with undisturbed(backend, bob), client(ann) as one, client(ann) as two:
-            assert await backend.disconnect("ann") == 2
+            await backend.disconnect("ann")
             assert [(await each.closed())[0] for each in (one, two)] == [4403, 4403]
-            assert await backend.disconnect("ann") == 0
+            await backend.disconnect("ann")  # nobody is there
 
 
 async def test_unanswered_pings_close_with_1011() -> None:
