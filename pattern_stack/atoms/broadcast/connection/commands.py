@@ -103,6 +103,8 @@ class Commands:
         if wait is not None:
             text = f"more than {self._instance.limits.frames_per_second:g} frames a second"
             raise CommandError("rate_limited", text, command.id, retry_after=wait)
+        if isinstance(command, Unsubscribe) and self._subscriptions.holds_all(command.channels):
+            self._rate_limit.refund()  # each was paid for when it was subscribed
         if (work := self._work(command)) and (wait := self._rate_limit.spend(work)) is not None:
             raise CommandError("rate_limited", "too much is asked for at once", command.id, retry_after=wait)
         return command

@@ -41,6 +41,10 @@ class Subscriptions:
         new = [channel for channel in command.channels if not self._members.get(channel)]
         return sum(1 + (channel in command.since) + _HOOK_WORK * has_hooks(channel) for channel in new)
 
+    def holds_all(self, channels: Sequence[str]) -> bool:
+        """Whether there are some, and the connection is on all of them."""
+        return bool(channels) and all(map(self._members.get, channels))
+
     # -- subscribe
 
     async def subscribe(self, command: protocol.Subscribe) -> None:

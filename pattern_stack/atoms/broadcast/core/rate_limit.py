@@ -29,7 +29,7 @@ class Bucket:
     def charge(self, count: float) -> None:
         """Take so many tokens, whether or not they are there. The bucket may owe tokens after it, at most one burst."""
         self._fill()
-        self._tokens = max(self._tokens - count, -self._burst)
+        self._tokens = min(max(self._tokens - count, -self._burst), self._burst)
 
     def seconds_until(self, count: float = 1) -> float:
         """Until so many tokens are there, rounded up to tenths; for more than the burst, until the bucket is full."""
@@ -58,6 +58,10 @@ class RateLimit:
     def admit(self) -> float | None:
         """None if one more frame may come now, else the seconds after which it may."""
         return None if self._frames.admit() else self._frames.seconds_until()
+
+    def refund(self) -> None:
+        """The last admitted frame does not count."""
+        self._frames.charge(-1)
 
     def spend(self, work: float) -> float | None:
         """None if so much work may be asked for now, else the seconds after which it may. See Limits.work_per_second."""

@@ -11,6 +11,7 @@ from pattern_stack import Limits, WebSocketBroadcastBackend
 from tests.support.bystander import undisturbed
 from tests.support.client import Client, Message, client
 from tests.support.server import serving_backend
+from tests.support.watched import Watched
 
 backend = WebSocketBroadcastBackend()
 LISTS = ("subscribe", "unsubscribe", "refresh", "presence")
@@ -253,3 +254,42 @@ async def test_frames_past_the_rate_are_refused_until_the_20th_closes() -> None:
             assert "id" not in answer
             assert answer["error"]["code"] == "rate_limited"
             assert (await one.closed())[0] == 1008
+
+
+async def test_a_page_that_turns_over_a_frame_a_row_hears_every_row() -> None:
+    """Three pages of 50 rows, each row subscribed and unsubscribed by a frame of its own, as fast as they can be sent."""
+    backend = WebSocketBroadcastBackend(limits=Limits(frames_per_second=1e-9))
+    with serving_backend(backend) as server:
+        async with client(server.url) as one:
+            for page in range(3):
+                rows = [f"row:{page}:{n}" for n in range(50)]
+                for row in rows:
+                    if page:
+                        await one.send({"unsubscribe": [row.replace(f":{page}:", f":{page - 1}:")]})
+                    await one.send({"subscribe": [row]})
+            await one.nothing_more()
+            assert sorted(backend.get_all_channels()) == sorted(f"row:2:{n}" for n in range(50))
+
+
+async def test_rate_limited_says_when_to_come_again() -> None:
+    backend = WebSocketBroadcastBackend(limits=Limits(frames_burst=1, frames_per_second=2.5))
+    with serving_backend(backend) as server:
+        async with client(server.url) as one:
+            for id in range(2):
+                await one.send({"ping": id, "id": id})
+            assert (await one.receive())["pong"] == 0
+            error = (await one.receive())["error"]
+            assert error["code"] == "rate_limited"
+            assert 0 < error["retry_after"] <= 0.4
+
+
+async def test_hooks_are_work_that_is_limited() -> None:
+    backend = WebSocketBroadcastBackend(limits=Limits(work_per_second=1e-9, work_burst=60))
+    rooms = Watched(backend)
+    with serving_backend(backend) as server:
+        async with client(server.url) as one:
+            await one.subscribe(*[f"room:{n}" for n in range(10)])
+            error = (await one.ask({"subscribe": ["room:10"]}))["error"]
+            assert error["code"] == "rate_limited"
+            assert (await one.ask({"ping": 1}))["pong"] == 1
+    assert len([call for call in rooms.calls if call.startswith("authorize")]) == 10
