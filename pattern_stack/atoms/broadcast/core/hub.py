@@ -120,12 +120,6 @@ class Hub:
         if self._unfinished:
             self._wake()
 
-    def reschedule(self) -> None:
-        """The scheduled call came when the hub had moved to another loop."""
-        self._scheduled = False
-        if self._runs or self._unfinished:
-            self._wake()
-
     def _wake(self) -> None:
         if not self._scheduled:
             self._scheduled = True

@@ -51,7 +51,7 @@ class Instance:
         self.channels = channels
         self.limits = limits
         self.everyone = tuple(everyone)
-        self.loop_owner = LoopOwner(self._forget_loop, self._queued_frames_processed)
+        self.loop_owner = LoopOwner(self._forget_loop, self._begin_loop, self._queued_frames_processed)
         self.hub = Hub(self._schedule_flush)
         self.connections = Connections(limits, self.loop_owner)
         self.listeners: set[Listener] = set()
@@ -76,8 +76,10 @@ class Instance:
     def _flush(self) -> None:
         if self.loop_owner.is_current():  # false if the hub has moved to another loop meanwhile
             self.hub.flush()
-        else:
-            self.hub.reschedule()
+
+    def _begin_loop(self) -> None:
+        """The hub has a loop, maybe another one than before: nobody is subscribed, and nothing is scheduled on it."""
+        self.hub.clear()
 
     def _forget_loop(self) -> None:
         """The loop was closed while connections, listeners or tasks were on it: none of them can end any more."""

@@ -43,11 +43,13 @@ class LoopOwner:
     Holders are connections, in-process subscriptions, tasks and lifespans. Without a holder nobody is subscribed to
     anything, and a call runs where it is made. The lock keeps such calls and the first holder from running at once.
     A loop that was closed with holders on it owns nothing any more: `forget` is called to forget them.
+    `begin` is called when the hub gets a loop.
     `before_crossing` is awaited on the hub's loop before each call that comes from elsewhere.
     """
 
-    def __init__(self, forget: Callable[[], None], before_crossing: Call[None]) -> None:
+    def __init__(self, forget: Callable[[], None], begin: Callable[[], None], before_crossing: Call[None]) -> None:
         self._forget = forget
+        self._begin = begin
         self._before_crossing = before_crossing
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
@@ -69,6 +71,7 @@ class LoopOwner:
             if owner is None:
                 self._loop, self._holders = running, 0
                 self._thread = threading.get_ident()
+                self._begin()
             elif owner is not running:
                 raise BroadcastError(
                     "this hub is in use on another event loop. Use it there, or make another backend; "
