@@ -1,17 +1,15 @@
 """`notifications:{session_id}`: who watches a session."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pattern_stack.atoms.broadcast import Channel, Connection, WebSocketBroadcastBackend
 from pattern_stack.errors import NotFound
 from pattern_stack.features.notifications.models import SESSION_ID
-
-if TYPE_CHECKING:
-    from pattern_stack.features.notifications.service import Notifications
+from pattern_stack.features.notifications.service import NotificationService
 
 
-def register_channel(broadcast: WebSocketBroadcastBackend, notifications: "Notifications") -> None:
+def register_channel(broadcast: WebSocketBroadcastBackend, notifications: NotificationService) -> None:
     """Whoever joins is first told where the session stands. Events carry whole records: one that the snapshot has already
     taken in changes nothing."""
 

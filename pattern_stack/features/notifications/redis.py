@@ -1,34 +1,23 @@
 """Records in the Redis that instances share, over the link of their bridge."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
 
-from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import Bridge
 from pattern_stack.atoms.clock import Clock, utc_now
-from pattern_stack.features.notifications.store import MemoryStore, Retention, Row, Store
+from pattern_stack.features.notifications.store import Retention, Row, Store
 
 _SCRIPT = (files("pattern_stack.features.notifications") / "lua" / "records.lua").read_text()
 _KEYS = ("order", "records", "about")
-
-
-class Scripts(Protocol):
-    """A bridge that runs scripts in its store, as RedisBroadcastBackend does."""
-
-    async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any: ...
-
-
-def store_of(broadcast: WebSocketBroadcastBackend, retention: Retention, clock: Clock) -> Store:
-    """Where what this backend tells of is kept: in its bridge's store, or in memory where it has none."""
-    return RedisStore(broadcast.bridge, retention, clock) if broadcast.bridge else MemoryStore(retention, clock)
 
 
 class RedisStore(Store):
     """The keys of a kind, `{prefix}:{notifications.KIND}:order`, `:records` and `:about`, are gone when nothing was put for
     as long as records are kept."""
 
-    def __init__(self, scripts: Scripts, retention: Retention, clock: Clock = utc_now) -> None:
-        self._scripts = scripts
+    def __init__(self, bridge: Bridge, retention: Retention, clock: Clock = utc_now) -> None:
+        self._bridge = bridge
         self._retention = retention
         self._clock = clock
 
@@ -54,7 +43,7 @@ class RedisStore(Store):
     async def _do(self, kind: str, what: str, *arguments: Any) -> Any:
         oldest = self._clock().timestamp() - self._retention.seconds
         bounds = (oldest, self._retention.count(kind), max(int(self._retention.seconds * 1000), 1))
-        return await self._scripts.evaluate(_SCRIPT, f"notifications.{kind}", _KEYS, *bounds, what, *arguments)
+        return await self._bridge.evaluate(_SCRIPT, f"notifications.{kind}", _KEYS, *bounds, what, *arguments)
 
 
 def _lines(tags: Collection[str]) -> list[str]:

@@ -3,16 +3,14 @@
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from pattern_stack.features.notifications.bodies import ProgressStart
+from pattern_stack.features.notifications.calls.sync import Blocking
+from pattern_stack.features.notifications.debouncer import Throttle
 from pattern_stack.features.notifications.errors import InvalidReport
 from pattern_stack.features.notifications.metadata import merged
 from pattern_stack.features.notifications.models import valid
-from pattern_stack.features.notifications.throttle import Throttle
-
-if TYPE_CHECKING:
-    from pattern_stack.features.notifications.blocking import Blocking
 
 T = TypeVar("T")
 
@@ -29,7 +27,7 @@ class Report:
 
     def __init__(
         self,
-        calls: "Blocking",
+        calls: Blocking,
         session_id: str,
         total: int,
         *,
@@ -100,7 +98,7 @@ def _text(error: BaseException) -> str:
     return str(error)[:1000].encode(errors="replace").decode()
 
 
-def tracked(calls: "Blocking", items: Iterable[T], session_id: str, total: int | None, rate: float) -> Iterator[T]:
+def tracked(calls: Blocking, items: Iterable[T], session_id: str, total: int | None, rate: float) -> Iterator[T]:
     """The end of the items tells of 100 %. What the iterable raises ends it as Failed, and so does leaving the loop early,
     by `break` or by an exception: once Python closes the iterator, which CPython does at once as a rule."""
     if total is None:

@@ -1,6 +1,6 @@
 """The REST calls, under /api/v1."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
@@ -35,16 +35,14 @@ from pattern_stack.features.notifications.models import (
     Severity,
     SystemStatus,
 )
-
-if TYPE_CHECKING:
-    from pattern_stack.features.notifications.service import Notifications
+from pattern_stack.features.notifications.service import NotificationService
 
 SessionPath = Annotated[str, Path(pattern=SESSION_ID, examples=["nightly-import"])]
 SessionQuery = Annotated[str | None, Query(pattern=SESSION_ID, description="of this session alone")]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="how many at most, the newest first")]
 
 
-def build_router(notifications: "Notifications") -> APIRouter:
+def build_router(notifications: NotificationService) -> APIRouter:
     router = APIRouter(prefix="/api/v1", route_class=BoundedRoute, tags=["notifications"], responses=UNAVAILABLE)
     _add_notifications(router, notifications)
     _add_alerts(router, notifications)
@@ -54,7 +52,7 @@ def build_router(notifications: "Notifications") -> APIRouter:
     return router
 
 
-def _add_notifications(router: APIRouter, notifications: "Notifications") -> None:
+def _add_notifications(router: APIRouter, notifications: NotificationService) -> None:
     @router.get("/notifications", responses=error_responses())
     async def list_notifications(
         session_id: SessionQuery = None, type: NotificationType | None = None, limit: Limit = 100
@@ -79,7 +77,7 @@ def _add_notifications(router: APIRouter, notifications: "Notifications") -> Non
         return Removed(removed=await notifications.clear_notifications(session_id=session_id))
 
 
-def _add_alerts(router: APIRouter, notifications: "Notifications") -> None:
+def _add_alerts(router: APIRouter, notifications: NotificationService) -> None:
     @router.get("/alerts", responses=error_responses())
     async def list_alerts(
         session_id: SessionQuery = None,
@@ -102,7 +100,7 @@ def _add_alerts(router: APIRouter, notifications: "Notifications") -> None:
         return await notifications.resolve_alert(id)
 
 
-def _add_progress(router: APIRouter, notifications: "Notifications") -> None:
+def _add_progress(router: APIRouter, notifications: NotificationService) -> None:
     @router.get("/progress/{session_id}", responses=error_responses(ProgressNotFound))
     async def get_progress(session_id: SessionPath) -> Progress:
         """As it was last published."""
@@ -124,7 +122,7 @@ def _add_progress(router: APIRouter, notifications: "Notifications") -> None:
         return await notifications.complete_progress(session_id)
 
 
-def _add_runs(router: APIRouter, notifications: "Notifications") -> None:
+def _add_runs(router: APIRouter, notifications: NotificationService) -> None:
     @router.get("/runs/{session_id}", responses=error_responses(RunNotFound))
     async def get_run(session_id: SessionPath) -> Run:
         """As it was last published."""
@@ -153,7 +151,7 @@ def _add_runs(router: APIRouter, notifications: "Notifications") -> None:
         return await notifications.run_cancelled(session_id)
 
 
-def _add_status(router: APIRouter, notifications: "Notifications") -> None:
+def _add_status(router: APIRouter, notifications: NotificationService) -> None:
     @router.get("/status")
     async def get_status() -> SystemStatus:
         """What is kept, in counts."""

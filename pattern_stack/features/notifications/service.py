@@ -3,26 +3,21 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from fastapi import APIRouter
-
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
-from pattern_stack.features.notifications.blocking import Blocking
-from pattern_stack.features.notifications.channel import register_channel
-from pattern_stack.features.notifications.notices import Notices
+from pattern_stack.features.notifications.calls.notifications import Notices
+from pattern_stack.features.notifications.calls.progress import Work
+from pattern_stack.features.notifications.calls.status import Overview
+from pattern_stack.features.notifications.calls.sync import Blocking
 from pattern_stack.features.notifications.records import Records
-from pattern_stack.features.notifications.redis import store_of
 from pattern_stack.features.notifications.report import Report, tracked
-from pattern_stack.features.notifications.router import build_router
-from pattern_stack.features.notifications.status import Overview
-from pattern_stack.features.notifications.store import Retention, Store
-from pattern_stack.features.notifications.work import Work
+from pattern_stack.features.notifications.store import Store
 
 T = TypeVar("T")
 
 
-class Notifications(Notices, Work, Overview):
+class NotificationService(Notices, Work, Overview):
     """Notifications, alerts, progress and runs, each reported by a call, kept for a while, and told to whoever watches.
 
     What belongs to a session goes to `notifications:{session_id}`, what belongs to none to `notifications`, which every
@@ -35,20 +30,13 @@ class Notifications(Notices, Work, Overview):
     def __init__(
         self,
         broadcast: WebSocketBroadcastBackend,
+        store: Store,
         *,
-        store: Store | None = None,
-        retention: Retention | None = None,
         clock: Clock = utc_now,
         ids: Ids = new_id,
     ) -> None:
-        store = store or store_of(broadcast, retention or Retention(), clock)
         super().__init__(broadcast, Records(broadcast, store), clock, ids)
         self.sync = Blocking(self)
-        register_channel(broadcast, self)
-
-    def get_router(self) -> APIRouter:
-        """The REST calls, under /api/v1. The application calls `add_exception_handlers`."""
-        return build_router(self)
 
     # -- from plain threads: beside these two, the calls of `sync`
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pattern_stack.features.notifications import InvalidReport, Progress, RunFinished, RunNotFound, progress, run
+from pattern_stack.features.notifications import InvalidReport, Progress, RunFinished, RunNotFound
+from pattern_stack.features.notifications.core import progress, runs
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -102,17 +103,17 @@ def test_estimates_stay_in_their_bounds(total: int, share: float, seconds: float
 
 
 def test_a_run_has_one_end() -> None:
-    started = run.started(None, "s", {"x": 1}, NOW)
-    again = run.started(started, "s", {"y": 2}, after(5))
+    started = runs.started(None, "s", {"x": 1}, NOW)
+    again = runs.started(started, "s", {"y": 2}, after(5))
     assert (again.started_at, again.metadata) == (NOW, {"x": 1, "y": 2})
-    ended = run.ended(again, "s", "failed", after(9), error_message="no", error_type="E")
+    ended = runs.ended(again, "s", "failed", after(9), error_message="no", error_type="E")
     assert (ended.state, ended.started_at, ended.ended_at) == ("failed", NOW, after(9))
     for refused in (
-        lambda: run.ended(ended, "s", "completed", NOW),
-        lambda: run.started(ended, "s", None, NOW),
-        lambda: run.pending(ended, "s", None, NOW),
+        lambda: runs.ended(ended, "s", "completed", NOW),
+        lambda: runs.started(ended, "s", None, NOW),
+        lambda: runs.pending(ended, "s", None, NOW),
     ):
         with pytest.raises(RunFinished, match="failed"):
             refused()
     with pytest.raises(RunNotFound):
-        run.ended(None, "s", "completed", NOW)
+        runs.ended(None, "s", "completed", NOW)

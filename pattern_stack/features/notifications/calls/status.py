@@ -3,7 +3,7 @@
 from typing import get_args
 
 from pattern_stack.atoms.broadcast import on_the_hub
-from pattern_stack.features.notifications.calls import Calls
+from pattern_stack.features.notifications.calls.hub import Calls
 from pattern_stack.features.notifications.models import (
     Alert,
     Notification,

@@ -8,7 +8,7 @@ import pytest
 
 from pattern_stack.errors import BroadcastUnavailable
 from pattern_stack.features.notifications import ProgressNotFound
-from pattern_stack.features.notifications.throttle import Throttle
+from pattern_stack.features.notifications.debouncer import Throttle
 from tests.support.eventually import eventually
 
 
@@ -29,18 +29,18 @@ class Act:
             raise self._failures.pop(0)
         self.told.append(self.state)
 
-    def touched(self, throttle: Throttle, state: int) -> None:
+    def touched(self, debouncer: Throttle, state: int) -> None:
         self.state = state
-        throttle.touch()
+        debouncer.touch()
 
 
 def test_a_burst_is_limited_and_its_last_state_told() -> None:
     act = Act()
-    throttle = Throttle(act, rate=20)
+    debouncer = Throttle(act, rate=20)
     for state in range(1_000):
-        act.touched(throttle, state)
+        act.touched(debouncer, state)
     eventually(lambda: act.told[-1] == 999)
-    throttle.flush()
+    debouncer.flush()
     assert act.told[0] == 0
     assert act.told == sorted(set(act.told))
     assert all(later - earlier >= 0.05 for earlier, later in pairwise(act.at))
@@ -48,20 +48,20 @@ def test_a_burst_is_limited_and_its_last_state_told() -> None:
 
 def test_the_flush_tells_the_last_state_and_nothing_comes_after() -> None:
     act = Act()
-    throttle = Throttle(act, rate=0.001)
-    act.touched(throttle, 1)
-    act.touched(throttle, 2)
-    throttle.flush()
-    throttle.flush()
+    debouncer = Throttle(act, rate=0.001)
+    act.touched(debouncer, 1)
+    act.touched(debouncer, 2)
+    debouncer.flush()
+    debouncer.flush()
     assert act.told == [1, 2]
-    assert throttle._timer is None
+    assert debouncer._timer is None
 
 
 def test_a_store_that_is_away_holds_up_nobody() -> None:
     act = Act(*[BroadcastUnavailable("away")] * 3)
-    throttle = Throttle(act, rate=100)
-    act.touched(throttle, 1)
-    act.touched(throttle, 2)
+    debouncer = Throttle(act, rate=100)
+    act.touched(debouncer, 1)
+    act.touched(debouncer, 2)
     eventually(lambda: act.told == [2])
     assert act.tries == 4
 
@@ -75,39 +75,39 @@ def test_while_one_call_waits_whoever_touches_goes_on() -> None:
         assert gate.wait(20)
         act()
 
-    throttle = Throttle(slow, rate=1_000)
-    first = threading.Thread(target=act.touched, args=(throttle, 1))
+    debouncer = Throttle(slow, rate=1_000)
+    first = threading.Thread(target=act.touched, args=(debouncer, 1))
     first.start()
     assert waiting.wait(20)
     for state in range(2, 100):
-        act.touched(throttle, state)
+        act.touched(debouncer, state)
     gate.set()
     first.join(20)
-    throttle.flush()
+    debouncer.flush()
     assert act.told[-1] == 99
 
 
 def test_a_store_that_is_away_to_the_end_is_an_error() -> None:
     act = Act(*[BroadcastUnavailable("away")] * 2)
-    throttle = Throttle(act, rate=0.001)
-    act.touched(throttle, 1)
+    debouncer = Throttle(act, rate=0.001)
+    act.touched(debouncer, 1)
     with pytest.raises(BroadcastUnavailable):
-        throttle.flush()
-    throttle.flush()
+        debouncer.flush()
+    debouncer.flush()
     assert act.told == [1]
 
 
 @pytest.mark.parametrize("failure", [ProgressNotFound("gone"), RuntimeError("a fault")])
 def test_what_fails_for_good_is_raised_by_the_next_touch(failure: Exception) -> None:
     act = Act()
-    throttle = Throttle(act, rate=100)
-    act.touched(throttle, 1)
+    debouncer = Throttle(act, rate=100)
+    act.touched(debouncer, 1)
     act._failures = [failure] * 3
-    act.touched(throttle, 2)
+    act.touched(debouncer, 2)
     eventually(lambda: act.tries == 2)
-    eventually(lambda: throttle._timer is None)
-    eventually(lambda: throttle._due < time.monotonic())
+    eventually(lambda: debouncer._timer is None)
+    eventually(lambda: debouncer._due < time.monotonic())
     with pytest.raises(type(failure)):
-        act.touched(throttle, 3)
+        act.touched(debouncer, 3)
     with pytest.raises(type(failure)):
-        throttle.flush()
+        debouncer.flush()

@@ -4,10 +4,10 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from pattern_stack.features.notifications.calls import Calls
-from pattern_stack.features.notifications.notices import Notices
-from pattern_stack.features.notifications.status import Overview
-from pattern_stack.features.notifications.work import Work
+from pattern_stack.features.notifications.calls.hub import Calls
+from pattern_stack.features.notifications.calls.notifications import Notices
+from pattern_stack.features.notifications.calls.progress import Work
+from pattern_stack.features.notifications.calls.status import Overview
 
 C = TypeVar("C", bound=Calls)
 P = ParamSpec("P")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pattern_stack.atoms.broadcast import on_the_hub
-from pattern_stack.features.notifications import progress, run
-from pattern_stack.features.notifications.calls import Calls
+from pattern_stack.features.notifications.calls.hub import Calls
+from pattern_stack.features.notifications.core import progress, runs
 from pattern_stack.features.notifications.errors import ProgressNotFound, RunNotFound
 from pattern_stack.features.notifications.models import Progress, Run
 from pattern_stack.features.notifications.records import found, whole
@@ -67,7 +67,7 @@ class Work(Calls):
     async def run_pending(self, session_id: str, metadata: Mapping[str, Any] | None = None) -> Run:
         """It is known, and waits to be started. No event tells of it; snapshots do. Raises RunFinished."""
         return await self._records.change(
-            Run, session_id, lambda before: run.pending(before, session_id, metadata, self._clock()), lambda _: None
+            Run, session_id, lambda before: runs.pending(before, session_id, metadata, self._clock()), lambda _: None
         )
 
     @on_the_hub
@@ -76,7 +76,7 @@ class Work(Calls):
         return await self._records.change(
             Run,
             session_id,
-            lambda before: run.started(before, session_id, metadata, self._clock()),
+            lambda before: runs.started(before, session_id, metadata, self._clock()),
             whole("session-started"),
         )
 
@@ -93,9 +93,9 @@ class Work(Calls):
     async def run_cancelled(self, session_id: str) -> Run:
         return await self._end(session_id, "cancelled")
 
-    async def _end(self, session_id: str, state: run.End, **how: Any) -> Run:
+    async def _end(self, session_id: str, state: runs.End, **how: Any) -> Run:
         def change(before: Run | None) -> Run:
-            return run.ended(before, session_id, state, self._clock(), **how)
+            return runs.ended(before, session_id, state, self._clock(), **how)
 
         return await self._records.change(Run, session_id, change, whole(f"session-{state}"))
 
