@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pattern_stack.errors import BroadcastUnavailable
 
 
-class Throttle:
-    """Calls `act` at most `rate` times a second after a `touch`, one call at a time, and always once after the last touch.
+class Debouncer:
+    """HubCalls `act` at most `rate` times a second after a `touch`, one call at a time, and always once after the last touch.
 
     An `act` that raises BroadcastUnavailable is called again in the background until it does not: whoever touches is not
     held up by a store that is away. What else it raises, the touch raises, or the next one, or the flush.

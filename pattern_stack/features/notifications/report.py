@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pattern_stack.features.notifications.bodies import ProgressStart
-from pattern_stack.features.notifications.calls.sync import Blocking
-from pattern_stack.features.notifications.debouncer import Throttle
+from pattern_stack.features.notifications.calls.sync import SyncCalls
+from pattern_stack.features.notifications.debouncer import Debouncer
 from pattern_stack.features.notifications.errors import InvalidReport
 from pattern_stack.features.notifications.metadata import merged
 from pattern_stack.features.notifications.models import valid
@@ -27,7 +27,7 @@ class Report:
 
     def __init__(
         self,
-        calls: Blocking,
+        calls: SyncCalls,
         session_id: str,
         total: int,
         *,
@@ -44,7 +44,7 @@ class Report:
         self._step_name = step_name
         self._metadata = merged({}, metadata)
         self._lock = threading.Lock()
-        self._throttle = Throttle(self._update, rate)
+        self._debouncer = Debouncer(self._update, rate)
 
     def advance(
         self, steps: int = 1, *, step_name: str | None = None, metadata: Mapping[str, Any] | None = None
@@ -58,7 +58,7 @@ class Report:
             if step_name is not None or metadata is not None:
                 self._describe(self._step_name if step_name is None else step_name, merged(self._metadata, metadata))
             self.current_step = step
-        self._throttle.touch()
+        self._debouncer.touch()
 
     def _describe(self, step_name: str, metadata: dict[str, Any]) -> None:
         """Here, and not when it is told: that may be a moment later, and nobody could tell whose fault it was."""
@@ -78,11 +78,11 @@ class Report:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._throttle.flush()
+            self._debouncer.flush()
             self._calls.complete_progress(self.session_id)
             return
         try:
-            self._throttle.flush()
+            self._debouncer.flush()
             self._fail({"error": _text(error), "error_type": type(error).__name__})
         except Exception as untold:
             error.add_note(f"and its end could not be reported: {untold!r}")
@@ -98,7 +98,7 @@ def _text(error: BaseException) -> str:
     return str(error)[:1000].encode(errors="replace").decode()
 
 
-def tracked(calls: Blocking, items: Iterable[T], session_id: str, total: int | None, rate: float) -> Iterator[T]:
+def tracked(calls: SyncCalls, items: Iterable[T], session_id: str, total: int | None, rate: float) -> Iterator[T]:
     """The end of the items tells of 100 %. What the iterable raises ends it as Failed, and so does leaving the loop early,
     by `break` or by an exception: once Python closes the iterator, which CPython does at once as a rule."""
     if total is None:

@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
-from pattern_stack.features.notifications.calls.notifications import Notices
-from pattern_stack.features.notifications.calls.progress import Work
-from pattern_stack.features.notifications.calls.status import Overview
-from pattern_stack.features.notifications.calls.sync import Blocking
+from pattern_stack.features.notifications.calls.notifications import NotificationCalls
+from pattern_stack.features.notifications.calls.progress import ProgressCalls
+from pattern_stack.features.notifications.calls.status import StatusCalls
+from pattern_stack.features.notifications.calls.sync import SyncCalls
 from pattern_stack.features.notifications.records import Records
 from pattern_stack.features.notifications.report import Report, tracked
 from pattern_stack.features.notifications.store import Store
@@ -17,7 +17,7 @@ from pattern_stack.features.notifications.store import Store
 T = TypeVar("T")
 
 
-class NotificationService(Notices, Work, Overview):
+class NotificationService(NotificationCalls, ProgressCalls, StatusCalls):
     """Notifications, alerts, progress and runs, each reported by a call, kept for a while, and told to whoever watches.
 
     What belongs to a session goes to `notifications:{session_id}`, what belongs to none to `notifications`, which every
@@ -36,7 +36,7 @@ class NotificationService(Notices, Work, Overview):
         ids: Ids = new_id,
     ) -> None:
         super().__init__(broadcast, Records(broadcast, store), clock, ids)
-        self.sync = Blocking(self)
+        self.sync = SyncCalls(self)
 
     # -- from plain threads: beside these two, the calls of `sync`
 

@@ -8,7 +8,7 @@ import pytest
 
 from pattern_stack.errors import BroadcastUnavailable
 from pattern_stack.features.notifications import ProgressNotFound
-from pattern_stack.features.notifications.debouncer import Throttle
+from pattern_stack.features.notifications.debouncer import Debouncer
 from tests.support.eventually import eventually
 
 
@@ -29,14 +29,14 @@ class Act:
             raise self._failures.pop(0)
         self.told.append(self.state)
 
-    def touched(self, debouncer: Throttle, state: int) -> None:
+    def touched(self, debouncer: Debouncer, state: int) -> None:
         self.state = state
         debouncer.touch()
 
 
 def test_a_burst_is_limited_and_its_last_state_told() -> None:
     act = Act()
-    debouncer = Throttle(act, rate=20)
+    debouncer = Debouncer(act, rate=20)
     for state in range(1_000):
         act.touched(debouncer, state)
     eventually(lambda: act.told[-1] == 999)
@@ -48,7 +48,7 @@ def test_a_burst_is_limited_and_its_last_state_told() -> None:
 
 def test_the_flush_tells_the_last_state_and_nothing_comes_after() -> None:
     act = Act()
-    debouncer = Throttle(act, rate=0.001)
+    debouncer = Debouncer(act, rate=0.001)
     act.touched(debouncer, 1)
     act.touched(debouncer, 2)
     debouncer.flush()
@@ -59,7 +59,7 @@ def test_the_flush_tells_the_last_state_and_nothing_comes_after() -> None:
 
 def test_a_store_that_is_away_holds_up_nobody() -> None:
     act = Act(*[BroadcastUnavailable("away")] * 3)
-    debouncer = Throttle(act, rate=100)
+    debouncer = Debouncer(act, rate=100)
     act.touched(debouncer, 1)
     act.touched(debouncer, 2)
     eventually(lambda: act.told == [2])
@@ -75,7 +75,7 @@ def test_while_one_call_waits_whoever_touches_goes_on() -> None:
         assert gate.wait(20)
         act()
 
-    debouncer = Throttle(slow, rate=1_000)
+    debouncer = Debouncer(slow, rate=1_000)
     first = threading.Thread(target=act.touched, args=(debouncer, 1))
     first.start()
     assert waiting.wait(20)
@@ -89,7 +89,7 @@ def test_while_one_call_waits_whoever_touches_goes_on() -> None:
 
 def test_a_store_that_is_away_to_the_end_is_an_error() -> None:
     act = Act(*[BroadcastUnavailable("away")] * 2)
-    debouncer = Throttle(act, rate=0.001)
+    debouncer = Debouncer(act, rate=0.001)
     act.touched(debouncer, 1)
     with pytest.raises(BroadcastUnavailable):
         debouncer.flush()
@@ -100,7 +100,7 @@ def test_a_store_that_is_away_to_the_end_is_an_error() -> None:
 @pytest.mark.parametrize("failure", [ProgressNotFound("gone"), RuntimeError("a fault")])
 def test_what_fails_for_good_is_raised_by_the_next_touch(failure: Exception) -> None:
     act = Act()
-    debouncer = Throttle(act, rate=100)
+    debouncer = Debouncer(act, rate=100)
     act.touched(debouncer, 1)
     act._failures = [failure] * 3
     act.touched(debouncer, 2)

@@ -6,7 +6,7 @@ from pattern_stack.atoms.ids import Ids
 from pattern_stack.features.notifications.records import Records
 
 
-class Calls:
+class HubCalls:
     """What calls work with."""
 
     def __init__(self, broadcast: WebSocketBroadcastBackend, records: Records, clock: Clock, ids: Ids) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pattern_stack.atoms.broadcast import on_the_hub
-from pattern_stack.features.notifications.calls.hub import Calls
+from pattern_stack.features.notifications.calls.hub import HubCalls
 from pattern_stack.features.notifications.errors import AlertNotFound, NotificationNotFound
 from pattern_stack.features.notifications.metadata import merged
 from pattern_stack.features.notifications.models import (
@@ -21,7 +21,7 @@ from pattern_stack.features.notifications.models import (
 from pattern_stack.features.notifications.records import found, whole
 
 
-class Notices(Calls):
+class NotificationCalls(HubCalls):
     """Those of a session are told to whoever watches it, the others to everyone."""
 
     @on_the_hub

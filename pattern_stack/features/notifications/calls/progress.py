@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pattern_stack.atoms.broadcast import on_the_hub
-from pattern_stack.features.notifications.calls.hub import Calls
+from pattern_stack.features.notifications.calls.hub import HubCalls
 from pattern_stack.features.notifications.core import progress, runs
 from pattern_stack.features.notifications.errors import ProgressNotFound, RunNotFound
 from pattern_stack.features.notifications.models import Progress, Run
 from pattern_stack.features.notifications.records import found, whole
 
 
-class Work(Calls):
+class ProgressCalls(HubCalls):
     """One progress and one run a session, told to whoever watches it and to nobody else."""
 
     # -- progress

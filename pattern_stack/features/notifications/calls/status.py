@@ -3,7 +3,7 @@
 from typing import get_args
 
 from pattern_stack.atoms.broadcast import on_the_hub
-from pattern_stack.features.notifications.calls.hub import Calls
+from pattern_stack.features.notifications.calls.hub import HubCalls
 from pattern_stack.features.notifications.models import (
     Alert,
     Notification,
@@ -15,7 +15,7 @@ from pattern_stack.features.notifications.models import (
 from pattern_stack.features.notifications.records import EVERYONE
 
 
-class Overview(Calls):
+class StatusCalls(HubCalls):
     """What is kept now."""
 
     @on_the_hub
