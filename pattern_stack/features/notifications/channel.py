@@ -1,4 +1,4 @@
-"""`notifications:{session_id}`: who watches a session."""
+"""The channel `notifications:{session_id}`: its events are about one session."""
 
 import re
 from typing import Any
@@ -10,11 +10,13 @@ from pattern_stack.features.notifications.service import NotificationService
 
 
 def register_channel(broadcast: WebSocketBroadcastBackend, notifications: NotificationService) -> None:
-    """Whoever joins is first told where the session stands. Events carry whole records: one that the snapshot has already
-    taken in changes nothing."""
+    """A subscriber first gets the session's state as a snapshot.
+
+    Events carry whole records, so one that the snapshot contains already changes nothing.
+    """
 
     @broadcast.channel("notifications:{session_id}")
-    class Watching(Channel):
+    class SessionChannel(Channel):
         async def authorize(self, connection: Connection, session_id: str) -> None:
             if not re.fullmatch(SESSION_ID, session_id):
                 raise NotFound(f"{session_id!r} names no session")

@@ -13,8 +13,11 @@ _KEYS = ("order", "records", "about")
 
 
 class RedisStore(Store):
-    """The keys of a kind, `{prefix}:{notifications.KIND}:order`, `:records` and `:about`, are gone when nothing was put for
-    as long as records are kept."""
+    """Rows in the Redis of a bridge, for all instances on it.
+
+    A kind has the keys `{prefix}:{notifications.KIND}:order`, `:records` and `:about`. They expire once nothing was
+    written for as long as records are kept.
+    """
 
     def __init__(self, bridge: Bridge, retention: Retention, clock: Clock = utc_now) -> None:
         self._bridge = bridge
@@ -22,31 +25,32 @@ class RedisStore(Store):
         self._clock = clock
 
     async def get(self, kind: str, key: str) -> bytes | None:
-        found: bytes | None = await self._do(kind, "get", key)
-        return found
+        data: bytes | None = await self._run(kind, "get", key)
+        return data
 
     async def swap(self, kind: str, key: str, old: bytes | None, new: Row | None) -> bool:
         about = (new.timestamp, _joined(new.tags)) if new else (0, "")
-        return bool(await self._do(kind, "swap", key, old or "", new.data if new else "", *about))
+        return bool(await self._run(kind, "swap", key, old or "", new.data if new else "", *about))
 
     async def newest(self, kind: str, tags: Collection[str], limit: int) -> tuple[list[bytes], int]:
-        found, total = await self._do(kind, "list", limit, *_lines(tags))
+        found, total = await self._run(kind, "list", limit, *_lines(tags))
         return found, total
 
     async def keys(self, kind: str, tags: Collection[str] = ()) -> list[str]:
-        return [key.decode() for key in await self._do(kind, "keys", *_lines(tags))]
+        return [key.decode() for key in await self._run(kind, "keys", *_lines(tags))]
 
     async def clear(self, kind: str, tags: Collection[str]) -> int:
-        gone: int = await self._do(kind, "clear", *_lines(tags))
-        return gone
+        count: int = await self._run(kind, "clear", *_lines(tags))
+        return count
 
-    async def _do(self, kind: str, what: str, *arguments: Any) -> Any:
+    async def _run(self, kind: str, command: str, *arguments: Any) -> Any:
         oldest = self._clock().timestamp() - self._retention.seconds
         bounds = (oldest, self._retention.count(kind), max(int(self._retention.seconds * 1000), 1))
-        return await self._bridge.evaluate(_SCRIPT, f"notifications.{kind}", _KEYS, *bounds, what, *arguments)
+        return await self._bridge.evaluate(_SCRIPT, f"notifications.{kind}", _KEYS, *bounds, command, *arguments)
 
 
 def _lines(tags: Collection[str]) -> list[str]:
+    """A tag is found in the text of all tags by its line breaks."""
     return [f"\n{tag}\n" for tag in tags]
 
 

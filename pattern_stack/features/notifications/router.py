@@ -25,7 +25,7 @@ from pattern_stack.features.notifications.errors import (
     RunNotFound,
 )
 from pattern_stack.features.notifications.models import (
-    MOST,
+    PAGE_RECORDS,
     SESSION_ID,
     Alert,
     Notification,
@@ -38,8 +38,8 @@ from pattern_stack.features.notifications.models import (
 from pattern_stack.features.notifications.service import NotificationService
 
 SessionPath = Annotated[str, Path(pattern=SESSION_ID, examples=["nightly-import"])]
-SessionQuery = Annotated[str | None, Query(pattern=SESSION_ID, description="of this session alone")]
-Limit = Annotated[int, Query(ge=1, le=MOST, description="how many at most, the newest first")]
+SessionQuery = Annotated[str | None, Query(pattern=SESSION_ID, description="only those of this session")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_RECORDS, description="the most records to answer")]
 
 
 def build_router(notifications: NotificationService) -> APIRouter:
@@ -57,23 +57,23 @@ def _add_notifications(router: APIRouter, notifications: NotificationService) ->
     async def list_notifications(
         session_id: SessionQuery = None, type: NotificationType | None = None, limit: Limit = 100
     ) -> NotificationList:
-        """The newest first. `total` counts all that match."""
+        """Newest first. `total` counts all that match."""
         page = await notifications.list_notifications(session_id=session_id, type=type, limit=limit)
         return NotificationList(notifications=page.records, total=page.total)
 
     @router.post("/notifications", status_code=201, responses=error_responses() | TOO_LARGE)
     async def send_notification(body: NewNotification) -> Notification:
-        """Keep it, and tell it on its session's channel, or to everyone."""
+        """Keep it, and publish it on the channel of its session, or on `notifications`."""
         return await notifications.send(**dict(body))
 
     @router.post("/notifications/{id}/acknowledge", responses=error_responses(NotificationNotFound))
     async def acknowledge_notification(id: str) -> Notification:
-        """Somebody has seen it. Once: the second time nobody is told."""
+        """Mark it as seen. The second time nothing is published."""
         return await notifications.acknowledge(id)
 
     @router.delete("/notifications", responses=error_responses())
     async def clear_notifications(session_id: SessionQuery = None) -> Removed:
-        """Forget those of one session, or all."""
+        """Remove those of one session, or all."""
         return Removed(removed=await notifications.clear_notifications(session_id=session_id))
 
 
@@ -91,12 +91,12 @@ def _add_alerts(router: APIRouter, notifications: NotificationService) -> None:
 
     @router.post("/alerts", status_code=201, responses=error_responses() | TOO_LARGE)
     async def create_alert(body: NewAlert) -> Alert:
-        """Keep it, and tell it on its session's channel, or to everyone."""
+        """Keep it open, and publish it on the channel of its session, or on `notifications`."""
         return await notifications.create_alert(**dict(body))
 
     @router.post("/alerts/{id}/resolve", responses=error_responses(AlertNotFound))
     async def resolve_alert(id: str) -> Alert:
-        """Somebody has seen to it. Once: the second time nobody is told."""
+        """Mark it as resolved. The second time nothing is published."""
         return await notifications.resolve_alert(id)
 
 
@@ -108,17 +108,17 @@ def _add_progress(router: APIRouter, notifications: NotificationService) -> None
 
     @router.post("/progress/{session_id}/start", status_code=201, responses=error_responses() | TOO_LARGE)
     async def start_progress(session_id: SessionPath, body: ProgressStart) -> Progress:
-        """At step 0. It takes the place of a progress that the session had."""
+        """Begin at step 0. It replaces the progress that the session may have."""
         return await notifications.start_progress(session_id, **dict(body))
 
     @router.post("/progress/{session_id}", responses=error_responses(ProgressNotFound) | TOO_LARGE)
     async def update_progress(session_id: SessionPath, body: ProgressUpdate) -> Progress:
-        """At another step. A name that is left out stays; metadata is merged."""
+        """Move to another step. A name that is left out stays; metadata is merged."""
         return await notifications.update_progress(session_id, **dict(body))
 
     @router.post("/progress/{session_id}/complete", responses=error_responses(ProgressNotFound))
     async def complete_progress(session_id: SessionPath) -> Progress:
-        """Tells of 100 %, "Completed"; the record is gone then."""
+        """Publish 100 %, "Completed", and remove the record."""
         return await notifications.complete_progress(session_id)
 
 
@@ -130,34 +130,34 @@ def _add_runs(router: APIRouter, notifications: NotificationService) -> None:
 
     @router.post("/runs/{session_id}/started", status_code=201, responses=error_responses(RunFinished) | TOO_LARGE)
     async def run_started(session_id: SessionPath, body: RunStart | None = None) -> Run:
-        """It runs. Telling it again keeps the time of the first, and merges the metadata."""
+        """Start it. If it runs already, its start time stays, and metadata is merged."""
         return await notifications.run_started(session_id, body.metadata if body else None)
 
     ends = error_responses(RunNotFound, RunFinished)
 
     @router.post("/runs/{session_id}/completed", responses=ends | TOO_LARGE)
     async def run_completed(session_id: SessionPath, body: RunResults | None = None) -> Run:
-        """It has ended well, for good."""
+        """End it: it was successful."""
         return await notifications.run_completed(session_id, body.results if body else None)
 
     @router.post("/runs/{session_id}/failed", responses=ends | TOO_LARGE)
     async def run_failed(session_id: SessionPath, body: RunFailure) -> Run:
-        """It has failed, for good."""
+        """End it: it failed."""
         return await notifications.run_failed(session_id, body.error_message, body.error_type)
 
     @router.post("/runs/{session_id}/cancelled", responses=ends)
     async def run_cancelled(session_id: SessionPath) -> Run:
-        """It was given up, for good."""
+        """End it: it was given up."""
         return await notifications.run_cancelled(session_id)
 
 
 def _add_status(router: APIRouter, notifications: NotificationService) -> None:
     @router.get("/status")
     async def get_status() -> SystemStatus:
-        """What is kept, in counts."""
+        """Count the records that are kept."""
         return await notifications.status()
 
     @router.post("/status")
     async def publish_status() -> SystemStatus:
-        """Tell everyone how it stands."""
+        """Count the records, and publish the counts on `notifications`."""
         return await notifications.publish_status()

@@ -1,4 +1,4 @@
-"""Notifications: what an application reports of its long-running work, and what it can ask for."""
+"""All calls of notifications in one class, for any loop and for plain threads."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -11,20 +11,29 @@ from pattern_stack.features.notifications.calls.progress import ProgressCalls
 from pattern_stack.features.notifications.calls.status import StatusCalls
 from pattern_stack.features.notifications.calls.sync import SyncCalls
 from pattern_stack.features.notifications.records import Records
-from pattern_stack.features.notifications.report import Report, tracked
+from pattern_stack.features.notifications.report import Report, reported
 from pattern_stack.features.notifications.store import Store
 
 T = TypeVar("T")
 
 
 class NotificationService(NotificationCalls, ProgressCalls, StatusCalls):
-    """Notifications, alerts, progress and runs, each reported by a call, kept for a while, and told to whoever watches.
+    """Reports of long-running work: each is kept for a while, and published at once.
 
-    What belongs to a session goes to `notifications:{session_id}`, what belongs to none to `notifications`, which every
-    connection is on if the backend was made with `everyone=["notifications"]`.
-    Every call may be awaited on any loop and thread; `sync` has the same calls for plain threads. A call that returned is
-    kept, published and in order. One that raised a ServiceError changed nothing; after BroadcastUnavailable the report
-    may be there once, or not at all. Each returns the record as it was published.
+    | calls | |
+    |---|---|
+    | `send`, `acknowledge`, `list_notifications`, `clear_notifications` | notifications |
+    | `create_alert`, `resolve_alert`, `list_alerts` | alerts |
+    | `start_progress`, `update_progress`, `complete_progress`, `fail_progress`, `get_progress` | progress of a session |
+    | `run_pending`, `run_started`, `run_completed`, `run_failed`, `run_cancelled`, `get_run` | the run of a session |
+    | `status`, `publish_status` | counts |
+    | `snapshot` | what a subscriber of a session's channel gets first |
+    | `sync.` and any of these but `snapshot` | the same call for a plain thread |
+    | `progress`, `track` | progress of a block or a loop in a plain thread |
+
+    Each call may be awaited on any loop and in any thread. One that returned is kept, published, and ordered before every
+    call made later; it returns the record as it was published. One that raised a ServiceError changed nothing. After
+    BroadcastUnavailable the report may have been made once, or not at all.
     """
 
     def __init__(
@@ -38,8 +47,6 @@ class NotificationService(NotificationCalls, ProgressCalls, StatusCalls):
         super().__init__(broadcast, Records(broadcast, store), clock, ids)
         self.sync = SyncCalls(self)
 
-    # -- from plain threads: beside these two, the calls of `sync`
-
     def progress(
         self,
         session_id: str,
@@ -49,12 +56,16 @@ class NotificationService(NotificationCalls, ProgressCalls, StatusCalls):
         metadata: Mapping[str, Any] | None = None,
         rate: float = 10,
     ) -> Report:
-        """`with notifications.progress("import", total=100) as p: p.advance()`: see Report. At most `rate` events a second."""
+        """`with notifications.progress("import", total=100) as p: p.advance()`, in a plain thread. See Report.
+
+        `total` is a number of steps; `rate` is the most events a second. Raises InvalidReport.
+        """
         return Report(self.sync, session_id, total, step_name=step_name, metadata=metadata, rate=rate)
 
     def track(self, items: Iterable[T], session_id: str, *, total: int | None = None, rate: float = 10) -> Iterator[T]:
-        """The items, each a step once the next is asked for: `for row in notifications.track(rows, "import"): ...`
+        """`for row in notifications.track(rows, "import"): ...`, in a plain thread: each item is a step.
 
-        `total` is needed where `items` has no length; none of them tells of nothing. See `tracked` for how it ends.
+        `total` is the number of items; it is needed if `items` has no length. A loop that is left early publishes
+        "Failed"; no items publish nothing. `rate` is the most events a second. Raises InvalidReport.
         """
-        return tracked(self.sync, items, session_id, total, rate)
+        return reported(self.sync, items, session_id, total, rate)

@@ -1,113 +1,143 @@
-"""At most so many calls, and always one after the last touch."""
+"""At most `rate` calls a second, and always one after the last trigger."""
 
 import threading
-import time
-from itertools import pairwise
+from collections.abc import Callable
 
 import pytest
 
 from pattern_stack.errors import BroadcastUnavailable
 from pattern_stack.features.notifications import ProgressNotFound
 from pattern_stack.features.notifications.debouncer import Debouncer
-from tests.support.eventually import eventually
 
 
-class Act:
-    """Notes the newest state each time; raises what it is given first."""
+class Time:
+    """A clock and timers in the test's hand."""
 
-    def __init__(self, *failures: Exception) -> None:
-        self.state = 0
-        self.told: list[int] = []
-        self.tries = 0
-        self.at: list[float] = []
-        self._failures = list(failures)
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[FakeTimer] = []
 
-    def __call__(self) -> None:
-        self.tries += 1
-        self.at.append(time.monotonic())
-        if self._failures:
-            raise self._failures.pop(0)
-        self.told.append(self.state)
+    def __call__(self) -> float:
+        return self.now
 
-    def touched(self, debouncer: Debouncer, state: int) -> None:
-        self.state = state
-        debouncer.touch()
+    def timer(self, seconds: float, function: Callable[[], None]) -> "FakeTimer":
+        return FakeTimer(self, self.now + seconds, function)
 
-
-def test_a_burst_is_limited_and_its_last_state_told() -> None:
-    act = Act()
-    debouncer = Debouncer(act, rate=20)
-    for state in range(1_000):
-        act.touched(debouncer, state)
-    eventually(lambda: act.told[-1] == 999)
-    debouncer.flush()
-    assert act.told[0] == 0
-    assert act.told == sorted(set(act.told))
-    assert all(later - earlier >= 0.05 for earlier, later in pairwise(act.at))
+    def move(self, seconds: float) -> None:
+        """Timers fire on the way, in this thread."""
+        end = self.now + seconds
+        while due := sorted((timer for timer in self.timers if timer.at <= end), key=lambda timer: timer.at):
+            self.timers.remove(due[0])
+            self.now = due[0].at
+            due[0].function()
+        self.now = end
 
 
-def test_the_flush_tells_the_last_state_and_nothing_comes_after() -> None:
-    act = Act()
-    debouncer = Debouncer(act, rate=0.001)
-    act.touched(debouncer, 1)
-    act.touched(debouncer, 2)
-    debouncer.flush()
-    debouncer.flush()
-    assert act.told == [1, 2]
-    assert debouncer._timer is None
+class FakeTimer:
+    def __init__(self, time: Time, at: float, function: Callable[[], None]) -> None:
+        self.time, self.at, self.function = time, at, function
+
+    def start(self) -> None:
+        self.time.timers.append(self)
+
+    def cancel(self) -> None:
+        if self in self.time.timers:
+            self.time.timers.remove(self)
 
 
-def test_a_store_that_is_away_holds_up_nobody() -> None:
-    act = Act(*[BroadcastUnavailable("away")] * 3)
-    debouncer = Debouncer(act, rate=100)
-    act.touched(debouncer, 1)
-    act.touched(debouncer, 2)
-    eventually(lambda: act.told == [2])
-    assert act.tries == 4
+class State:
+    """What is published: the newest value, at a time. It first raises the errors that it is given."""
+
+    def __init__(self, *errors: Exception, rate: float) -> None:
+        self.value = 0
+        self.published: list[int] = []
+        self.calls: list[float] = []
+        self.errors = list(errors)
+        self.time = Time()
+        self.debouncer = Debouncer(self._publish, rate, clock=self.time, timer=self.time.timer)
+
+    def _publish(self) -> None:
+        self.calls.append(self.time.now)
+        if self.errors:
+            raise self.errors.pop(0)
+        self.published.append(self.value)
+
+    def set(self, value: int) -> None:
+        self.value = value
+        self.debouncer.trigger()
 
 
-def test_while_one_call_waits_whoever_touches_goes_on() -> None:
-    gate, waiting = threading.Event(), threading.Event()
-    act = Act()
+def test_a_burst_is_limited_and_its_last_state_is_published() -> None:
+    state = State(rate=4)
+    for value in range(1_000):
+        state.set(value)
+        state.time.move(0.01)
+    state.time.move(1)
+    assert (state.published[0], state.published[-1]) == (0, 999)
+    assert state.published == sorted(set(state.published))
+    assert state.calls == pytest.approx([100 + 0.25 * index for index in range(len(state.calls))])
+    assert len(state.calls) == 41, "one at once, then four in each of 10 s"
+    assert not state.time.timers
 
-    def slow() -> None:
-        waiting.set()
-        assert gate.wait(20)
-        act()
 
-    debouncer = Debouncer(slow, rate=1_000)
-    first = threading.Thread(target=act.touched, args=(debouncer, 1))
+def test_a_flush_publishes_the_last_state_and_nothing_comes_after_it() -> None:
+    state = State(rate=1)
+    state.set(1)
+    state.set(2)
+    state.debouncer.flush()
+    state.debouncer.flush()
+    state.time.move(10)
+    assert state.published == [1, 2]
+
+
+def test_an_unreachable_store_does_not_block_and_is_tried_again() -> None:
+    state = State(*[BroadcastUnavailable("away")] * 3, rate=1)
+    state.set(1)
+    state.set(2)
+    assert state.calls == [100]
+    state.time.move(10)
+    assert (state.published, state.calls) == ([2], [100, 101, 102, 103])
+
+
+def test_during_a_call_other_threads_trigger_without_waiting() -> None:
+    calling, may_end, published = threading.Event(), threading.Event(), list[int]()
+    value = 1
+
+    def publish() -> None:
+        calling.set()
+        assert may_end.wait(20)
+        published.append(value)
+
+    debouncer = Debouncer(publish, rate=1_000)
+    first = threading.Thread(target=debouncer.trigger)
     first.start()
-    assert waiting.wait(20)
-    for state in range(2, 100):
-        act.touched(debouncer, state)
-    gate.set()
+    assert calling.wait(20)
+    for value in range(2, 100):  # noqa: B007 - publish reads it
+        debouncer.trigger()
+    may_end.set()
     first.join(20)
     debouncer.flush()
-    assert act.told[-1] == 99
+    assert published[-1] == 99
 
 
-def test_a_store_that_is_away_to_the_end_is_an_error() -> None:
-    act = Act(*[BroadcastUnavailable("away")] * 2)
-    debouncer = Debouncer(act, rate=0.001)
-    act.touched(debouncer, 1)
+def test_a_store_that_is_unreachable_to_the_end_is_an_error_of_the_flush() -> None:
+    state = State(*[BroadcastUnavailable("away")] * 2, rate=1)
+    state.set(1)
     with pytest.raises(BroadcastUnavailable):
-        debouncer.flush()
-    debouncer.flush()
-    assert act.told == [1]
+        state.debouncer.flush()
+    state.debouncer.flush()
+    assert state.published == [1]
 
 
-@pytest.mark.parametrize("failure", [ProgressNotFound("gone"), RuntimeError("a fault")])
-def test_what_fails_for_good_is_raised_by_the_next_touch(failure: Exception) -> None:
-    act = Act()
-    debouncer = Debouncer(act, rate=100)
-    act.touched(debouncer, 1)
-    act._failures = [failure] * 3
-    act.touched(debouncer, 2)
-    eventually(lambda: act.tries == 2)
-    eventually(lambda: debouncer._timer is None)
-    eventually(lambda: debouncer._due < time.monotonic())
-    with pytest.raises(type(failure)):
-        act.touched(debouncer, 3)
-    with pytest.raises(type(failure)):
-        debouncer.flush()
+@pytest.mark.parametrize("error", [ProgressNotFound("gone"), RuntimeError("a fault")])
+def test_any_other_error_is_raised_by_the_next_trigger_and_by_the_flush(error: Exception) -> None:
+    state = State(rate=1)
+    state.set(1)
+    state.errors = [error] * 3
+    state.set(2)
+    state.time.move(10)
+    assert state.calls == [100, 101], "not tried again in the background"
+    with pytest.raises(type(error)):
+        state.set(3)
+    with pytest.raises(type(error)):
+        state.debouncer.flush()

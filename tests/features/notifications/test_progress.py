@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def begun(total: Any = 10, **values: Any) -> Progress:
-    return progress.begun("s", total, values.get("name", ""), values.get("metadata"), NOW)
+    return progress.started("s", total, values.get("name", ""), values.get("metadata"), NOW)
 
 
 def after(seconds: float) -> datetime:

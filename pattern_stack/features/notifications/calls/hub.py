@@ -1,4 +1,4 @@
-"""What every call of this feature works with."""
+"""What every class of calls works with."""
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock
@@ -7,7 +7,7 @@ from pattern_stack.features.notifications.records import Records
 
 
 class HubCalls:
-    """What calls work with."""
+    """Calls that run on the loop of the broadcast's hub, whichever loop they are awaited on."""
 
     def __init__(self, broadcast: WebSocketBroadcastBackend, records: Records, clock: Clock, ids: Ids) -> None:
         self.broadcast = broadcast

@@ -1,28 +1,30 @@
-"""Notifications and alerts: what is said once, and seen to."""
+"""The calls about notifications and alerts."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pattern_stack.atoms.broadcast import on_the_hub
 from pattern_stack.features.notifications.calls.hub import HubCalls
 from pattern_stack.features.notifications.errors import AlertNotFound, NotificationNotFound
-from pattern_stack.features.notifications.metadata import merged
 from pattern_stack.features.notifications.models import (
     Alert,
+    AlertFilter,
+    Filter,
     Notification,
+    NotificationFilter,
     NotificationType,
     Page,
     Severity,
-    Wanted,
-    WantedAlerts,
-    WantedNotifications,
-    valid,
+    merged,
+    validated,
 )
-from pattern_stack.features.notifications.records import found, whole
+from pattern_stack.features.notifications.records import found, whole_record
+
+M = TypeVar("M", Notification, Alert)
 
 
 class NotificationCalls(HubCalls):
-    """Those of a session are told to whoever watches it, the others to everyone."""
+    """Messages. Those with a session id are published on that session's channel, the others on `notifications`."""
 
     @on_the_hub
     async def send(
@@ -34,25 +36,24 @@ class NotificationCalls(HubCalls):
         session_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Notification:
-        notification = Notification.of(
-            id=self._ids(),
-            type=type,
-            title=title,
-            message=message,
-            session_id=session_id,
-            metadata=merged({}, metadata),
-            timestamp=self._clock(),
+        """Keep a notification under a new id, and publish it as `notification`.
+
+        `title` has 1 to 200 characters, `message` at most 10,000, `metadata` at most 64 KiB as JSON.
+        """
+        return await self._create(
+            Notification, "notification", metadata, type=type, title=title, message=message, session_id=session_id
         )
-        await self._records.add(notification, "notification")
-        return notification
 
     @on_the_hub
     async def acknowledge(self, id: str) -> Notification:
-        """Once: what is acknowledged already is told to nobody again. Raises NotificationNotFound."""
+        """Mark a notification as seen, and publish `notification-acknowledged`. The second time nothing is published.
+
+        Raises NotificationNotFound.
+        """
 
         def change(before: Notification | None) -> Notification:
-            there = found(before, NotificationNotFound(f"there is no notification {id}"))
-            return there if there.acknowledged else there.but(acknowledged=True)
+            record = found(before, NotificationNotFound(f"there is no notification {id}"))
+            return record if record.acknowledged else record.replace(acknowledged=True)
 
         return await self._records.change(
             Notification, id, change, lambda after: ("notification-acknowledged", {"id": after.id})
@@ -62,13 +63,14 @@ class NotificationCalls(HubCalls):
     async def list_notifications(
         self, *, session_id: str | None = None, type: NotificationType | None = None, limit: int = 100
     ) -> Page[Notification]:
-        wanted = valid(WantedNotifications, session_id=session_id, type=type, limit=limit)
-        return await self._records.list(Notification, **dict(wanted))
+        """The newest, newest first; with a session id or a type, those that match. `limit` is 1 to 1,000 records."""
+        filters = validated(NotificationFilter, session_id=session_id, type=type, limit=limit)
+        return await self._records.list(Notification, **dict(filters))
 
     @on_the_hub
     async def clear_notifications(self, *, session_id: str | None = None) -> int:
-        """Forget those of one session, or all. Returns how many there were."""
-        valid(Wanted, session_id=session_id, limit=1)
+        """Remove the notifications of one session, or all. Returns how many there were. No event is published."""
+        validated(Filter, session_id=session_id)
         return await self._records.clear(Notification, session_id=session_id)
 
     @on_the_hub
@@ -81,27 +83,23 @@ class NotificationCalls(HubCalls):
         session_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Alert:
-        alert = Alert.of(
-            id=self._ids(),
-            severity=severity,
-            title=title,
-            description=description,
-            session_id=session_id,
-            metadata=merged({}, metadata),
-            timestamp=self._clock(),
+        """Keep an open alert under a new id, and publish it as `alert`. The bounds are those of `send`."""
+        return await self._create(
+            Alert, "alert", metadata, severity=severity, title=title, description=description, session_id=session_id
         )
-        await self._records.add(alert, "alert")
-        return alert
 
     @on_the_hub
     async def resolve_alert(self, id: str) -> Alert:
-        """Once: what is resolved already is told to nobody again. Raises AlertNotFound."""
+        """Mark an alert as resolved, and publish it as `alert-resolved`. The second time nothing is published.
+
+        Raises AlertNotFound.
+        """
 
         def change(before: Alert | None) -> Alert:
-            there = found(before, AlertNotFound(f"there is no alert {id}"))
-            return there if there.resolved else there.but(resolved=True)
+            record = found(before, AlertNotFound(f"there is no alert {id}"))
+            return record if record.resolved else record.replace(resolved=True)
 
-        return await self._records.change(Alert, id, change, whole("alert-resolved"))
+        return await self._records.change(Alert, id, change, whole_record("alert-resolved"))
 
     @on_the_hub
     async def list_alerts(
@@ -112,5 +110,11 @@ class NotificationCalls(HubCalls):
         resolved: bool | None = None,
         limit: int = 100,
     ) -> Page[Alert]:
-        wanted = valid(WantedAlerts, session_id=session_id, severity=severity, resolved=resolved, limit=limit)
-        return await self._records.list(Alert, **dict(wanted))
+        """The newest, newest first; with a filter, those that match. `limit` is 1 to 1,000 records."""
+        filters = validated(AlertFilter, session_id=session_id, severity=severity, resolved=resolved, limit=limit)
+        return await self._records.list(Alert, **dict(filters))
+
+    async def _create(self, model: type[M], event_type: str, metadata: Mapping[str, Any] | None, **values: Any) -> M:
+        record = model.new(id=self._ids(), metadata=merged({}, metadata), timestamp=self._clock(), **values)
+        await self._records.add(record, event_type)
+        return record

@@ -1,4 +1,4 @@
-"""Progress and runs: how the work of a session stands."""
+"""The calls about progress and runs."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from pattern_stack.features.notifications.calls.hub import HubCalls
 from pattern_stack.features.notifications.core import progress, runs
 from pattern_stack.features.notifications.errors import ProgressNotFound, RunNotFound
 from pattern_stack.features.notifications.models import Progress, Run
-from pattern_stack.features.notifications.records import found, whole
+from pattern_stack.features.notifications.records import found, whole_record
 
 
 class ProgressCalls(HubCalls):
-    """One progress and one run a session, told to whoever watches it and to nobody else."""
+    """A session has one progress and one run at most. Their events go to the session's channel only."""
 
     # -- progress
 
@@ -20,12 +20,12 @@ class ProgressCalls(HubCalls):
     async def start_progress(
         self, session_id: str, total_steps: int, step_name: str = "", metadata: Mapping[str, Any] | None = None
     ) -> Progress:
-        """At step 0. It takes the place of a progress that the session had."""
+        """Keep and publish a progress at step 0. It replaces the progress that the session may have."""
 
         def change(before: Progress | None) -> Progress:
-            return progress.begun(session_id, total_steps, step_name, metadata, self._clock())
+            return progress.started(session_id, total_steps, step_name, metadata, self._clock())
 
-        return await self._records.change(Progress, session_id, change, whole("progress-update"))
+        return await self._records.change(Progress, session_id, change, whole_record("progress-update"))
 
     @on_the_hub
     async def update_progress(
@@ -35,77 +35,97 @@ class ProgressCalls(HubCalls):
         step_name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Progress:
-        """A name that is not given stays; metadata is merged. Raises ProgressNotFound, and InvalidReport past either end."""
+        """Move to a step, and publish it. None keeps the step's name; the keys of `metadata` are added.
+
+        Raises ProgressNotFound, and InvalidReport if the step is not in 0 to total_steps.
+        """
         return await self._move(
-            session_id, lambda there: progress.moved(there, current_step, step_name, metadata, self._clock())
+            session_id, lambda before: progress.moved(before, current_step, step_name, metadata, self._clock())
         )
 
     @on_the_hub
     async def complete_progress(self, session_id: str) -> Progress:
-        """Tells of 100 %, "Completed"; the record is gone then. Raises ProgressNotFound."""
-        return await self._move(session_id, lambda there: progress.completed(there, self._clock()), last=True)
+        """Publish 100 % under the name "Completed", and remove the record. Raises ProgressNotFound."""
+        return await self._move(session_id, lambda before: progress.completed(before, self._clock()), remove=True)
 
     @on_the_hub
     async def fail_progress(self, session_id: str, metadata: Mapping[str, Any] | None = None) -> Progress:
-        """Tells that it stopped where it is, "Failed"; the record is gone then. Raises ProgressNotFound."""
-        return await self._move(session_id, lambda there: progress.failed(there, metadata, self._clock()), last=True)
+        """Publish the current step under the name "Failed", and remove the record. Raises ProgressNotFound."""
+        return await self._move(
+            session_id, lambda before: progress.failed(before, metadata, self._clock()), remove=True
+        )
 
-    async def _move(self, session_id: str, move: Callable[[Progress], Progress], *, last: bool = False) -> Progress:
+    async def _move(self, session_id: str, move: Callable[[Progress], Progress], *, remove: bool = False) -> Progress:
         def change(before: Progress | None) -> Progress:
-            return move(found(before, ProgressNotFound(f"there is no progress of {session_id}")))
+            return move(found(before, _no_progress(session_id)))
 
-        return await self._records.change(Progress, session_id, change, whole("progress-update"), last=last)
+        return await self._records.change(Progress, session_id, change, whole_record("progress-update"), remove=remove)
 
     @on_the_hub
     async def get_progress(self, session_id: str) -> Progress:
-        there = await self._records.get(Progress, session_id)
-        return found(there, ProgressNotFound(f"there is no progress of {session_id}"))
+        """The progress as it was last published. Raises ProgressNotFound."""
+        return found(await self._records.get(Progress, session_id), _no_progress(session_id))
 
     # -- runs
 
     @on_the_hub
     async def run_pending(self, session_id: str, metadata: Mapping[str, Any] | None = None) -> Run:
-        """It is known, and waits to be started. No event tells of it; snapshots do. Raises RunFinished."""
+        """Announce a run that is to start later. Snapshots show it; no event is published. Raises RunFinished."""
         return await self._records.change(
             Run, session_id, lambda before: runs.pending(before, session_id, metadata, self._clock()), lambda _: None
         )
 
     @on_the_hub
     async def run_started(self, session_id: str, metadata: Mapping[str, Any] | None = None) -> Run:
-        """Raises RunFinished: a run that has ended does not begin again."""
+        """Start a run, and publish `session-started`. If it runs already, its start time stays, and `metadata` is merged.
+
+        Raises RunFinished if the run has ended.
+        """
         return await self._records.change(
             Run,
             session_id,
             lambda before: runs.started(before, session_id, metadata, self._clock()),
-            whole("session-started"),
+            whole_record("session-started"),
         )
 
     @on_the_hub
     async def run_completed(self, session_id: str, results: Any = None) -> Run:
-        """Raises RunNotFound or RunFinished, as the other ends do."""
+        """End a run, and publish `session-completed`. `results` is JSON of at most 64 KiB. Raises RunNotFound, RunFinished."""
         return await self._end(session_id, "completed", results=results)
 
     @on_the_hub
     async def run_failed(self, session_id: str, error_message: str, error_type: str) -> Run:
+        """End a run, and publish `session-failed`. The message has at most 10,000 characters, the type at most 200.
+
+        Raises RunNotFound, RunFinished.
+        """
         return await self._end(session_id, "failed", error_message=error_message, error_type=error_type)
 
     @on_the_hub
     async def run_cancelled(self, session_id: str) -> Run:
+        """End a run, and publish `session-cancelled`. Raises RunNotFound, RunFinished."""
         return await self._end(session_id, "cancelled")
 
-    async def _end(self, session_id: str, state: runs.End, **how: Any) -> Run:
+    async def _end(self, session_id: str, state: runs.End, **outcome: Any) -> Run:
         def change(before: Run | None) -> Run:
-            return runs.ended(before, session_id, state, self._clock(), **how)
+            return runs.ended(before, session_id, state, self._clock(), **outcome)
 
-        return await self._records.change(Run, session_id, change, whole(f"session-{state}"))
+        return await self._records.change(Run, session_id, change, whole_record(f"session-{state}"))
 
     @on_the_hub
     async def get_run(self, session_id: str) -> Run:
-        there = await self._records.get(Run, session_id)
-        return found(there, RunNotFound(f"there is no run {session_id}"))
+        """The run as it was last published. Raises RunNotFound."""
+        return found(await self._records.get(Run, session_id), RunNotFound(f"there is no run {session_id}"))
 
     async def snapshot(self, session_id: str) -> dict[str, Any]:
-        """What whoever joins its channel is told first: {session_id, progress or None, run or None}. On the hub's loop."""
+        """The state that a subscriber of the session's channel gets first. Called on the hub's loop.
+
+        {session_id, progress, run}; progress and run are None if there is none.
+        """
         progress = await self._records.get(Progress, session_id)
         run = await self._records.get(Run, session_id)
         return {"session_id": session_id, "progress": progress and progress.payload, "run": run and run.payload}
+
+
+def _no_progress(session_id: str) -> ProgressNotFound:
+    return ProgressNotFound(f"there is no progress of {session_id}")

@@ -1,30 +1,24 @@
-"""How all of it stands, in counts."""
+"""The calls about everything that is kept, in counts."""
 
 from typing import get_args
 
 from pattern_stack.atoms.broadcast import on_the_hub
 from pattern_stack.features.notifications.calls.hub import HubCalls
-from pattern_stack.features.notifications.models import (
-    Alert,
-    Notification,
-    Progress,
-    Run,
-    Severity,
-    SystemStatus,
-)
+from pattern_stack.features.notifications.models import Alert, Notification, Progress, Run, Severity, SystemStatus
 from pattern_stack.features.notifications.records import EVERYONE
 
 
 class StatusCalls(HubCalls):
-    """What is kept now."""
+    """Counts of the records in the store, which instances on one Redis share."""
 
     @on_the_hub
     async def status(self) -> SystemStatus:
+        """Count the records that are kept now."""
         return await self._status()
 
     @on_the_hub
     async def publish_status(self) -> SystemStatus:
-        """Tells everyone."""
+        """Count the records, and publish the counts as `system-status` on `notifications`."""
         status = await self._status()
         await self.broadcast.broadcast(EVERYONE, "system-status", status.model_dump(mode="json"))
         return status

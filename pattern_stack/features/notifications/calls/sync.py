@@ -1,4 +1,4 @@
-"""The calls of Notifications for plain threads."""
+"""The same calls, for plain threads."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -26,8 +26,10 @@ def _blocking(
 
 
 class SyncCalls:
-    """Each call returns what it returns awaited, and raises the same. On the hub's own loop, which it would block for ever,
-    it raises BroadcastError."""
+    """Each call blocks its thread, returns what the call of the same name returns when awaited, and raises the same.
+
+    On the hub's own loop, which it would block for ever, it raises BroadcastError.
+    """
 
     def __init__(self, calls: HubCalls) -> None:
         self._calls = calls
