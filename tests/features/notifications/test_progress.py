@@ -83,6 +83,11 @@ def test_metadata_is_frozen() -> None:
     assert record.metadata == {"x": [1]}
 
 
+@pytest.mark.parametrize("total", [3, 360_287_970_189_641, 2**53])
+def test_the_last_step_is_a_hundred_percent(total: int) -> None:
+    assert progress.completed(begun(total), NOW).progress_percentage == 100.0
+
+
 def test_an_end_beyond_the_calendar_is_not_estimated() -> None:
     moved = progress.moved(begun(2**53), 1, None, None, after(60))
     assert moved.remaining_time == 60.0 * (2**53 - 1)
