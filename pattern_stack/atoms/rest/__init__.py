@@ -2,5 +2,6 @@
 
 from pattern_stack.atoms.rest.body import TOO_LARGE, BoundedRoute
 from pattern_stack.atoms.rest.errors import UNAVAILABLE, add_exception_handlers, error_answer, error_responses
+from pattern_stack.atoms.rest.parameters import EventOrigin
 
-__all__ = ["TOO_LARGE", "UNAVAILABLE", "BoundedRoute", "add_exception_handlers", "error_answer", "error_responses"]
+__all__ = ["TOO_LARGE", "UNAVAILABLE", "BoundedRoute", "EventOrigin", "add_exception_handlers", "error_answer", "error_responses"]

@@ -48,8 +48,8 @@ class Records:
     async def clear(self, model: type[Record], **filters: Any) -> int:
         return await self._store.clear(model.kind, _tags(filters))
 
-    async def add(self, record: Notification | Alert, event_type: str) -> None:
-        draft = self._broadcast.draft(channel_name(record.session_id), event_type, record.payload)
+    async def add(self, record: Notification | Alert, event_type: str, origin: str | None) -> None:
+        draft = self._broadcast.draft(channel_name(record.session_id), event_type, record.payload, origin=origin)
         await self._store.swap(record.kind, record.key, None, _row(record))
         await self._broadcast.publish_encoded([draft])
 
@@ -59,6 +59,7 @@ class Records:
         key: str,
         change: Callable[[R | None], R],
         event_of: EventOf[R],
+        origin: str | None = None,
         *,
         remove: bool = False,
     ) -> R:
@@ -77,7 +78,7 @@ class Records:
                     return after
                 event = event_of(after)
                 channel = channel_name(getattr(after, "session_id", None))
-                drafts = [self._broadcast.draft(channel, *event)] if event else []
+                drafts = [self._broadcast.draft(channel, *event, origin=origin)] if event else []
                 if await self._store.swap(model.kind, key, stored, None if remove else _row(after)):
                     await self._broadcast.publish_encoded(drafts)
                     return after

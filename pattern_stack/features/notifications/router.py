@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from pattern_stack.atoms.rest import TOO_LARGE, UNAVAILABLE, BoundedRoute, error_responses
+from pattern_stack.atoms.rest import TOO_LARGE, UNAVAILABLE, BoundedRoute, EventOrigin, error_responses
 from pattern_stack.features.notifications.bodies import (
     AlertList,
     NewAlert,
@@ -62,14 +62,14 @@ def _add_notifications(router: APIRouter, notifications: NotificationService) ->
         return NotificationList(notifications=page.records, total=page.total)
 
     @router.post("/notifications", status_code=201, responses=error_responses() | TOO_LARGE)
-    async def send_notification(body: NewNotification) -> Notification:
+    async def send_notification(body: NewNotification, origin: EventOrigin = None) -> Notification:
         """Keep it, and publish it on the channel of its session, or on `notifications`."""
-        return await notifications.send(**dict(body))
+        return await notifications.send(**dict(body), origin=origin)
 
     @router.post("/notifications/{id}/acknowledge", responses=error_responses(NotificationNotFound))
-    async def acknowledge_notification(id: str) -> Notification:
+    async def acknowledge_notification(id: str, origin: EventOrigin = None) -> Notification:
         """Mark it as seen. The second time nothing is published."""
-        return await notifications.acknowledge(id)
+        return await notifications.acknowledge(id, origin=origin)
 
     @router.delete("/notifications", responses=error_responses())
     async def clear_notifications(session_id: SessionQuery = None) -> Removed:
@@ -90,14 +90,14 @@ def _add_alerts(router: APIRouter, notifications: NotificationService) -> None:
         return AlertList(alerts=page.records, total=page.total)
 
     @router.post("/alerts", status_code=201, responses=error_responses() | TOO_LARGE)
-    async def create_alert(body: NewAlert) -> Alert:
+    async def create_alert(body: NewAlert, origin: EventOrigin = None) -> Alert:
         """Keep it open, and publish it on the channel of its session, or on `notifications`."""
-        return await notifications.create_alert(**dict(body))
+        return await notifications.create_alert(**dict(body), origin=origin)
 
     @router.post("/alerts/{id}/resolve", responses=error_responses(AlertNotFound))
-    async def resolve_alert(id: str) -> Alert:
+    async def resolve_alert(id: str, origin: EventOrigin = None) -> Alert:
         """Mark it as resolved. The second time nothing is published."""
-        return await notifications.resolve_alert(id)
+        return await notifications.resolve_alert(id, origin=origin)
 
 
 def _add_progress(router: APIRouter, notifications: NotificationService) -> None:
@@ -107,19 +107,19 @@ def _add_progress(router: APIRouter, notifications: NotificationService) -> None
         return await notifications.get_progress(session_id)
 
     @router.post("/progress/{session_id}/start", status_code=201, responses=error_responses() | TOO_LARGE)
-    async def start_progress(session_id: SessionPath, body: ProgressStart) -> Progress:
+    async def start_progress(session_id: SessionPath, body: ProgressStart, origin: EventOrigin = None) -> Progress:
         """Begin at step 0. It replaces the progress that the session may have."""
-        return await notifications.start_progress(session_id, **dict(body))
+        return await notifications.start_progress(session_id, **dict(body), origin=origin)
 
     @router.post("/progress/{session_id}", responses=error_responses(ProgressNotFound) | TOO_LARGE)
-    async def update_progress(session_id: SessionPath, body: ProgressUpdate) -> Progress:
+    async def update_progress(session_id: SessionPath, body: ProgressUpdate, origin: EventOrigin = None) -> Progress:
         """Move to another step. A name that is left out stays; metadata is merged."""
-        return await notifications.update_progress(session_id, **dict(body))
+        return await notifications.update_progress(session_id, **dict(body), origin=origin)
 
     @router.post("/progress/{session_id}/complete", responses=error_responses(ProgressNotFound))
-    async def complete_progress(session_id: SessionPath) -> Progress:
+    async def complete_progress(session_id: SessionPath, origin: EventOrigin = None) -> Progress:
         """Publish 100 %, "Completed", and remove the record."""
-        return await notifications.complete_progress(session_id)
+        return await notifications.complete_progress(session_id, origin=origin)
 
 
 def _add_runs(router: APIRouter, notifications: NotificationService) -> None:
@@ -129,26 +129,26 @@ def _add_runs(router: APIRouter, notifications: NotificationService) -> None:
         return await notifications.get_run(session_id)
 
     @router.post("/runs/{session_id}/started", status_code=201, responses=error_responses(RunFinished) | TOO_LARGE)
-    async def run_started(session_id: SessionPath, body: RunStart | None = None) -> Run:
+    async def run_started(session_id: SessionPath, body: RunStart | None = None, origin: EventOrigin = None) -> Run:
         """Start it. If it runs already, its start time stays, and metadata is merged."""
-        return await notifications.run_started(session_id, body.metadata if body else None)
+        return await notifications.run_started(session_id, body.metadata if body else None, origin=origin)
 
     ends = error_responses(RunNotFound, RunFinished)
 
     @router.post("/runs/{session_id}/completed", responses=ends | TOO_LARGE)
-    async def run_completed(session_id: SessionPath, body: RunResults | None = None) -> Run:
+    async def run_completed(session_id: SessionPath, body: RunResults | None = None, origin: EventOrigin = None) -> Run:
         """End it: it was successful."""
-        return await notifications.run_completed(session_id, body.results if body else None)
+        return await notifications.run_completed(session_id, body.results if body else None, origin=origin)
 
     @router.post("/runs/{session_id}/failed", responses=ends | TOO_LARGE)
-    async def run_failed(session_id: SessionPath, body: RunFailure) -> Run:
+    async def run_failed(session_id: SessionPath, body: RunFailure, origin: EventOrigin = None) -> Run:
         """End it: it failed."""
-        return await notifications.run_failed(session_id, body.error_message, body.error_type)
+        return await notifications.run_failed(session_id, body.error_message, body.error_type, origin=origin)
 
     @router.post("/runs/{session_id}/cancelled", responses=ends)
-    async def run_cancelled(session_id: SessionPath) -> Run:
+    async def run_cancelled(session_id: SessionPath, origin: EventOrigin = None) -> Run:
         """End it: it was given up."""
-        return await notifications.run_cancelled(session_id)
+        return await notifications.run_cancelled(session_id, origin=origin)
 
 
 def _add_status(router: APIRouter, notifications: NotificationService) -> None:
@@ -157,7 +157,7 @@ def _add_status(router: APIRouter, notifications: NotificationService) -> None:
         """Count the records that are kept."""
         return await notifications.status()
 
-    @router.post("/status")
-    async def publish_status() -> SystemStatus:
+    @router.post("/status", responses=error_responses())
+    async def publish_status(origin: EventOrigin = None) -> SystemStatus:
         """Count the records, and publish the counts on `notifications`."""
-        return await notifications.publish_status()
+        return await notifications.publish_status(origin=origin)

@@ -35,17 +35,26 @@ class NotificationCalls(HubCalls):
         type: NotificationType = "info",
         session_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        origin: str | None = None,
     ) -> Notification:
         """Keep a notification under a new id, and publish it as `notification`.
 
-        `title` has 1 to 200 characters, `message` at most 10,000, `metadata` at most 64 KiB as JSON.
+        `title` has 1 to 200 characters, `message` at most 10,000, `metadata` at most 64 KiB as JSON. `origin` is the
+        event's, by which whoever called can recognise it.
         """
         return await self._create(
-            Notification, "notification", metadata, type=type, title=title, message=message, session_id=session_id
+            Notification,
+            "notification",
+            metadata,
+            origin,
+            type=type,
+            title=title,
+            message=message,
+            session_id=session_id,
         )
 
     @on_the_hub
-    async def acknowledge(self, id: str) -> Notification:
+    async def acknowledge(self, id: str, *, origin: str | None = None) -> Notification:
         """Mark a notification as seen, and publish `notification-acknowledged`. The second time nothing is published.
 
         Raises NotificationNotFound.
@@ -56,7 +65,7 @@ class NotificationCalls(HubCalls):
             return record if record.acknowledged else record.replace(acknowledged=True)
 
         return await self._records.change(
-            Notification, id, change, lambda after: ("notification-acknowledged", {"id": after.id})
+            Notification, id, change, lambda after: ("notification-acknowledged", {"id": after.id}), origin
         )
 
     @on_the_hub
@@ -82,14 +91,22 @@ class NotificationCalls(HubCalls):
         *,
         session_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        origin: str | None = None,
     ) -> Alert:
         """Keep an open alert under a new id, and publish it as `alert`. The bounds are those of `send`."""
         return await self._create(
-            Alert, "alert", metadata, severity=severity, title=title, description=description, session_id=session_id
+            Alert,
+            "alert",
+            metadata,
+            origin,
+            severity=severity,
+            title=title,
+            description=description,
+            session_id=session_id,
         )
 
     @on_the_hub
-    async def resolve_alert(self, id: str) -> Alert:
+    async def resolve_alert(self, id: str, *, origin: str | None = None) -> Alert:
         """Mark an alert as resolved, and publish it as `alert-resolved`. The second time nothing is published.
 
         Raises AlertNotFound.
@@ -99,7 +116,7 @@ class NotificationCalls(HubCalls):
             record = found(before, AlertNotFound(f"there is no alert {id}"))
             return record if record.resolved else record.replace(resolved=True)
 
-        return await self._records.change(Alert, id, change, whole_record("alert-resolved"))
+        return await self._records.change(Alert, id, change, whole_record("alert-resolved"), origin)
 
     @on_the_hub
     async def list_alerts(
@@ -114,7 +131,9 @@ class NotificationCalls(HubCalls):
         filters = validated(AlertFilter, session_id=session_id, severity=severity, resolved=resolved, limit=limit)
         return await self._records.list(Alert, **dict(filters))
 
-    async def _create(self, model: type[M], event_type: str, metadata: Mapping[str, Any] | None, **values: Any) -> M:
+    async def _create(
+        self, model: type[M], event_type: str, metadata: Mapping[str, Any] | None, origin: str | None, **values: Any
+    ) -> M:
         record = model.new(id=self._ids(), metadata=merged({}, metadata), timestamp=self._clock(), **values)
-        await self._records.add(record, event_type)
+        await self._records.add(record, event_type, origin)
         return record

@@ -18,14 +18,20 @@ class ProgressCalls(HubCalls):
 
     @on_the_hub
     async def start_progress(
-        self, session_id: str, total_steps: int, step_name: str = "", metadata: Mapping[str, Any] | None = None
+        self,
+        session_id: str,
+        total_steps: int,
+        step_name: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        origin: str | None = None,
     ) -> Progress:
         """Keep and publish a progress at step 0. It replaces the progress that the session may have."""
 
         def change(before: Progress | None) -> Progress:
             return progress.started(session_id, total_steps, step_name, metadata, self._clock())
 
-        return await self._records.change(Progress, session_id, change, whole_record("progress-update"))
+        return await self._records.change(Progress, session_id, change, whole_record("progress-update"), origin)
 
     @on_the_hub
     async def update_progress(
@@ -34,32 +40,42 @@ class ProgressCalls(HubCalls):
         current_step: int,
         step_name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        *,
+        origin: str | None = None,
     ) -> Progress:
         """Move to a step, and publish it. None keeps the step's name; the keys of `metadata` are added.
 
         Raises ProgressNotFound, and InvalidReport if the step is not in 0 to total_steps.
         """
         return await self._move(
-            session_id, lambda before: progress.moved(before, current_step, step_name, metadata, self._clock())
+            session_id, lambda before: progress.moved(before, current_step, step_name, metadata, self._clock()), origin
         )
 
     @on_the_hub
-    async def complete_progress(self, session_id: str) -> Progress:
+    async def complete_progress(self, session_id: str, *, origin: str | None = None) -> Progress:
         """Publish 100 % under the name "Completed", and remove the record. Raises ProgressNotFound."""
-        return await self._move(session_id, lambda before: progress.completed(before, self._clock()), remove=True)
+        return await self._move(
+            session_id, lambda before: progress.completed(before, self._clock()), origin, remove=True
+        )
 
     @on_the_hub
-    async def fail_progress(self, session_id: str, metadata: Mapping[str, Any] | None = None) -> Progress:
+    async def fail_progress(
+        self, session_id: str, metadata: Mapping[str, Any] | None = None, *, origin: str | None = None
+    ) -> Progress:
         """Publish the current step under the name "Failed", and remove the record. Raises ProgressNotFound."""
         return await self._move(
-            session_id, lambda before: progress.failed(before, metadata, self._clock()), remove=True
+            session_id, lambda before: progress.failed(before, metadata, self._clock()), origin, remove=True
         )
 
-    async def _move(self, session_id: str, move: Callable[[Progress], Progress], *, remove: bool = False) -> Progress:
+    async def _move(
+        self, session_id: str, move: Callable[[Progress], Progress], origin: str | None, *, remove: bool = False
+    ) -> Progress:
         def change(before: Progress | None) -> Progress:
             return move(found(before, _no_progress(session_id)))
 
-        return await self._records.change(Progress, session_id, change, whole_record("progress-update"), remove=remove)
+        return await self._records.change(
+            Progress, session_id, change, whole_record("progress-update"), origin, remove=remove
+        )
 
     @on_the_hub
     async def get_progress(self, session_id: str) -> Progress:
@@ -76,7 +92,9 @@ class ProgressCalls(HubCalls):
         )
 
     @on_the_hub
-    async def run_started(self, session_id: str, metadata: Mapping[str, Any] | None = None) -> Run:
+    async def run_started(
+        self, session_id: str, metadata: Mapping[str, Any] | None = None, *, origin: str | None = None
+    ) -> Run:
         """Start a run, and publish `session-started`. If it runs already, its start time stays, and `metadata` is merged.
 
         Raises RunFinished if the run has ended.
@@ -86,31 +104,34 @@ class ProgressCalls(HubCalls):
             session_id,
             lambda before: runs.started(before, session_id, metadata, self._clock()),
             whole_record("session-started"),
+            origin,
         )
 
     @on_the_hub
-    async def run_completed(self, session_id: str, results: Any = None) -> Run:
+    async def run_completed(self, session_id: str, results: Any = None, *, origin: str | None = None) -> Run:
         """End a run, and publish `session-completed`. `results` is JSON of at most 64 KiB. Raises RunNotFound, RunFinished."""
-        return await self._end(session_id, "completed", results=results)
+        return await self._end(session_id, "completed", origin, results=results)
 
     @on_the_hub
-    async def run_failed(self, session_id: str, error_message: str, error_type: str) -> Run:
+    async def run_failed(
+        self, session_id: str, error_message: str, error_type: str, *, origin: str | None = None
+    ) -> Run:
         """End a run, and publish `session-failed`. The message has at most 10,000 characters, the type at most 200.
 
         Raises RunNotFound, RunFinished.
         """
-        return await self._end(session_id, "failed", error_message=error_message, error_type=error_type)
+        return await self._end(session_id, "failed", origin, error_message=error_message, error_type=error_type)
 
     @on_the_hub
-    async def run_cancelled(self, session_id: str) -> Run:
+    async def run_cancelled(self, session_id: str, *, origin: str | None = None) -> Run:
         """End a run, and publish `session-cancelled`. Raises RunNotFound, RunFinished."""
-        return await self._end(session_id, "cancelled")
+        return await self._end(session_id, "cancelled", origin)
 
-    async def _end(self, session_id: str, state: runs.End, **outcome: Any) -> Run:
+    async def _end(self, session_id: str, state: runs.End, origin: str | None, **outcome: Any) -> Run:
         def change(before: Run | None) -> Run:
             return runs.ended(before, session_id, state, self._clock(), **outcome)
 
-        return await self._records.change(Run, session_id, change, whole_record(f"session-{state}"))
+        return await self._records.change(Run, session_id, change, whole_record(f"session-{state}"), origin)
 
     @on_the_hub
     async def get_run(self, session_id: str) -> Run:

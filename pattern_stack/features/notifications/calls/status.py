@@ -17,10 +17,10 @@ class StatusCalls(HubCalls):
         return await self._status()
 
     @on_the_hub
-    async def publish_status(self) -> SystemStatus:
+    async def publish_status(self, *, origin: str | None = None) -> SystemStatus:
         """Count the records, and publish the counts as `system-status` on `notifications`."""
         status = await self._status()
-        await self.broadcast.broadcast(EVERYONE, "system-status", status.model_dump(mode="json"))
+        await self.broadcast.broadcast(EVERYONE, "system-status", status.model_dump(mode="json"), origin=origin)
         return status
 
     async def _status(self) -> SystemStatus:
