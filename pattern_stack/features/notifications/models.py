@@ -27,6 +27,8 @@ SESSION_ID = r"^[A-Za-z0-9_\-.:@]{1,180}$"
 """The name of a run, which is part of a channel's name."""
 PAGE_RECORDS = 1_000
 """The most records that one page may be asked for."""
+LAST_PLACE = 2**53
+"""The greatest `before` of a page."""
 JSON_BYTES = 64 * 1024
 """The most bytes that metadata may have when encoded, and that results may have."""
 
@@ -202,11 +204,13 @@ class SystemStatus(BaseModel):
 
 
 class Page(BaseModel, Generic[R]):
-    """The newest records that match, newest first."""
+    """Records that match, newest first: as many as were asked for, or those that fit in 1 MiB."""
 
     records: list[R]
     total: int
     """How many records match, on all pages."""
+    next: int | None = None
+    """Passed as `before`, it gives the page that follows. None at the end."""
 
 
 class Filter(BaseModel):
@@ -214,6 +218,7 @@ class Filter(BaseModel):
 
     session_id: SessionId | None = None
     limit: Annotated[StrictInt, Field(ge=1, le=PAGE_RECORDS)] = 1
+    before: Annotated[StrictInt, Field(ge=1, le=LAST_PLACE)] | None = None
 
 
 class NotificationFilter(Filter):

@@ -9,7 +9,7 @@ from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.errors import ServiceError
 from pattern_stack.features.notifications.errors import InvalidReport
 from pattern_stack.features.notifications.models import Alert, Notification, Page, R, Record
-from pattern_stack.features.notifications.store import Row, Store
+from pattern_stack.features.notifications.store import Row, Rows, Store
 
 EVERYONE = "notifications"
 """The channel of records that belong to no session."""
@@ -38,9 +38,11 @@ class Records:
     async def get(self, model: type[R], key: str) -> R | None:
         return _parsed(model, await self._store.get(model.kind, _checked(key)))
 
-    async def list(self, model: type[R], limit: int, **filters: Any) -> Page[R]:
-        rows, total = await self._store.newest(model.kind, _tags(filters), limit)
-        return Page(records=[model.model_validate_json(row) for row in rows], total=total)
+    async def page(self, model: type[Record], limit: int, before: int | None, **filters: Any) -> Rows:
+        return await self._store.page(model.kind, _tags(filters), limit, before)
+
+    async def count(self, model: type[Record], **filters: Any) -> int:
+        return await self._store.count(model.kind, _tags(filters))
 
     async def keys(self, model: type[Record], **filters: Any) -> set[str]:
         return set(await self._store.keys(model.kind, _tags(filters)))
@@ -82,6 +84,10 @@ class Records:
                 if await self._store.swap(model.kind, key, stored, None if remove else _row(after)):
                     await self._broadcast.publish_encoded(drafts)
                     return after
+
+
+def parsed_page(model: type[R], rows: Rows) -> Page[R]:
+    return Page(records=[model.model_validate_json(row) for row in rows.data], total=rows.total, next=rows.next)
 
 
 def whole_record(event_type: str) -> EventOf[Record]:

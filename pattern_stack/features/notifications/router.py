@@ -1,8 +1,8 @@
 """The REST calls, under /api/v1."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from pattern_stack.atoms.rest import TOO_LARGE, UNAVAILABLE, BoundedRoute, EventOrigin, error_responses
 from pattern_stack.features.notifications.bodies import (
@@ -25,10 +25,13 @@ from pattern_stack.features.notifications.errors import (
     RunNotFound,
 )
 from pattern_stack.features.notifications.models import (
+    LAST_PLACE,
     PAGE_RECORDS,
     SESSION_ID,
     Alert,
+    AlertFilter,
     Notification,
+    NotificationFilter,
     NotificationType,
     Progress,
     Run,
@@ -36,10 +39,20 @@ from pattern_stack.features.notifications.models import (
     SystemStatus,
 )
 from pattern_stack.features.notifications.service import NotificationService
+from pattern_stack.features.notifications.store import Rows
 
 SessionPath = Annotated[str, Path(pattern=SESSION_ID, examples=["nightly-import"])]
 SessionQuery = Annotated[str | None, Query(pattern=SESSION_ID, description="only those of this session")]
-Limit = Annotated[int, Query(ge=1, le=PAGE_RECORDS, description="the most records to answer")]
+Limit = Annotated[
+    int, Query(ge=1, le=PAGE_RECORDS, description="the most records to answer; a page has at most 1 MiB of them")
+]
+Before = Annotated[
+    int | None,
+    Query(ge=1, le=LAST_PLACE, description="for the page that follows: the value that `Link` of the page before names"),
+]
+
+_LINK = {"description": "`<?...>; rel=next`: the page that follows. Absent on the last.", "schema": {"type": "string"}}
+_PAGE: dict[int | str, dict[str, Any]] = {200: {"headers": {"Link": _LINK}}}
 
 
 def build_router(notifications: NotificationService) -> APIRouter:
@@ -52,14 +65,27 @@ def build_router(notifications: NotificationService) -> APIRouter:
     return router
 
 
+def _page(name: str, rows: Rows, request: Request) -> Response:
+    """The rows are joined as they are stored: to parse and write a page of them would take the loop much longer."""
+    body = b'{"%b":[%b],"total":%d}' % (name.encode(), b",".join(rows.data), rows.total)
+    headers = {}
+    if rows.next is not None:
+        headers["Link"] = f'<?{request.url.include_query_params(before=rows.next).query}>; rel="next"'
+    return Response(body, media_type="application/json", headers=headers)
+
+
 def _add_notifications(router: APIRouter, notifications: NotificationService) -> None:
-    @router.get("/notifications", responses=error_responses())
+    @router.get("/notifications", response_model=NotificationList, responses=error_responses() | _PAGE)
     async def list_notifications(
-        session_id: SessionQuery = None, type: NotificationType | None = None, limit: Limit = 100
-    ) -> NotificationList:
-        """Newest first. `total` counts all that match."""
-        page = await notifications.list_notifications(session_id=session_id, type=type, limit=limit)
-        return NotificationList(notifications=page.records, total=page.total)
+        request: Request,
+        session_id: SessionQuery = None,
+        type: NotificationType | None = None,
+        limit: Limit = 100,
+        before: Before = None,
+    ) -> Response:
+        """Newest first. `total` counts all that match, on all pages."""
+        filters = NotificationFilter(session_id=session_id, type=type, limit=limit, before=before)
+        return _page("notifications", await notifications.notification_rows(filters), request)
 
     @router.post("/notifications", status_code=201, responses=error_responses() | TOO_LARGE)
     async def send_notification(body: NewNotification, origin: EventOrigin = None) -> Notification:
@@ -78,16 +104,18 @@ def _add_notifications(router: APIRouter, notifications: NotificationService) ->
 
 
 def _add_alerts(router: APIRouter, notifications: NotificationService) -> None:
-    @router.get("/alerts", responses=error_responses())
+    @router.get("/alerts", response_model=AlertList, responses=error_responses() | _PAGE)
     async def list_alerts(
+        request: Request,
         session_id: SessionQuery = None,
         severity: Severity | None = None,
         resolved: bool | None = None,
         limit: Limit = 100,
-    ) -> AlertList:
-        """The newest first. `total` counts all that match."""
-        page = await notifications.list_alerts(session_id=session_id, severity=severity, resolved=resolved, limit=limit)
-        return AlertList(alerts=page.records, total=page.total)
+        before: Before = None,
+    ) -> Response:
+        """Newest first. `total` counts all that match, on all pages."""
+        filters = AlertFilter(session_id=session_id, severity=severity, resolved=resolved, limit=limit, before=before)
+        return _page("alerts", await notifications.alert_rows(filters), request)
 
     @router.post("/alerts", status_code=201, responses=error_responses() | TOO_LARGE)
     async def create_alert(body: NewAlert, origin: EventOrigin = None) -> Alert:

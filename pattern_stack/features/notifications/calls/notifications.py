@@ -18,7 +18,8 @@ from pattern_stack.features.notifications.models import (
     merged,
     validated,
 )
-from pattern_stack.features.notifications.records import found, whole_record
+from pattern_stack.features.notifications.records import found, parsed_page, whole_record
+from pattern_stack.features.notifications.store import Rows
 
 M = TypeVar("M", Notification, Alert)
 
@@ -70,11 +71,24 @@ class NotificationCalls(HubCalls):
 
     @on_the_hub
     async def list_notifications(
-        self, *, session_id: str | None = None, type: NotificationType | None = None, limit: int = 100
+        self,
+        *,
+        session_id: str | None = None,
+        type: NotificationType | None = None,
+        limit: int = 100,
+        before: int | None = None,
     ) -> Page[Notification]:
-        """The newest, newest first; with a session id or a type, those that match. `limit` is 1 to 1,000 records."""
-        filters = validated(NotificationFilter, session_id=session_id, type=type, limit=limit)
-        return await self._records.list(Notification, **dict(filters))
+        """A page of those that match, newest first: at most `limit` of them, which is 1 to 1,000, and at most 1 MiB.
+
+        `before` is the `next` of the page before.
+        """
+        filters = validated(NotificationFilter, session_id=session_id, type=type, limit=limit, before=before)
+        return parsed_page(Notification, await self._records.page(Notification, **dict(filters)))
+
+    @on_the_hub
+    async def notification_rows(self, filters: NotificationFilter) -> Rows:
+        """The same page, each notification as the JSON that is stored."""
+        return await self._records.page(Notification, **dict(filters))
 
     @on_the_hub
     async def clear_notifications(self, *, session_id: str | None = None) -> int:
@@ -126,10 +140,18 @@ class NotificationCalls(HubCalls):
         severity: Severity | None = None,
         resolved: bool | None = None,
         limit: int = 100,
+        before: int | None = None,
     ) -> Page[Alert]:
-        """The newest, newest first; with a filter, those that match. `limit` is 1 to 1,000 records."""
-        filters = validated(AlertFilter, session_id=session_id, severity=severity, resolved=resolved, limit=limit)
-        return await self._records.list(Alert, **dict(filters))
+        """A page of those that match, newest first. `limit` and `before` as in `list_notifications`."""
+        filters = validated(
+            AlertFilter, session_id=session_id, severity=severity, resolved=resolved, limit=limit, before=before
+        )
+        return parsed_page(Alert, await self._records.page(Alert, **dict(filters)))
+
+    @on_the_hub
+    async def alert_rows(self, filters: AlertFilter) -> Rows:
+        """The same page, each alert as the JSON that is stored."""
+        return await self._records.page(Alert, **dict(filters))
 
     async def _create(
         self, model: type[M], event_type: str, metadata: Mapping[str, Any] | None, origin: str | None, **values: Any

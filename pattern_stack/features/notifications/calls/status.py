@@ -24,16 +24,16 @@ class StatusCalls(HubCalls):
         return status
 
     async def _status(self) -> SystemStatus:
-        keys = self._records.keys
+        keys, count = self._records.keys, self._records.count
         active = await keys(Run, state="running") | await keys(Run, state="pending")
         severities: dict[Severity, int] = {
-            severity: len(await keys(Alert, severity=severity)) for severity in get_args(Severity)
+            severity: await count(Alert, severity=severity) for severity in get_args(Severity)
         }
         return SystemStatus(
             active_sessions=len(active | (await keys(Progress) - await keys(Run))),
-            total_notifications=len(await keys(Notification)),
+            total_notifications=await count(Notification),
             total_alerts=sum(severities.values()),
-            unresolved_alerts=len(await keys(Alert, resolved=False)),
+            unresolved_alerts=await count(Alert, resolved=False),
             alert_counts_by_severity=severities,
             timestamp=self._clock(),
         )

@@ -53,7 +53,9 @@ def _estimates(progress: Progress, now: datetime) -> dict[str, Any]:
     elapsed = max((now - progress.started_at).total_seconds(), 0.0)  # a clock may be set back
     remaining = elapsed / step * (total - step) if step else None
     return {
-        "progress_percentage": 100 * step / total,  # of integers: 100.0 * step is rounded, and the last step may be 99.9
+        "progress_percentage": 100
+        * step
+        / total,  # of integers: 100.0 * step is rounded, and the last step may be 99.9
         "elapsed_time": elapsed,
         "remaining_time": remaining,
         "estimated_completion": _after(now, remaining),
