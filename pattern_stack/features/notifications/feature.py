@@ -1,5 +1,7 @@
 """Notifications, as an application constructs them: the calls, the channel of each session, and the REST calls."""
 
+from collections.abc import Iterable
+
 from fastapi import APIRouter
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
@@ -36,9 +38,12 @@ class Notifications(NotificationService):
         super().__init__(broadcast, store, clock=clock, ids=ids)
         register_channel(broadcast, self)
 
-    def get_router(self) -> APIRouter:
-        """The REST calls, under /api/v1. The application calls `add_exception_handlers`."""
-        return build_router(self)
+    def get_router(self, *, origins: Iterable[str] = ()) -> APIRouter:
+        """The REST calls, under /api/v1. The application calls `add_exception_handlers`.
+
+        Pages of other origins cannot change anything, unless `origins` lists theirs, like `https://app.example`.
+        """
+        return build_router(self, origins)
 
 
 def _default_store(broadcast: WebSocketBroadcastBackend, retention: Retention, clock: Clock) -> Store:

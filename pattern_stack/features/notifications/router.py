@@ -1,5 +1,6 @@
 """The REST calls, under /api/v1."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -55,8 +56,10 @@ _LINK = {"description": "`<?...>; rel=next`: the page that follows. Absent on th
 _PAGE: dict[int | str, dict[str, Any]] = {200: {"headers": {"Link": _LINK}}}
 
 
-def build_router(notifications: NotificationService) -> APIRouter:
-    router = APIRouter(prefix="/api/v1", route_class=BoundedRoute, tags=["notifications"], responses=UNAVAILABLE)
+def build_router(notifications: NotificationService, origins: Iterable[str]) -> APIRouter:
+    router = APIRouter(
+        prefix="/api/v1", route_class=BoundedRoute.listing(origins), tags=["notifications"], responses=UNAVAILABLE
+    )
     _add_notifications(router, notifications)
     _add_alerts(router, notifications)
     _add_progress(router, notifications)

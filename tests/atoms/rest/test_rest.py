@@ -5,10 +5,10 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from pattern_stack.atoms.rest import BoundedRoute, add_exception_handlers, error_responses
-from pattern_stack.errors import ServiceError
+from pattern_stack.errors import Forbidden, NotFound, ServiceError, Unauthenticated
 from tests.support.server import serving
 
 
@@ -31,6 +31,12 @@ def application() -> FastAPI:
     @router.get("/busy")
     async def busy() -> None:
         raise Busy("not now")
+
+    async def refuse(kind: str) -> None:
+        raise {"who": Unauthenticated, "may": Forbidden, "where": NotFound}[kind]("not you")
+
+    @router.get("/guarded/{kind}", dependencies=[Depends(refuse)])
+    async def guarded() -> None: ...
 
     @router.get("/broken")
     async def broken() -> None:
@@ -64,6 +70,14 @@ async def test_bodies_that_are_too_much(content: bytes, status: int, code: str) 
 
 async def test_a_body_within_the_bound() -> None:
     assert await ask("POST", "/size", orjson.dumps({"x": "y" * 200_000})) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [("who", 401, "UNAUTHENTICATED"), ("may", 403, "FORBIDDEN"), ("where", 404, "NOT_FOUND")],
+)
+async def test_a_dependency_that_refuses_has_its_own_status(kind: str, status: int, code: str) -> None:
+    assert await ask("GET", f"/guarded/{kind}") == (status, {"error": {"code": code, "message": "not you"}})
 
 
 async def test_what_a_service_refuses_and_what_is_broken() -> None:

@@ -279,6 +279,20 @@ async def test_a_channel_of_no_session_is_refused_alone(world: World, session: s
         assert channel not in world.backend.get_all_channels()
 
 
+@pytest.mark.parametrize("path", ["/runs/RUN/cancelled", "/alerts/ALERT/resolve", "/status"])
+async def test_a_foreign_page_changes_nothing_without_a_body_either(world: World, path: str) -> None:
+    run = world.session()
+    await world.notifications.run_started(run)
+    alert = await world.notifications.create_alert("low", "open", session_id=run)
+    async with world.client(run) as one:
+        path = path.replace("RUN", run).replace("ALERT", alert.id)
+        status, answer = await world.ask("POST", path, headers={"Origin": "https://evil.example"})
+        assert (status, answer["error"]["code"]) == (403, "FORBIDDEN")
+        await one.nothing_more()
+    assert (await world.notifications.get_run(run)).state == "running"
+    assert not (await world.notifications.list_alerts(session_id=run)).records[0].resolved
+
+
 def test_openapi_shows_every_call_with_examples_and_refusals() -> None:
     backend = WebSocketBroadcastBackend(everyone=["notifications"])
     spec = application(backend, Notifications(backend)).openapi()
