@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     Every error is answered as {"error": {"code", "message"}}.
     """
     settings = settings or from_environment()
-    app = FastAPI(title="pattern_stack")
+    app = FastAPI(title="pattern_stack", docs_url=None, redoc_url=None)  # theirs load from elsewhere; pages/ has /docs
     add_exception_handlers(app)
     broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE])
     notifications = Notifications(broadcast)
