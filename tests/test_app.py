@@ -39,3 +39,13 @@ async def test_no_client_learns_where_redis_is(host: str, tmp_path: Path, monkey
         assert "Redis" in text
         assert host not in text
         assert str(port) not in text
+
+
+def test_the_settings_show_no_password() -> None:
+    secret = "hunter2"
+    urls = {name: f"redis://:{secret}@host/0" for name in Settings.model_fields if name.endswith("_url")}
+    assert len(urls) == 3
+    shown = Settings(**urls, fleet_computer="ann")
+    for text in (repr(shown), str(shown), f"{shown}"):
+        assert secret not in text
+        assert "fleet_computer='ann'" in text
