@@ -18,23 +18,7 @@ T = TypeVar("T")
 
 
 class NotificationService(NotificationCalls, ProgressCalls, StatusCalls):
-    """Reports of long-running work: each is kept for a while, and published at once.
-
-    | calls | |
-    |---|---|
-    | `send`, `acknowledge`, `list_notifications`, `clear_notifications` | notifications |
-    | `create_alert`, `resolve_alert`, `list_alerts` | alerts |
-    | `start_progress`, `update_progress`, `complete_progress`, `fail_progress`, `get_progress` | progress of a session |
-    | `run_pending`, `run_started`, `run_completed`, `run_failed`, `run_cancelled`, `get_run` | the run of a session |
-    | `status`, `publish_status` | counts |
-    | `snapshot` | what a subscriber of a session's channel gets first |
-    | `sync.` and any of these but `snapshot` | the same call for a plain thread |
-    | `progress`, `track` | progress of a block or a loop in a plain thread |
-
-    Each call may be awaited on any loop and in any thread. One that returned is kept, published, and ordered before every
-    call made later; it returns the record as it was published. One that raised a ServiceError changed nothing. After
-    BroadcastUnavailable the report may have been made once, or not at all.
-    """
+    """The calls of Notifications, without FastAPI and without channels. `Notifications` documents them on one page."""
 
     def __init__(
         self,

@@ -1,7 +1,9 @@
 """Whoever calls, from wherever: other loops, sync endpoints, worker threads; blocks and loops that report as they go."""
 
 import asyncio
+import inspect
 import math
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +15,7 @@ from fastapi import FastAPI
 from pattern_stack import BroadcastError, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.features.notifications import InvalidReport, Notifications, ProgressNotFound
+from pattern_stack.features.notifications.calls.sync import SyncCalls
 from tests.features.notifications.world import World
 from tests.support.client import Client
 from tests.support.server import application, serving
@@ -141,6 +144,15 @@ async def test_what_cannot_be_is_refused_from_python_too(bridge: bool, request: 
     await backend.close()
     if backend.bridge:
         await backend.bridge.close()
+
+
+def test_one_page_names_every_call_and_threads_have_them_too() -> None:
+    calls = {name for name, value in inspect.getmembers(Notifications, inspect.isfunction) if not name.startswith("_")}
+    assert Notifications.__doc__
+    assert calls == set(re.findall(r"`(\w+)`", Notifications.__doc__)) & calls
+    of_threads = {name for name in vars(SyncCalls) if not name.startswith("_")}
+    internal = {"snapshot", "notification_rows", "alert_rows"}
+    assert of_threads == calls - internal - {"progress", "track", "get_router"}
 
 
 # -- blocks
