@@ -1,4 +1,4 @@
-"""A page of another origin cannot change anything, whatever its call looks like."""
+"""Pages of other origins cannot call anything that changes something."""
 
 import logging
 from typing import Any
@@ -40,7 +40,7 @@ CHANGING = ["POST", "PUT", "PATCH", "DELETE"]
 
 @pytest.mark.parametrize("route_class", [OriginRoute, BoundedRoute])
 @pytest.mark.parametrize("method", CHANGING)
-async def test_a_foreign_page_is_refused_before_anything_is_done(method: str, route_class: type[OriginRoute]) -> None:
+async def test_a_page_of_another_origin_is_refused_before_the_call(method: str, route_class: type[OriginRoute]) -> None:
     calls = Calls(route_class)
     answer = await calls.ask(method, headers={"Origin": FOREIGN})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
@@ -49,28 +49,28 @@ async def test_a_foreign_page_is_refused_before_anything_is_done(method: str, ro
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "http://app.example"}, {"Origin": "https://app.example"}])
 @pytest.mark.parametrize("method", CHANGING)
-async def test_the_own_page_and_what_is_no_browser_are_served(method: str, headers: dict[str, str]) -> None:
+async def test_pages_of_the_own_origin_and_clients_without_one_are_served(method: str, headers: dict[str, str]) -> None:
     assert (await Calls(BoundedRoute).ask(method, headers=headers)).json() == "done"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_reading_is_left_to_the_browser(method: str) -> None:
-    """It keeps the answer from a foreign page, unless CORS headers allow it."""
+async def test_reading_calls_are_not_checked(method: str) -> None:
+    """The browser keeps the answer from a page of another origin, unless CORS headers allow it."""
     assert (await Calls(BoundedRoute).ask(method, headers={"Origin": FOREIGN})).status_code == 200
 
 
 @pytest.mark.parametrize("value", ["null", "", "http://app.example:8080", "http://app.example.evil.example"])
-async def test_other_origins_that_are_not_the_host(value: str) -> None:
+async def test_an_origin_that_is_not_the_host_is_refused(value: str) -> None:
     assert (await Calls(BoundedRoute).ask("POST", headers={"Origin": value})).status_code == 403
 
 
-async def test_two_origins_are_none() -> None:
+async def test_two_origin_headers_are_refused() -> None:
     answer = await Calls(BoundedRoute).ask("POST", headers=[("Origin", "http://app.example"), ("Origin", FOREIGN)])
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("route_class", [OriginRoute, BoundedRoute])
-async def test_listed_origins_are_served_and_no_others(route_class: type[OriginRoute]) -> None:
+async def test_only_listed_origins_are_served(route_class: type[OriginRoute]) -> None:
     calls = Calls(route_class.listing([FOREIGN]))
     assert (await calls.ask("POST", headers={"Origin": FOREIGN})).json() == "done"
     assert (await calls.ask("POST", headers={"Origin": "https://other.example"})).status_code == 403
@@ -85,7 +85,7 @@ async def test_json_without_its_content_type_is_not_read(headers: dict[str, str]
     assert calls.made == []
 
 
-async def test_what_is_refused_is_logged_with_the_cure(
+async def test_a_refusal_is_logged_with_the_setting_that_allows_the_origin(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(origin, "_log", LogEvery(logging.getLogger("refused")))

@@ -1,4 +1,4 @@
-"""X-Origin, and `origin=` in Python: events carry the name that their cause was given."""
+"""X-Origin, and `origin=` in Python: the events of a call carry it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -51,7 +51,7 @@ async def test_an_origin_that_is_too_long_is_refused_by_its_name(world: World) -
     assert "X-Origin" in answer["error"]["message"]
 
 
-async def test_python_calls_have_it_too(world: World) -> None:
+async def test_python_calls_take_an_origin(world: World) -> None:
     run = world.session()
     sync, calls = world.notifications.sync, world.notifications
     async with world.client(run) as one:
@@ -65,7 +65,7 @@ async def test_python_calls_have_it_too(world: World) -> None:
     assert sync.list_notifications(session_id=run).total == 1
 
 
-async def test_an_origin_that_is_no_text_changes_nothing(world: World) -> None:
+async def test_an_origin_that_is_not_a_string_changes_nothing(world: World) -> None:
     run = world.session()
     calls: Any = world.notifications
     await calls.start_progress(run, 3)

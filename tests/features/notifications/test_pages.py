@@ -1,4 +1,4 @@
-"""Lists come in pages of a bounded size, whoever asks for how much."""
+"""Lists come in pages of a bounded size."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -61,7 +61,7 @@ async def test_the_link_keeps_the_filters_and_the_limit(world: World) -> None:
     assert [page["total"] for page in found] == [4, 4]
 
 
-async def test_python_goes_on_by_next(world: World) -> None:
+async def test_python_calls_continue_with_next(world: World) -> None:
     run = world.session()
     for number in range(3):
         await world.notifications.create_alert("high", f"{number}", session_id=run)
@@ -72,7 +72,7 @@ async def test_python_goes_on_by_next(world: World) -> None:
 
 
 @pytest.mark.parametrize("before", ["0", "-1", "x", str(2**53 + 1)])
-async def test_a_before_that_no_page_gave_is_refused(world: World, before: str) -> None:
+async def test_an_invalid_before_is_refused(world: World, before: str) -> None:
     status, answer = await world.ask("GET", "/alerts", params={"before": before})
     assert (status, answer["error"]["code"]) == (422, "VALIDATION_ERROR")
 

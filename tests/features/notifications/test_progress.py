@@ -1,4 +1,4 @@
-"""How progress moves and is estimated: plain rules, without a server."""
+"""The rules of progress and of runs, without a server."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,26 +27,26 @@ def test_at_step_zero_nothing_is_estimated() -> None:
     assert (later.remaining_time, later.estimated_completion) == (None, None)
 
 
-def test_the_rest_takes_as_long_as_what_is_done() -> None:
+def test_the_remaining_steps_are_estimated_to_take_as_long_as_those_done() -> None:
     moved = progress.moved(begun(8), 2, None, None, after(30))
     assert (moved.progress_percentage, moved.remaining_time) == (25.0, 90.0)
     assert moved.estimated_completion == after(120)
 
 
-def test_names_stay_and_metadata_is_merged() -> None:
+def test_an_update_keeps_the_name_and_merges_metadata() -> None:
     first = progress.moved(begun(name="a", metadata={"x": 1, "y": 1}), 1, None, {"y": 2}, NOW)
     assert (first.step_name, first.metadata) == ("a", {"x": 1, "y": 2})
     assert progress.moved(first, 2, "", None, NOW).step_name == ""
 
 
 @pytest.mark.parametrize("total", [0, -1, True, 1.0, "5", None, 2**80])
-def test_a_total_that_cannot_be(total: Any) -> None:
+def test_an_invalid_total_is_refused(total: Any) -> None:
     with pytest.raises(InvalidReport, match="total_steps"):
         begun(total)
 
 
 @pytest.mark.parametrize("step", [-1, 11, True, 1.0, "5", None, 2**80])
-def test_a_step_that_cannot_be(step: Any) -> None:
+def test_an_invalid_step_is_refused(step: Any) -> None:
     with pytest.raises(InvalidReport, match="current_step"):
         progress.moved(begun(), step, None, None, NOW)
 
@@ -69,14 +69,14 @@ def test_a_step_that_cannot_be(step: Any) -> None:
         {"x": "y" * 10_000_000},
     ],
 )
-def test_metadata_that_is_not_json_or_too_much(metadata: Any) -> None:
+def test_metadata_that_is_not_json_or_too_big_is_refused(metadata: Any) -> None:
     with pytest.raises(InvalidReport, match="metadata"):
         begun(metadata=metadata)
     with pytest.raises(InvalidReport, match="metadata"):
         progress.moved(begun(), 1, None, metadata, NOW)
 
 
-def test_metadata_is_frozen() -> None:
+def test_metadata_is_copied() -> None:
     mine: dict[str, Any] = {"x": [1]}
     record = begun(metadata=mine)
     mine["x"].append(2)
@@ -88,18 +88,18 @@ def test_the_last_step_is_a_hundred_percent(total: int) -> None:
     assert progress.completed(begun(total), NOW).progress_percentage == 100.0
 
 
-def test_an_end_beyond_the_calendar_is_not_estimated() -> None:
+def test_an_end_later_than_a_datetime_can_be_is_not_estimated() -> None:
     moved = progress.moved(begun(2**53), 1, None, None, after(60))
     assert moved.remaining_time == 60.0 * (2**53 - 1)
     assert moved.estimated_completion is None
 
 
-def test_a_clock_that_is_set_back() -> None:
+def test_a_clock_that_is_set_back_makes_no_negative_duration() -> None:
     assert progress.moved(begun(), 5, None, None, after(-60)).elapsed_time == 0.0
 
 
 @given(total=st.integers(1, 2**53), share=st.floats(0, 1), seconds=st.floats(0, 1e9))
-def test_estimates_stay_in_their_bounds(total: int, share: float, seconds: float) -> None:
+def test_estimates_are_never_negative_nor_more_than_a_hundred_percent(total: int, share: float, seconds: float) -> None:
     moved = progress.moved(begun(total), min(int(total * share), total), None, None, after(seconds))
     assert 0 <= moved.progress_percentage <= 100
     assert moved.remaining_time is None or moved.remaining_time >= 0

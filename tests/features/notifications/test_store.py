@@ -1,4 +1,4 @@
-"""The stores, which do the same: order, lists, swaps, and bounds by count and by age."""
+"""Both stores behave the same: order, pages, swaps, and bounds by count and by age."""
 
 import asyncio
 import random
@@ -58,7 +58,7 @@ async def walk(
         before = rows.next
 
 
-async def test_newest_first_by_any_tags(store: Store, clock: Clock) -> None:
+async def test_rows_are_listed_newest_first_by_any_tags(store: Store, clock: Clock) -> None:
     for key, *tags in [("a", "x=1"), ("b", "x=1", "y=1"), ("c", "y=1"), ("d", "x=11", "y=1")]:
         await put(store, row(key, clock, *tags))
     assert await listed(store) == (["d", "c", "b", "a"], 4)
@@ -76,7 +76,7 @@ async def test_newest_first_by_any_tags(store: Store, clock: Clock) -> None:
     assert await store.count("alerts") == 0
 
 
-async def test_a_swap_needs_what_it_replaces(store: Store, clock: Clock) -> None:
+async def test_a_swap_fails_if_the_row_is_not_the_old_one(store: Store, clock: Clock) -> None:
     first, second = row("a", clock, "x=1"), row("a", clock, "x=2", data="2")
     await put(store, first)
     assert await store.swap("alerts", "a", None, second) is False
@@ -92,7 +92,7 @@ async def test_a_swap_needs_what_it_replaces(store: Store, clock: Clock) -> None
     assert await store.get("alerts", "a") is None
 
 
-async def test_a_change_stays_in_its_place_unless_its_time_is_new(store: Store, clock: Clock) -> None:
+async def test_a_row_moves_to_the_end_only_with_a_new_timestamp(store: Store, clock: Clock) -> None:
     for key in "abc":
         await put(store, row(key, clock))
     await put(store, row("a", clock, data="2"), old=b"a")
@@ -139,7 +139,7 @@ async def test_changes_between_two_pages_shift_nothing(store: Store, clock: Cloc
     assert ([*map(bytes.decode, rest.data)], rest.total, rest.next) == (["4", "2", "0"], 5, None)
 
 
-async def test_keys_beyond_one_piece(store: Store, clock: Clock) -> None:
+async def test_keys_are_complete_beyond_one_piece(store: Store, clock: Clock) -> None:
     kept = Retention(progress=2_500)
     store._retention = kept  # type: ignore[attr-defined]
     keys = [f"{number:04}" for number in range(2_500)]
@@ -147,14 +147,14 @@ async def test_keys_beyond_one_piece(store: Store, clock: Clock) -> None:
     assert sorted(await store.keys("progress", ("x=1",))) == keys
 
 
-async def test_bounded_by_count(store: Store, clock: Clock) -> None:
+async def test_the_oldest_rows_beyond_the_count_are_removed(store: Store, clock: Clock) -> None:
     for number in range(8):
         await put(store, row(f"{number}", clock), kind="notifications")
     assert await listed(store, kind="notifications") == (["7", "6", "5", "4", "3"], 5)
     assert await store.get("notifications", "2") is None
 
 
-async def test_bounded_by_age(store: Store, clock: Clock) -> None:
+async def test_rows_are_removed_when_they_are_too_old(store: Store, clock: Clock) -> None:
     await put(store, row("old", clock))
     clock.move(40)
     await put(store, row("new", clock))
@@ -190,7 +190,7 @@ async def test_both_stores_do_the_same(redis_server: RedisServer) -> None:
 
 
 @pytest.mark.redis
-async def test_what_redis_keeps_ends_by_itself(redis_server: RedisServer) -> None:
+async def test_keys_in_redis_expire(redis_server: RedisServer) -> None:
     clock = Clock()
     async with RedisBroadcastBackend(redis_server.url, channel_prefix="shop") as bridge:
         await put(RedisStore(bridge, KEPT, clock), row("a", clock, "x=1"))
