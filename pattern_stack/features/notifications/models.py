@@ -111,7 +111,7 @@ R = TypeVar("R", bound=Record)
 
 
 class Notification(Record):
-    """A message to whoever watches."""
+    """A message to the subscribers of its channel."""
 
     kind = "notifications"
     filters = ("session_id", "type")

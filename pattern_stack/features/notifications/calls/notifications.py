@@ -41,7 +41,7 @@ class NotificationCalls(HubCalls):
         """Keep a notification under a new id, and publish it as `notification`.
 
         `title` has 1 to 200 characters, `message` at most 10,000, `metadata` at most 64 KiB as JSON. `origin` is the
-        event's, by which whoever called can recognise it.
+        event's, by which the caller can recognise it.
         """
         return await self._create(
             Notification,
