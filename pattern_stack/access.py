@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import iscoroutine, iscoroutinefunction
+from inspect import iscoroutine
 from typing import Any, Literal
 
 from fastapi import Depends, Request, params
 from starlette.concurrency import run_in_threadpool
 
 from pattern_stack.atoms.broadcast import Connection, Identity
+from pattern_stack.atoms.broadcast.core.callables import runs_in_thread
 from pattern_stack.errors import Forbidden, Unauthenticated
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -62,22 +63,22 @@ def rest_dependencies(
 
 
 def channel_authorize(authorize: Authorize) -> Callable[[Connection, str], Any]:
-    """The same question for a backend's `authorize=`."""
+    """The same question for a backend's `authorize=`. Raises TypeError if it is not a function."""
 
     def access(connection: Connection, channel: str) -> Access:
         return Access(user=connection.user, action="subscribe", channel=channel, session_id=_session_of(channel))
 
-    if _is_coroutine(authorize):
+    if runs_in_thread(authorize, "authorize"):
 
-        async def wait(connection: Connection, channel: str) -> None:
-            _allowed(await authorize(access(connection, channel)))
+        def ask(connection: Connection, channel: str) -> None:
+            _allowed(authorize(access(connection, channel)))
 
-        return wait
+        return ask
 
-    def ask(connection: Connection, channel: str) -> None:
-        _allowed(authorize(access(connection, channel)))
+    async def wait(connection: Connection, channel: str) -> None:
+        _allowed(await authorize(access(connection, channel)))
 
-    return ask
+    return wait
 
 
 def _nobody() -> None:
@@ -114,11 +115,8 @@ def _session_of(channel: str) -> str | None:
 
 
 async def _ask(authorize: Authorize, access: Access) -> None:
-    _allowed(await authorize(access) if _is_coroutine(authorize) else await run_in_threadpool(authorize, access))
-
-
-def _is_coroutine(function: Callable[..., Any]) -> bool:
-    return iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    in_thread = runs_in_thread(authorize, "authorize")
+    _allowed(await run_in_threadpool(authorize, access) if in_thread else await authorize(access))
 
 
 def _allowed(answer: Any) -> None:

@@ -36,7 +36,8 @@ def create_app(
     data, and /health and /ready are for load balancers: these are open. See docs/authentication.md.
 
     `app.state` has the parts: `broadcast`, `notifications`, `sessions`, `fleet`. Every error is answered as {"error": {"code",
-    "message"}}. Pages of other origins than settings.origins cannot change anything. Raises InvalidSetting, InvalidURL.
+    "message"}}. Pages of other origins than settings.origins cannot change anything. Raises InvalidSetting, InvalidURL,
+    and TypeError if `authorize` is not a function.
     """
     settings = settings or from_environment()
     app = FastAPI(title="pattern_stack", docs_url=None, redoc_url=None)  # theirs load from elsewhere; pages/ has /docs

@@ -250,6 +250,12 @@ def test_a_function_that_returns_a_coroutine_lets_nobody_in(make: Callable[..., 
         assert http.get("/api/v1/status").status_code == 500
 
 
+@pytest.mark.parametrize("wrong", [7, "yes", Access])
+def test_what_is_no_function_is_refused_at_once(make: Callable[..., Any], wrong: Any) -> None:
+    with pytest.raises(TypeError, match="authorize has to be"):
+        make(authorize=wrong)
+
+
 @pytest.mark.fast_lane
 async def test_an_http_exception_keeps_its_status_and_headers(make: Callable[..., Any]) -> None:
     def challenge() -> None:
