@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
-from pattern_stack.atoms.rest.errors import answers
+from pattern_stack.atoms.rest.errors import documented
 from pattern_stack.atoms.rest.origin import OriginRoute
 
 
@@ -56,5 +56,5 @@ class BoundedRoute(OriginRoute):
         return next_part
 
 
-TOO_LARGE = answers(413, PAYLOAD_TOO_LARGE=f"a body has at most {BoundedRoute.body_bytes} bytes here")
+TOO_LARGE = documented(413, PAYLOAD_TOO_LARGE=f"a body has at most {BoundedRoute.body_bytes} bytes here")
 """For the `responses` of a route that takes a body."""

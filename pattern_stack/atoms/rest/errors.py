@@ -66,17 +66,17 @@ def error_responses(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any
     examples[422]["VALIDATION_ERROR"] = "body.name: Field required"
     for kind in kinds:
         examples[kind.status][kind.code] = kind.example
-    return {status: answer for each in examples for status, answer in answers(each, **examples[each]).items()}
+    return {status: answer for each in examples for status, answer in documented(each, **examples[each]).items()}
 
 
-def answers(status: int, **codes: str) -> dict[int | str, dict[str, Any]]:
+def documented(status: int, **codes: str) -> dict[int | str, dict[str, Any]]:
     """The same for one status: its codes, each with a message as an example."""
     examples = {code: {"value": _form(code, message)} for code, message in codes.items()}
     content = {"application/json": {"examples": examples}}
     return {status: {"model": ErrorAnswer, "description": ", ".join(codes), "content": content}}
 
 
-UNAVAILABLE = answers(503, BROADCAST_UNAVAILABLE="the link to Redis is down")
+UNAVAILABLE = documented(503, BROADCAST_UNAVAILABLE="the link to Redis is down")
 """For the `responses` of routes that need the store of a bridge."""
 
 
