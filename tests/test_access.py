@@ -10,7 +10,6 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import Header, HTTPException
-from fastapi.testclient import TestClient
 
 from pattern_stack import Forbidden, Identity, NotFound, Unauthenticated
 from pattern_stack.access import Access
@@ -243,11 +242,12 @@ async def test_an_authorize_that_fails_lets_nobody_in(make: Callable[..., Any]) 
             assert await subscribed(one, "orders") == "internal"
 
 
+@pytest.mark.fast_lane
 def test_a_function_that_returns_a_coroutine_lets_nobody_in(make: Callable[..., Any]) -> None:
     async def answer(access: Access) -> None: ...
 
-    with TestClient(make(authorize=lambda access: answer(access)), raise_server_exceptions=False) as http:
-        assert http.get("/api/v1/status").status_code == 500
+    with serving(make(authorize=lambda access: answer(access))) as server:
+        assert ask(server, "GET", "/api/v1/status").status_code == 500
 
 
 @pytest.mark.parametrize("wrong", [7, "yes", Access])
