@@ -6,11 +6,11 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.app import create_app
-from pattern_stack.pages import page
+from pattern_stack.pages import METHODS, page
 
 app = create_app()
 broadcast: WebSocketBroadcastBackend = app.state.broadcast
-app.add_api_route("/", page("live"), include_in_schema=False)
+app.add_api_route("/", page("live"), methods=METHODS, include_in_schema=False)
 
 
 class BroadcastRequest(BaseModel):

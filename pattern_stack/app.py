@@ -1,43 +1,67 @@
-"""The whole application: everything mounted."""
+"""The whole application: every part mounted."""
 
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from pattern_stack import pages
+from pattern_stack.access import Authorize, channel_authorize, rest_dependencies
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
-from pattern_stack.atoms.rest import add_exception_handlers, error_answer
+from pattern_stack.atoms.rest import OriginRoute, add_exception_handlers, error_answer
 from pattern_stack.features.fleet import Fleet
 from pattern_stack.features.notifications import EVERYONE, Notifications
 from pattern_stack.features.sessions import Sessions
+from pattern_stack.features.sessions.commands import canonical
 from pattern_stack.features.sessions.sql import SQLStore
 from pattern_stack.settings import Settings, from_environment
 
 Trouble = Callable[[], str | None]
-"""What keeps a part from its work, in words; None while it works."""
+"""Why a part cannot work now, in words; None while it works."""
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The broadcast endpoint, the features under /api/v1, the live pages, GET /health and /ready.
+def create_app(
+    settings: Settings | None = None,
+    *,
+    authenticate: Callable[..., Any] | None = None,
+    authorize: Authorize | None = None,
+) -> FastAPI:
+    """The broadcast endpoint, the features under /api/v1, the pages, GET /health and /ready.
 
-    What it stands on is in `app.state`: `broadcast`, `notifications`, `sessions`, `fleet`.
-    Every error is answered as {"error": {"code", "message"}}.
+    `settings`: None reads the environment. `authenticate` is a FastAPI dependency that returns the user, or an Identity,
+    and raises Unauthenticated to refuse: it is resolved for every socket and every REST call, so it takes headers, cookies
+    or an HTTPConnection, and no Request. `authorize(access)` is asked before every subscription and every REST call; it
+    raises Forbidden or NotFound to refuse. Without them everybody may do everything. Pages and /openapi.json contain no
+    data, and /health and /ready are for load balancers: these are open. See docs/authentication.md.
+
+    `app.state` has the parts: `broadcast`, `notifications`, `sessions`, `fleet`. Every error is answered as {"error": {"code",
+    "message"}}. Pages of other origins than settings.origins cannot change anything. Raises InvalidSetting, InvalidURL,
+    and TypeError if `authorize` is not a function.
     """
     settings = settings or from_environment()
-    app = FastAPI(title="pattern_stack")
+    app = FastAPI(title="pattern_stack", docs_url=None, redoc_url=None)  # theirs load from elsewhere; pages/ has /docs
+    app.router.route_class = OriginRoute.listing(settings.origins)
     add_exception_handlers(app)
-    broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE])
+    ask = channel_authorize(authorize) if authorize else None
+    broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE], authorize=ask)
     notifications = Notifications(broadcast)
     sessions = Sessions(broadcast, store=SQLStore(settings.database_url))
     fleet = _fleet(broadcast, settings)
     app.state.broadcast, app.state.notifications, app.state.sessions = broadcast, notifications, sessions
     app.state.fleet = fleet
-    app.include_router(broadcast.get_router(origins=settings.origins))
-    for service in (notifications, sessions, fleet):
-        app.include_router(service.get_router())
+    app.include_router(broadcast.get_router(authenticate=authenticate, origins=settings.origins))
+    guard = rest_dependencies(authenticate, authorize)
+    app.include_router(notifications.get_router(origins=settings.origins), dependencies=guard)
+    app.include_router(
+        sessions.get_router(origins=settings.origins),
+        dependencies=rest_dependencies(authenticate, authorize, session_id=canonical),
+    )
+    app.include_router(fleet.get_router(origins=settings.origins), dependencies=guard)
     app.include_router(pages.get_router())
-    _tell_health(app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble})
+    _add_health_routes(
+        app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble}
+    )
     return app
 
 
@@ -52,7 +76,7 @@ def _fleet(broadcast: WebSocketBroadcastBackend, settings: Settings) -> Fleet:
     )
 
 
-def _tell_health(app: FastAPI, parts: dict[str, Trouble]) -> None:
+def _add_health_routes(app: FastAPI, parts: dict[str, Trouble]) -> None:
     @app.get("/health")
     async def health() -> dict[str, str]:
         """The process runs."""

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+METHODS = ["GET", "HEAD"]
+"""Of a route that serves a page."""
+
 _HERE = Path(__file__).parent
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _POLICY = (
@@ -44,12 +47,12 @@ def get_router() -> APIRouter:
     Files are read now and served by name, so that no path of a request ever reaches the disk.
     """
     router = APIRouter(include_in_schema=False)
-    for name in ("sessions", "notifications"):
-        router.add_api_route(f"/{name}", page(name))
+    for name in ("docs", "sessions", "notifications"):
+        router.add_api_route(f"/{name}", page(name), methods=METHODS)
     assets = _HERE / "assets"
     files = {one.relative_to(assets).as_posix(): _File(one) for one in assets.rglob("*.*")}
 
-    @router.get("/pages/{name:path}")
+    @router.api_route("/pages/{name:path}", methods=METHODS)
     async def asset(name: str, request: Request) -> Response:
         if name not in files:
             raise HTTPException(404)

@@ -11,7 +11,7 @@ import pattern_stack.pages
 import test_server
 
 ASSETS = Path(pattern_stack.pages.__file__).parent / "assets"
-PAGES = ["/", "/sessions", "/notifications"]
+PAGES = ["/", "/docs", "/sessions", "/notifications"]
 
 
 def http() -> httpx2.AsyncClient:
@@ -64,6 +64,19 @@ async def test_nothing_runs_but_what_is_served_here(path: str) -> None:
         assert policy["require-trusted-types-for"] == "'script'"
         assert policy["frame-ancestors"] == "'none'"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/pages/style.css"])
+async def test_head_is_answered_as_get_is_without_the_content(path: str) -> None:
+    async with http() as client:
+        get, head = await client.get(path), await client.head(path)
+        assert (head.status_code, head.headers) == (200, get.headers)
+
+
+@pytest.mark.parametrize("path", ["/redoc", "/docs/oauth2-redirect"])
+async def test_no_page_of_fastapi_is_served_for_they_load_from_elsewhere(path: str) -> None:
+    async with http() as client:
+        assert (await client.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize(

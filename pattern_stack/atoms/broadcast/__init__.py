@@ -15,7 +15,7 @@ Its packages, from top to bottom; each imports only what is below it:
 from pattern_stack.atoms.broadcast.backends import broadcast_from_url
 from pattern_stack.atoms.broadcast.backends.dependency import Broadcast
 from pattern_stack.atoms.broadcast.backends.on_the_hub import on_the_hub
-from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.backends.websocket import Bridge, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
 from pattern_stack.atoms.broadcast.core.channels import Channel
 from pattern_stack.atoms.broadcast.core.connection import Connection
@@ -25,6 +25,7 @@ from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 
 __all__ = [
+    "Bridge",
     "Broadcast",
     "BroadcastBackend",
     "Channel",

@@ -21,6 +21,7 @@ _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 2.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _SCANNED = 1_000
+_NOT_YET = "the link to Redis is not up yet"
 
 _PROBE = """
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 10000)  -- a server that takes no writes, or none of this user's, is no good
@@ -43,7 +44,8 @@ class Link:
 
     Every 2 s it writes a key and sends itself a message: a link on which it does not come back within 3 s is broken,
     whatever TCP says.
-    `trouble` is what keeps it from working, in words; None while it works. InvalidURL for what is no Redis URL.
+    `trouble` is what keeps it from working, in words; None while it works. Clients see it, so it names no host: the log
+    does. InvalidURL for what is no Redis URL.
     """
 
     def __init__(self, url: str, listener: Listener, name: str) -> None:
@@ -57,7 +59,7 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._token = b""
         self._refusal: ServerRejected | None = None
-        self.trouble: str | None = f"Redis at {self.place}: not connected yet"
+        self.trouble: str | None = _NOT_YET
 
     # -- its life
 
@@ -84,7 +86,7 @@ class Link:
         self._task = self._servers = self._feed = None
         self._followed.clear()
         self._connections.clear()
-        self.trouble = f"Redis at {self.place}: not connected yet"
+        self.trouble = _NOT_YET
 
     async def wait_until_up(self) -> None:
         await self._up.wait()
@@ -161,7 +163,7 @@ class Link:
         why = f"{type(error).__name__}: {error}" if error else "stopped"
         if error and not self._refusal and (self.trouble is None or not self._tried.is_set()):
             logger.warning("the link to Redis at %s is down: %s", self.place, why)
-        self.trouble = f"Redis at {self.place}: {why}"
+        self.trouble = f"the link to Redis is down: {_kind(error) if error else why}"
         self._up.clear()
         for part in (*(self._servers.pipes if self._servers else ()), *([self._feed] if self._feed else ())):
             part.close()
@@ -181,7 +183,7 @@ class Link:
             return await self._servers.pipe(key).call(command)
         except ELSEWHERE as error:
             self._broken.set()
-            raise LinkDown(str(error), sent=False) from error
+            raise LinkDown(_kind(error), sent=False) from error  # its text may name another server
 
     async def scan(self, pattern: str) -> list[bytes]:
         """The keys of every server that match, each at least once. Raises LinkDown or ResponseError."""
@@ -208,6 +210,11 @@ async def _keys(pipe: Pipe, pattern: str) -> list[bytes]:
         cursor, some = await pipe.call(("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", _SCANNED))
         keys += some
     return keys
+
+
+def _kind(error: BaseException) -> str:
+    """What has failed, without the host and the port that texts of others name."""
+    return str(error) if isinstance(error, LinkDown) else type(error).__name__
 
 
 async def _abort(connection: AbstractConnection) -> None:

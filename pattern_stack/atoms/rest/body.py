@@ -5,18 +5,19 @@ from typing import Any, ClassVar
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
-from pattern_stack.atoms.rest.errors import answers
+from pattern_stack.atoms.rest.errors import documented
+from pattern_stack.atoms.rest.origin import OriginRoute
 
 
-class BoundedRoute(APIRoute):
-    """Answers a body of more than `body_bytes` with 413, and one that cannot be parsed at all with 422.
+class BoundedRoute(OriginRoute):
+    """The route class of every feature's router: it answers 413 to a body of more than `body_bytes`, 422 to one that cannot
+    be parsed at all, and 403 as OriginRoute does.
 
-    What is too long is read to its end all the same, up to `drained_bytes`, and thrown away: closing over unread bytes
-    resets the connection, and the client would never see the answer.
+    A body that is too long is read to its end, up to `drained_bytes`, and discarded: closing over unread bytes resets the
+    connection, and the client would never see the answer.
     """
 
     body_bytes: ClassVar[int] = 256 * 1024
@@ -29,9 +30,11 @@ class BoundedRoute(APIRoute):
             try:
                 return await handle(Request(request.scope, self._bounded(request.receive)))
             except HTTPException as error:
-                if error.status_code == 400 and error.__cause__ is not None:  # of FastAPI's parsing: nested too deep
-                    told = {"type": "json_invalid", "loc": ("body",), "msg": "the body cannot be parsed", "input": {}}
-                    raise RequestValidationError([told]) from error
+                if (
+                    error.status_code == 400 and error.__cause__ is not None
+                ):  # FastAPI could not parse it: nested too deep
+                    fault = {"type": "json_invalid", "loc": ("body",), "msg": "the body cannot be parsed", "input": {}}
+                    raise RequestValidationError([fault]) from error
                 raise
 
         return bounded
@@ -53,5 +56,5 @@ class BoundedRoute(APIRoute):
         return next_part
 
 
-TOO_LARGE = answers(413, PAYLOAD_TOO_LARGE=f"a body has at most {BoundedRoute.body_bytes} bytes here")
+TOO_LARGE = documented(413, PAYLOAD_TOO_LARGE=f"a body has at most {BoundedRoute.body_bytes} bytes here")
 """For the `responses` of a route that takes a body."""

@@ -1,4 +1,4 @@
-"""{"error": {"code", "message"}}: the one answer to what went wrong, whoever found it."""
+"""The form of every error: {"error": {"code", "message"}}."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,16 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from pattern_stack.atoms.json import faults
-from pattern_stack.errors import BroadcastClosed, BroadcastUnavailable, InvalidChannel, InvalidEvent, ServiceError
+from pattern_stack.errors import (
+    BroadcastClosed,
+    BroadcastUnavailable,
+    Forbidden,
+    InvalidChannel,
+    InvalidEvent,
+    NotFound,
+    ServiceError,
+    Unauthenticated,
+)
 
 _STATUS_CODES = {
     401: "UNAUTHENTICATED",
@@ -21,6 +30,9 @@ _STATUS_CODES = {
     413: "PAYLOAD_TOO_LARGE",
 }
 _BROADCAST_ERRORS = {
+    Unauthenticated: (401, "UNAUTHENTICATED"),
+    Forbidden: (403, "FORBIDDEN"),
+    NotFound: (404, "NOT_FOUND"),
     InvalidChannel: (422, "INVALID_CHANNEL"),
     InvalidEvent: (422, "INVALID_EVENT"),
     BroadcastUnavailable: (503, "BROADCAST_UNAVAILABLE"),
@@ -34,12 +46,13 @@ class Error(BaseModel):
 
 
 class ErrorAnswer(BaseModel):
-    """What every error is answered with."""
+    """The answer to every call that is refused or fails."""
 
     error: Error
 
 
 def error_answer(status: int, code: str, message: str) -> JSONResponse:
+    """The error as a response."""
     return JSONResponse(_form(code, message), status_code=status)
 
 
@@ -48,27 +61,30 @@ def _form(code: str, message: str) -> dict[str, dict[str, str]]:
 
 
 def error_responses(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """For a route's `responses`: what it may answer instead, each code with an example. VALIDATION_ERROR is among them."""
-    told: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    told[422]["VALIDATION_ERROR"] = "body.name: Field required"
+    """For a route's `responses`: the errors that it may answer, each with its example. VALIDATION_ERROR is among them."""
+    examples: defaultdict[int, dict[str, str]] = defaultdict(dict)
+    examples[422]["VALIDATION_ERROR"] = "body.name: Field required"
     for kind in kinds:
-        told[kind.status][kind.code] = kind.example
-    return {status: answer for each in told for status, answer in answers(each, **told[each]).items()}
+        examples[kind.status][kind.code] = kind.example
+    return {status: answer for each in examples for status, answer in documented(each, **examples[each]).items()}
 
 
-def answers(status: int, **codes: str) -> dict[int | str, dict[str, Any]]:
-    """The same for any other answer: its codes, each with a message as an example."""
+def documented(status: int, **codes: str) -> dict[int | str, dict[str, Any]]:
+    """The same for one status: its codes, each with a message as an example."""
     examples = {code: {"value": _form(code, message)} for code, message in codes.items()}
     content = {"application/json": {"examples": examples}}
     return {status: {"model": ErrorAnswer, "description": ", ".join(codes), "content": content}}
 
 
-UNAVAILABLE = answers(503, BROADCAST_UNAVAILABLE="the link to Redis is down")
-"""For the `responses` of routes that stand on a bridge's store."""
+UNAVAILABLE = documented(503, BROADCAST_UNAVAILABLE="the link to Redis is down")
+"""For the `responses` of routes that need the store of a bridge."""
 
 
 def add_exception_handlers(app: FastAPI) -> None:
-    """Every error of the application, the framework's own and those of this package included, gets that form."""
+    """Give every error of the application this form: FastAPI's own, those of this package, and unexpected ones.
+
+    Unauthenticated, Forbidden and NotFound of an endpoint or a dependency are answered with 401, 403 and 404.
+    """
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(ServiceError, _service)
@@ -95,12 +111,12 @@ async def _service(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _internal(request: Request, error: Exception) -> JSONResponse:
-    """The server logs the traceback; the client learns nothing of it."""
-    return error_answer(500, "INTERNAL", "something went wrong here; it was logged")
+    """The server logs the traceback; the client is not told about it."""
+    return error_answer(500, "INTERNAL", "the server failed to do this; the log says why")
 
 
 def _broadcast(status: int, code: str) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        return error_answer(status, code, str(error))
+        return error_answer(status, code, str(error) or code.replace("_", " ").lower())
 
     return answer

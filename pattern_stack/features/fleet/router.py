@@ -1,6 +1,6 @@
 """The REST calls, under /api/v1/fleet: what is known here, at once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pattern_stack.features.fleet.service import Fleet
 
 
-def build_router(fleet: "Fleet") -> APIRouter:
+def build_router(fleet: "Fleet", origins: Iterable[str]) -> APIRouter:
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         await fleet.start()
@@ -24,7 +24,9 @@ def build_router(fleet: "Fleet") -> APIRouter:
         finally:
             await fleet.stop()
 
-    router = APIRouter(prefix="/api/v1/fleet", tags=["fleet"], route_class=BoundedRoute, lifespan=lifespan)
+    router = APIRouter(
+        prefix="/api/v1/fleet", tags=["fleet"], route_class=BoundedRoute.listing(origins), lifespan=lifespan
+    )
     _add_session_routes(router, fleet)
     _add_list_routes(router, fleet)
     return router

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +80,13 @@ class Fleet:
         self._wire = self._make_wire()
         register_channel(broadcast, self)
 
-    def get_router(self) -> APIRouter:
+    def get_router(self, *, origins: Iterable[str] = ()) -> APIRouter:
         """The REST calls, under /api/v1/fleet. Its lifespan starts and stops the fleet.
 
-        The application calls `add_exception_handlers`.
+        The application calls `add_exception_handlers`. Pages of other origins cannot change anything, unless `origins` lists
+        theirs, like `https://app.example`.
         """
-        return build_router(self)
+        return build_router(self, origins)
 
     @property
     def trouble(self) -> str | None:

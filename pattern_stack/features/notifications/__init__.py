@@ -20,10 +20,10 @@ from pattern_stack.features.notifications.errors import (
     RunFinished,
     RunNotFound,
 )
+from pattern_stack.features.notifications.feature import Notifications
 from pattern_stack.features.notifications.models import Alert, Notification, Page, Progress, Run, SystemStatus
 from pattern_stack.features.notifications.records import EVERYONE
 from pattern_stack.features.notifications.report import Report
-from pattern_stack.features.notifications.service import Notifications
 from pattern_stack.features.notifications.store import MemoryStore, Retention, Row, Store
 
 __all__ = [

@@ -1,26 +1,27 @@
-"""What the REST calls take, and the lists that they answer."""
+"""The bodies of REST calls, and the lists that some calls answer."""
 
 from pydantic import BaseModel, Field
 
-from pattern_stack.features.notifications.metadata import Json, Metadata
 from pattern_stack.features.notifications.models import (
     Alert,
-    Line,
+    CurrentStep,
+    Json,
+    LongText,
+    Metadata,
     Notification,
     NotificationType,
     SessionId,
     Severity,
-    Step,
-    Text,
+    ShortText,
     Title,
-    Total,
+    TotalSteps,
 )
 
 
 class NewNotification(BaseModel):
     type: NotificationType = "info"
     title: Title = Field(examples=["Import finished"])
-    message: Text = Field("", examples=["12,000 orders"])
+    message: LongText = Field("", examples=["12,000 orders"])
     session_id: SessionId | None = None
     metadata: Metadata = {}
 
@@ -28,23 +29,23 @@ class NewNotification(BaseModel):
 class NewAlert(BaseModel):
     severity: Severity
     title: Title = Field(examples=["Disk full"])
-    description: Text = Field("", examples=["/var has 12 MB left"])
+    description: LongText = Field("", examples=["/var has 12 MB left"])
     session_id: SessionId | None = None
     metadata: Metadata = {}
 
 
 class ProgressStart(BaseModel):
-    total_steps: Total = Field(examples=[10])
-    step_name: Line = Field("", examples=["reading orders"])
+    total_steps: TotalSteps = Field(examples=[10])
+    step_name: ShortText = Field("", examples=["reading orders"])
     metadata: Metadata = {}
 
 
 class ProgressUpdate(BaseModel):
-    current_step: Step = Field(examples=[5])
-    step_name: Line | None = Field(None, examples=["writing orders"])
-    """Left out: it stays as it is."""
+    current_step: CurrentStep = Field(examples=[5])
+    step_name: ShortText | None = Field(None, examples=["writing orders"])
+    """None keeps the name."""
     metadata: Metadata = {}
-    """Merged into what is there."""
+    """Its keys are added to the metadata that the progress has."""
 
 
 class RunStart(BaseModel):
@@ -56,8 +57,8 @@ class RunResults(BaseModel):
 
 
 class RunFailure(BaseModel):
-    error_message: Text = Field(examples=["line 7: no such product"])
-    error_type: Line = Field(examples=["LookupError"])
+    error_message: LongText = Field(examples=["line 7: no such product"])
+    error_type: ShortText = Field(examples=["LookupError"])
 
 
 class NotificationList(BaseModel):

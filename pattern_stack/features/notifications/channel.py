@@ -1,22 +1,22 @@
-"""`notifications:{session_id}`: who watches a session."""
+"""The channel `notifications:{session_id}`: its events are about one session."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pattern_stack.atoms.broadcast import Channel, Connection, WebSocketBroadcastBackend
 from pattern_stack.errors import NotFound
 from pattern_stack.features.notifications.models import SESSION_ID
-
-if TYPE_CHECKING:
-    from pattern_stack.features.notifications.service import Notifications
+from pattern_stack.features.notifications.service import NotificationService
 
 
-def register_channel(broadcast: WebSocketBroadcastBackend, notifications: "Notifications") -> None:
-    """Whoever joins is first told where the session stands. Events carry whole records: one that the snapshot has already
-    taken in changes nothing."""
+def register_channel(broadcast: WebSocketBroadcastBackend, notifications: NotificationService) -> None:
+    """A subscriber first gets the session's state as a snapshot.
+
+    Events carry whole records, so one that the snapshot contains already changes nothing.
+    """
 
     @broadcast.channel("notifications:{session_id}")
-    class Watching(Channel):
+    class SessionChannel(Channel):
         async def authorize(self, connection: Connection, session_id: str) -> None:
             if not re.fullmatch(SESSION_ID, session_id):
                 raise NotFound(f"{session_id!r} names no session")

@@ -1,47 +1,90 @@
 """What is reported. A record is frozen, and its JSON is the same in an event, in an answer and in a store."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, ValidationError
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+)
 
 from pattern_stack.atoms.clock import Time
-from pattern_stack.atoms.json import faults
+from pattern_stack.atoms.json import faults, is_finite, plain
 from pattern_stack.features.notifications.errors import InvalidReport
-from pattern_stack.features.notifications.metadata import Json, Metadata
 
 NotificationType = Literal["info", "warning", "error", "success", "progress"]
 Severity = Literal["low", "medium", "high", "critical"]
 RunState = Literal["pending", "running", "completed", "failed", "cancelled"]
 
 SESSION_ID = r"^[A-Za-z0-9_\-.:@]{1,180}$"
-"""A session names a run, and is part of a channel's name."""
-SessionId = Annotated[str, StringConstraints(pattern=SESSION_ID), Field(examples=["nightly-import"])]
-Line = Annotated[str, StringConstraints(max_length=200)]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Text = Annotated[str, StringConstraints(max_length=10_000)]
-MOST = 1_000
-"""Records that one list has at most."""
-Total = Annotated[StrictInt, Field(ge=1, le=2**53)]
-Step = Annotated[StrictInt, Field(ge=0, le=2**53)]
+"""The name of a run, which is part of a channel's name."""
+PAGE_RECORDS = 1_000
+"""The most records that one page may be asked for."""
+LAST_PLACE = 2**53
+"""The greatest `before` of a page."""
+JSON_BYTES = 64 * 1024
+"""The most bytes that metadata may have when encoded, and that results may have."""
 
+_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def frozen(value: Any) -> Any:
+    """A copy that shares nothing with `value`.
+
+    Raises ValueError if it is not JSON within the bounds of `atoms/json.py`, or has more than JSON_BYTES bytes.
+    """
+    try:
+        data = orjson.dumps(value, option=_PLAIN)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if len(data) > JSON_BYTES:
+        raise ValueError(f"{len(data)} bytes of JSON, and at most {JSON_BYTES} are kept")
+    if b"null" in data and not is_finite(value):  # orjson writes NaN as null
+        raise ValueError("NaN and Infinity are not JSON")
+    return plain(orjson.loads(data))
+
+
+SessionId = Annotated[str, StringConstraints(pattern=SESSION_ID), Field(examples=["nightly-import"])]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+ShortText = Annotated[str, StringConstraints(max_length=200)]
+LongText = Annotated[str, StringConstraints(max_length=10_000)]
+TotalSteps = Annotated[StrictInt, Field(ge=1, le=2**53)]
+CurrentStep = Annotated[StrictInt, Field(ge=0, le=2**53)]
+Json = Annotated[Any, AfterValidator(frozen)]
+Metadata = Annotated[dict[str, Any], AfterValidator(frozen), Field(examples=[{"file": "orders.csv"}])]
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def valid(model: type[M], **values: Any) -> M:
-    """InvalidReport, where a value is none that the model takes."""
+def validated(model: type[M], **values: Any) -> M:
+    """The model with these values. Raises InvalidReport if it does not take one of them."""
     try:
         return model(**values)
     except ValidationError as error:
         raise InvalidReport(faults(error.errors())) from None
 
 
+def merged(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`old` with the keys of `new` set. Raises InvalidReport if `new` is neither a mapping nor None."""
+    if new is not None and not isinstance(new, Mapping):
+        raise InvalidReport(f"metadata: a JSON object is needed, not {type(new).__name__}")
+    return {**old, **(new or {})}
+
+
 class Record(BaseModel):
-    """Something with a key of its own, of one kind, and what it can be listed by."""
+    """What a store keeps: it has a kind, and a key that no other record of that kind has."""
 
     model_config = ConfigDict(frozen=True)
     kind: ClassVar[str]
-    listed_by: ClassVar[tuple[str, ...]] = ()
+    filters: ClassVar[tuple[str, ...]] = ()
+    """The fields by which a list can be filtered."""
 
     timestamp: Time
 
@@ -51,31 +94,32 @@ class Record(BaseModel):
 
     @property
     def payload(self) -> dict[str, Any]:
+        """The record as an event carries it."""
         return self.model_dump(mode="json")
 
     @classmethod
-    def of(cls, **values: Any) -> Self:
-        """InvalidReport, where a value is none that can be reported."""
-        return valid(cls, **values)
+    def new(cls, **values: Any) -> Self:
+        """Raises InvalidReport if a value is not allowed."""
+        return validated(cls, **values)
 
-    def but(self, **values: Any) -> Self:
-        """The same with other values; InvalidReport as `of`."""
-        return self.of(**{**dict(self), **values})
+    def replace(self, **values: Any) -> Self:
+        """A copy with other values. Raises InvalidReport if one is not allowed."""
+        return self.new(**{**dict(self), **values})
 
 
 R = TypeVar("R", bound=Record)
 
 
 class Notification(Record):
-    """Something that whoever watches may want to know."""
+    """A message to the subscribers of its channel."""
 
     kind = "notifications"
-    listed_by = ("session_id", "type")
+    filters = ("session_id", "type")
 
     id: str
     type: NotificationType = "info"
     title: Title = Field(examples=["Import finished"])
-    message: Text = Field("", examples=["12,000 orders"])
+    message: LongText = Field("", examples=["12,000 orders"])
     session_id: SessionId | None = None
     metadata: Metadata = {}
     acknowledged: bool = False
@@ -86,15 +130,15 @@ class Notification(Record):
 
 
 class Alert(Record):
-    """Something that somebody has to see to, until it is resolved."""
+    """A message that asks somebody to act. It is open until it is resolved."""
 
     kind = "alerts"
-    listed_by = ("session_id", "severity", "resolved")
+    filters = ("session_id", "severity", "resolved")
 
     id: str
     severity: Severity
     title: Title = Field(examples=["Disk full"])
-    description: Text = Field("", examples=["/var has 12 MB left"])
+    description: LongText = Field("", examples=["/var has 12 MB left"])
     session_id: SessionId | None = None
     resolved: bool = False
     metadata: Metadata = {}
@@ -104,8 +148,8 @@ class Alert(Record):
         return self.id
 
 
-class OfSession(Record):
-    """There is one of its kind a session, and whoever watches that session is told of it."""
+class SessionRecord(Record):
+    """A session has at most one record of each such kind. Its events go to the session's channel."""
 
     session_id: SessionId
 
@@ -114,14 +158,14 @@ class OfSession(Record):
         return self.session_id
 
 
-class Progress(OfSession):
-    """How far something is. Durations are seconds; what is left is estimated from what is done, and null at step 0."""
+class Progress(SessionRecord):
+    """How far a run is. Durations are in seconds; the remaining time is estimated, and null at step 0."""
 
     kind = "progress"
 
-    current_step: Step = 0
-    total_steps: Total
-    step_name: Line = Field("", examples=["reading orders"])
+    current_step: CurrentStep = 0
+    total_steps: TotalSteps
+    step_name: ShortText = Field("", examples=["reading orders"])
     progress_percentage: float = 0.0
     started_at: Time
     elapsed_time: float = 0.0
@@ -130,23 +174,26 @@ class Progress(OfSession):
     metadata: Metadata = {}
 
 
-class Run(OfSession):
-    """Whether something runs, and how it ended."""
+class Run(SessionRecord):
+    """Whether a run is pending, is running, or how it ended."""
 
     kind = "runs"
-    listed_by = ("state",)
+    filters = ("state",)
 
     state: RunState
     started_at: Time | None = None
     ended_at: Time | None = None
     metadata: Metadata = {}
     results: Json = None
-    error_message: Text | None = None
-    error_type: Line | None = None
+    error_message: LongText | None = None
+    error_type: ShortText | None = None
 
 
 class SystemStatus(BaseModel):
-    """Counts of what is kept. A session is active while its run is pending or running, or has progress and no run."""
+    """Counts of the records that are kept.
+
+    `active_sessions` counts runs that are pending or running, and sessions that have progress but no run.
+    """
 
     active_sessions: int
     total_notifications: int
@@ -157,23 +204,27 @@ class SystemStatus(BaseModel):
 
 
 class Page(BaseModel, Generic[R]):
-    """The newest that match, newest first, and how many match in all."""
+    """Records that match, newest first: as many as were asked for, or those that fit in 1 MiB."""
 
     records: list[R]
     total: int
+    """How many records match, on all pages."""
+    next: int | None = None
+    """Passed as `before`, it gives the page that follows. None at the end."""
 
 
-class Wanted(BaseModel):
-    """What a list is asked for. None: whatever it is."""
+class Filter(BaseModel):
+    """What a list is asked for. None matches every value."""
 
-    session_id: SessionId | None
-    limit: Annotated[StrictInt, Field(ge=1, le=MOST)]
+    session_id: SessionId | None = None
+    limit: Annotated[StrictInt, Field(ge=1, le=PAGE_RECORDS)] = 1
+    before: Annotated[StrictInt, Field(ge=1, le=LAST_PLACE)] | None = None
 
 
-class WantedNotifications(Wanted):
+class NotificationFilter(Filter):
     type: NotificationType | None
 
 
-class WantedAlerts(Wanted):
+class AlertFilter(Filter):
     severity: Severity | None
     resolved: StrictBool | None

@@ -1,56 +1,35 @@
-"""Notifications: what an application reports of its long-running work, and what it can ask for."""
+"""All calls of notifications in one class, for any loop and for plain threads."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from fastapi import APIRouter
-
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
-from pattern_stack.features.notifications.blocking import Blocking
-from pattern_stack.features.notifications.channel import register_channel
-from pattern_stack.features.notifications.notices import Notices
+from pattern_stack.features.notifications.calls.notifications import NotificationCalls
+from pattern_stack.features.notifications.calls.progress import ProgressCalls
+from pattern_stack.features.notifications.calls.status import StatusCalls
+from pattern_stack.features.notifications.calls.sync import SyncCalls
 from pattern_stack.features.notifications.records import Records
-from pattern_stack.features.notifications.redis import store_of
-from pattern_stack.features.notifications.report import Report, tracked
-from pattern_stack.features.notifications.router import build_router
-from pattern_stack.features.notifications.status import Overview
-from pattern_stack.features.notifications.store import Retention, Store
-from pattern_stack.features.notifications.work import Work
+from pattern_stack.features.notifications.report import Report, reported
+from pattern_stack.features.notifications.store import Store
 
 T = TypeVar("T")
 
 
-class Notifications(Notices, Work, Overview):
-    """Notifications, alerts, progress and runs, each reported by a call, kept for a while, and told to whoever watches.
-
-    What belongs to a session goes to `notifications:{session_id}`, what belongs to none to `notifications`, which every
-    connection is on if the backend was made with `everyone=["notifications"]`.
-    Every call may be awaited on any loop and thread; `sync` has the same calls for plain threads. A call that returned is
-    kept, published and in order. One that raised a ServiceError changed nothing; after BroadcastUnavailable the report
-    may be there once, or not at all. Each returns the record as it was published.
-    """
+class NotificationService(NotificationCalls, ProgressCalls, StatusCalls):
+    """The calls of Notifications, without FastAPI and without channels. `Notifications` documents them on one page."""
 
     def __init__(
         self,
         broadcast: WebSocketBroadcastBackend,
+        store: Store,
         *,
-        store: Store | None = None,
-        retention: Retention | None = None,
         clock: Clock = utc_now,
         ids: Ids = new_id,
     ) -> None:
-        store = store or store_of(broadcast, retention or Retention(), clock)
         super().__init__(broadcast, Records(broadcast, store), clock, ids)
-        self.sync = Blocking(self)
-        register_channel(broadcast, self)
-
-    def get_router(self) -> APIRouter:
-        """The REST calls, under /api/v1. The application calls `add_exception_handlers`."""
-        return build_router(self)
-
-    # -- from plain threads: beside these two, the calls of `sync`
+        self.sync = SyncCalls(self)
 
     def progress(
         self,
@@ -61,12 +40,16 @@ class Notifications(Notices, Work, Overview):
         metadata: Mapping[str, Any] | None = None,
         rate: float = 10,
     ) -> Report:
-        """`with notifications.progress("import", total=100) as p: p.advance()`: see Report. At most `rate` events a second."""
+        """`with notifications.progress("import", total=100) as p: p.advance()`, in a plain thread. See Report.
+
+        `total` is a number of steps; `rate` is the most events a second. Raises InvalidReport.
+        """
         return Report(self.sync, session_id, total, step_name=step_name, metadata=metadata, rate=rate)
 
     def track(self, items: Iterable[T], session_id: str, *, total: int | None = None, rate: float = 10) -> Iterator[T]:
-        """The items, each a step once the next is asked for: `for row in notifications.track(rows, "import"): ...`
+        """`for row in notifications.track(rows, "import"): ...`, in a plain thread: each item is a step.
 
-        `total` is needed where `items` has no length; none of them tells of nothing. See `tracked` for how it ends.
+        `total` is the number of items; it is needed if `items` has no length. A loop that is left early publishes
+        "Failed"; no items publish nothing. `rate` is the most events a second. Raises InvalidReport.
         """
-        return tracked(self.sync, items, session_id, total, rate)
+        return reported(self.sync, items, session_id, total, rate)

@@ -1,6 +1,6 @@
 """The REST calls, under /api/v1: those of sessions and templates here, those of graphs and projects beside it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pattern_stack.features.sessions.service import Sessions
 
 
-def build_router(sessions: "Sessions") -> APIRouter:
+def build_router(sessions: "Sessions", origins: Iterable[str]) -> APIRouter:
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         try:
@@ -27,7 +27,7 @@ def build_router(sessions: "Sessions") -> APIRouter:
         finally:
             await sessions.projects.close()
 
-    router = APIRouter(prefix="/api/v1", route_class=BoundedRoute, lifespan=lifespan)
+    router = APIRouter(prefix="/api/v1", route_class=BoundedRoute.listing(origins), lifespan=lifespan)
     _add_session_routes(router, sessions)
     _add_template_routes(router, sessions)
     add_project_routes(router, sessions)

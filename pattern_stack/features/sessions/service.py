@@ -62,9 +62,12 @@ class Sessions:
         self.projects = Projects(self, store)
         register_channel(broadcast, self)
 
-    def get_router(self) -> APIRouter:
-        """The REST calls, under /api/v1. Its lifespan closes the store. The application calls `add_exception_handlers`."""
-        return build_router(self)
+    def get_router(self, *, origins: Iterable[str] = ()) -> APIRouter:
+        """The REST calls, under /api/v1. Its lifespan closes the store. The application calls `add_exception_handlers`.
+
+        Pages of other origins cannot change anything, unless `origins` lists theirs, like `https://app.example`.
+        """
+        return build_router(self, origins)
 
     # -- sessions
 

@@ -1,7 +1,9 @@
-"""Whoever calls, from wherever: other loops, sync endpoints, worker threads; blocks and loops that report as they go."""
+"""Calls from other loops, sync endpoints and threads; blocks and iterables that report progress."""
 
 import asyncio
+import inspect
 import math
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,18 +15,19 @@ from fastapi import FastAPI
 from pattern_stack import BroadcastError, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.features.notifications import InvalidReport, Notifications, ProgressNotFound
+from pattern_stack.features.notifications.calls.sync import SyncCalls
 from tests.features.notifications.world import World
 from tests.support.client import Client
 from tests.support.server import application, serving
 
 
 async def steps(one: Client) -> list[tuple[int, str]]:
-    """Of the progress that was told so far."""
+    """Step and name of each progress event so far."""
     answer = await one.ask({"ping": "marker"})
     assert answer["pong"] == "marker"
-    told = [message["payload"] for message in one.inbox]
+    published = [message["payload"] for message in one.inbox]
     one.inbox.clear()
-    return [(payload["current_step"], payload["step_name"]) for payload in told]
+    return [(payload["current_step"], payload["step_name"]) for payload in published]
 
 
 async def test_a_thread_that_reports_loses_nothing(world: World) -> None:
@@ -41,7 +44,7 @@ async def test_a_thread_that_reports_loses_nothing(world: World) -> None:
         await one.nothing_more()
 
 
-async def test_many_threads_and_loops_at_once(world: World) -> None:
+async def test_threads_and_loops_may_call_at_the_same_time(world: World) -> None:
     run = world.session()
     sync = world.notifications.sync
 
@@ -104,7 +107,9 @@ def test_a_script_without_a_loop_or_a_server() -> None:
 
 
 @pytest.mark.parametrize("bridge", [False, pytest.param(True, marks=pytest.mark.redis)])
-async def test_what_cannot_be_is_refused_from_python_too(bridge: bool, request: pytest.FixtureRequest) -> None:
+async def test_python_calls_refuse_invalid_values_without_a_change(
+    bridge: bool, request: pytest.FixtureRequest
+) -> None:
     url = request.getfixturevalue("redis_server").url if bridge else ""
     backend = WebSocketBroadcastBackend(bridge=RedisBroadcastBackend(url) if bridge else None)
     calls: Any = Notifications(backend)
@@ -143,10 +148,19 @@ async def test_what_cannot_be_is_refused_from_python_too(bridge: bool, request: 
         await backend.bridge.close()
 
 
+def test_the_class_docstring_and_sync_have_every_call() -> None:
+    calls = {name for name, value in inspect.getmembers(Notifications, inspect.isfunction) if not name.startswith("_")}
+    assert Notifications.__doc__
+    assert calls == set(re.findall(r"`(\w+)`", Notifications.__doc__)) & calls
+    of_threads = {name for name in vars(SyncCalls) if not name.startswith("_")}
+    internal = {"snapshot", "notification_rows", "alert_rows"}
+    assert of_threads == calls - internal - {"progress", "track", "get_router"}
+
+
 # -- blocks
 
 
-async def test_a_block_that_ends_is_completed(world: World) -> None:
+async def test_a_block_that_ends_publishes_completed(world: World) -> None:
     run = world.session()
 
     def work() -> None:
@@ -159,8 +173,8 @@ async def test_a_block_that_ends_is_completed(world: World) -> None:
         assert await steps(one) == [(0, "begin"), (1, "a"), (2, "b"), (3, "c"), (3, "Completed")]
 
 
-async def test_a_burst_is_limited_and_its_last_state_told(world: World) -> None:
-    """At this rate nothing but the first and the last is due before the block ends."""
+async def test_a_burst_is_limited_and_its_last_state_published(world: World) -> None:
+    """At this rate only the first and the last state are due before the block ends."""
     run = world.session()
 
     def work() -> None:
@@ -175,25 +189,25 @@ async def test_a_burst_is_limited_and_its_last_state_told(world: World) -> None:
         assert await steps(one) == [(0, ""), (1, ""), (1_000, ""), (1_000, "Completed")]
 
 
-async def test_the_last_state_of_a_burst_is_told_while_the_block_goes_on(world: World) -> None:
+async def test_the_last_state_of_a_burst_is_published_before_the_block_ends(world: World) -> None:
     run = world.session()
-    told = threading.Event()
+    published = threading.Event()
 
     def work() -> None:
         with world.notifications.progress(run, total=10, rate=50) as p:
             for _ in range(7):
                 p.advance()
-            assert told.wait(20)
+            assert published.wait(20)
 
     async with world.client(run) as one:
         working = asyncio.create_task(asyncio.to_thread(work))
         last = await one.until(lambda message: message.get("payload", {}).get("current_step") == 7)
         assert last["event"] == "progress-update"
-        told.set()
+        published.set()
         await working
 
 
-async def test_a_block_that_raises_does_not_look_like_success(world: World) -> None:
+async def test_a_block_that_raises_publishes_failed(world: World) -> None:
     run = world.session()
     await world.notifications.run_started(run)
 
@@ -216,7 +230,7 @@ async def test_a_block_that_raises_does_not_look_like_success(world: World) -> N
     assert (await world.notifications.get_run(run)).state == "running"
 
 
-def test_a_failure_is_told_though_the_metadata_is_full() -> None:
+def test_a_failure_is_published_without_its_reason_if_the_metadata_is_full() -> None:
     notifications = Notifications(WebSocketBroadcastBackend())
     with (
         pytest.raises(ZeroDivisionError),
@@ -227,7 +241,7 @@ def test_a_failure_is_told_though_the_metadata_is_full() -> None:
         notifications.sync.get_progress("run")
 
 
-def test_what_cannot_be_told_of_a_failure_hides_it_from_nobody() -> None:
+def test_a_failure_that_cannot_be_published_is_a_note_of_the_exception() -> None:
     notifications = Notifications(WebSocketBroadcastBackend())
 
     def work() -> None:
@@ -253,8 +267,8 @@ def test_what_cannot_be_told_of_a_failure_hides_it_from_nobody() -> None:
     ],
     ids=range(7),
 )
-async def test_what_an_advance_refuses_changes_nothing(world: World, wrong: dict[str, Any]) -> None:
-    """It is refused at once, and what comes after it is told."""
+async def test_an_advance_with_an_invalid_value_changes_nothing(world: World, wrong: dict[str, Any]) -> None:
+    """The error is raised at once, and later states are published."""
     run = world.session()
 
     def work() -> None:
@@ -267,12 +281,12 @@ async def test_what_an_advance_refuses_changes_nothing(world: World, wrong: dict
 
     async with world.client(run) as one:
         await asyncio.to_thread(work)
-        while (told := (await one.event())["payload"])["step_name"] != "Completed":
-            last = told
+        while (published := (await one.event())["payload"])["step_name"] != "Completed":
+            last = published
     assert (last["current_step"], last["step_name"], last["metadata"]) == (2, "one", {"x": 1, "y": 2})
 
 
-def test_a_block_refuses_what_cannot_be() -> None:
+def test_a_block_refuses_invalid_totals_rates_and_steps() -> None:
     notifications = Notifications(WebSocketBroadcastBackend())
     with pytest.raises(InvalidReport), notifications.progress("run", 0):
         pass
@@ -301,15 +315,15 @@ async def test_threads_share_a_block(world: World) -> None:
 
     async with world.client(run) as one:
         await asyncio.to_thread(work)
-        told = await steps(one)
-        assert told == sorted(told)
-        assert told[-2:] == [(400, ""), (400, "Completed")]
+        published = await steps(one)
+        assert published == sorted(published)
+        assert published[-2:] == [(400, ""), (400, "Completed")]
 
 
 # -- iterables
 
 
-async def test_an_iterable_reports_as_it_is_gone_through(world: World) -> None:
+async def test_each_item_of_an_iterable_is_a_step(world: World) -> None:
     run = world.session()
     async with world.client(run) as one:
         seen = await asyncio.to_thread(lambda: list(world.notifications.track("abc", run, rate=math.inf)))
@@ -321,7 +335,7 @@ async def test_an_iterable_reports_as_it_is_gone_through(world: World) -> None:
         assert await steps(one) == []
 
 
-async def test_a_loop_that_is_left_early_does_not_look_like_success(world: World) -> None:
+async def test_a_loop_that_is_left_early_publishes_failed(world: World) -> None:
     run = world.session()
 
     def leave() -> None:

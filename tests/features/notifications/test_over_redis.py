@@ -1,4 +1,4 @@
-"""A run on one instance, watched on another, on a real Redis."""
+"""Several instances on one real Redis."""
 
 import asyncio
 import re
@@ -35,7 +35,7 @@ def pair(redis_server: RedisServer) -> Iterator[list[World]]:
 
 
 async def watch_a_run(here: World, there: World) -> None:
-    """All of it, reported here and watched there."""
+    """Report a whole run on one instance, and watch it on the other."""
     run = here.session()
     await here.notifications.run_started(run)
     await here.notifications.start_progress(run, 10)
@@ -55,11 +55,11 @@ async def watch_a_run(here: World, there: World) -> None:
     assert (await here.ask("GET", f"/progress/{run}"))[0] == 404
 
 
-async def test_a_run_here_is_watched_there(pair: list[World]) -> None:
+async def test_a_run_of_one_instance_is_watched_on_another(pair: list[World]) -> None:
     await watch_a_run(*pair)
 
 
-async def test_what_one_was_given_the_other_lists(pair: list[World]) -> None:
+async def test_instances_list_each_others_records(pair: list[World]) -> None:
     here, there = pair
     async with there.client() as one:
         sent = [await here.notifications.send(f"{number}", type="error") for number in range(3)]
@@ -78,7 +78,7 @@ async def test_what_one_was_given_the_other_lists(pair: list[World]) -> None:
     assert (await here.ask("GET", "/notifications"))[1]["total"] == 0
 
 
-async def test_two_that_change_one_record_lose_nothing(pair: list[World]) -> None:
+async def test_two_instances_that_change_one_record_lose_no_change(pair: list[World]) -> None:
     run = pair[0].session()
     async with pair[0].client(run) as one:
         await pair[0].notifications.start_progress(run, 100)
@@ -95,7 +95,7 @@ async def test_two_that_change_one_record_lose_nothing(pair: list[World]) -> Non
     assert len(kept.metadata) == 80
 
 
-async def test_a_run_that_two_end_has_one_end(pair: list[World]) -> None:
+async def test_a_run_that_two_instances_end_has_one_end(pair: list[World]) -> None:
     for _ in range(10):
         run = pair[0].session()
         await pair[0].notifications.run_started(run)
@@ -111,7 +111,7 @@ async def test_a_run_that_two_end_has_one_end(pair: list[World]) -> None:
             await one.nothing_more()
 
 
-async def test_in_order_from_a_thread(pair: list[World]) -> None:
+async def test_the_steps_of_a_thread_arrive_in_order_on_another_instance(pair: list[World]) -> None:
     run = pair[0].session()
 
     def work() -> None:
@@ -134,13 +134,13 @@ async def test_concurrent_updates_of_one_instance_keep_the_order_of_their_change
         assert [len(event["metadata"]) for event in events] == list(range(51))
 
 
-async def test_in_a_cluster(redis_cluster: RedisCluster) -> None:
+async def test_a_run_is_watched_across_instances_on_a_cluster(redis_cluster: RedisCluster) -> None:
     with serving_pair(redis_cluster.nodes[0].url) as pair:
         for _ in range(5):
             await watch_a_run(*pair)
 
 
-async def test_the_rights_that_the_page_names_are_enough(redis_server: RedisServer) -> None:
+async def test_the_redis_rights_in_the_documentation_are_enough(redis_server: RedisServer) -> None:
     page = (ROOT / "docs" / "instances.md").read_text()
     (rights,) = re.findall(r"`(\+eval [^`]+)`", page)
     redis_server.command(
@@ -149,10 +149,10 @@ async def test_the_rights_that_the_page_names_are_enough(redis_server: RedisServ
     )
     with serving_pair(redis_server.url_as("app", "secret")) as pair:
         await watch_a_run(*pair)
-        await test_what_one_was_given_the_other_lists(pair)
+        await test_instances_list_each_others_records(pair)
 
 
-async def test_without_its_bridge_it_says_503() -> None:
+async def test_a_closed_bridge_is_answered_with_503() -> None:
     with serving_world(bridge=RedisBroadcastBackend("redis://127.0.0.1:1/0")) as world:
         await world.backend.bridge.close()
         status, answer = await world.ask("POST", "/notifications", {"title": "x"})

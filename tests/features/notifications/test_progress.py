@@ -1,4 +1,4 @@
-"""How progress moves and is estimated: plain rules, without a server."""
+"""The rules of progress and of runs, without a server."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pattern_stack.features.notifications import InvalidReport, Progress, RunFinished, RunNotFound, progress, run
+from pattern_stack.features.notifications import InvalidReport, Progress, RunFinished, RunNotFound
+from pattern_stack.features.notifications.core import progress, runs
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def begun(total: Any = 10, **values: Any) -> Progress:
-    return progress.begun("s", total, values.get("name", ""), values.get("metadata"), NOW)
+    return progress.started("s", total, values.get("name", ""), values.get("metadata"), NOW)
 
 
 def after(seconds: float) -> datetime:
@@ -26,26 +27,26 @@ def test_at_step_zero_nothing_is_estimated() -> None:
     assert (later.remaining_time, later.estimated_completion) == (None, None)
 
 
-def test_the_rest_takes_as_long_as_what_is_done() -> None:
+def test_the_remaining_steps_are_estimated_to_take_as_long_as_those_done() -> None:
     moved = progress.moved(begun(8), 2, None, None, after(30))
     assert (moved.progress_percentage, moved.remaining_time) == (25.0, 90.0)
     assert moved.estimated_completion == after(120)
 
 
-def test_names_stay_and_metadata_is_merged() -> None:
+def test_an_update_keeps_the_name_and_merges_metadata() -> None:
     first = progress.moved(begun(name="a", metadata={"x": 1, "y": 1}), 1, None, {"y": 2}, NOW)
     assert (first.step_name, first.metadata) == ("a", {"x": 1, "y": 2})
     assert progress.moved(first, 2, "", None, NOW).step_name == ""
 
 
 @pytest.mark.parametrize("total", [0, -1, True, 1.0, "5", None, 2**80])
-def test_a_total_that_cannot_be(total: Any) -> None:
+def test_an_invalid_total_is_refused(total: Any) -> None:
     with pytest.raises(InvalidReport, match="total_steps"):
         begun(total)
 
 
 @pytest.mark.parametrize("step", [-1, 11, True, 1.0, "5", None, 2**80])
-def test_a_step_that_cannot_be(step: Any) -> None:
+def test_an_invalid_step_is_refused(step: Any) -> None:
     with pytest.raises(InvalidReport, match="current_step"):
         progress.moved(begun(), step, None, None, NOW)
 
@@ -68,32 +69,37 @@ def test_a_step_that_cannot_be(step: Any) -> None:
         {"x": "y" * 10_000_000},
     ],
 )
-def test_metadata_that_is_not_json_or_too_much(metadata: Any) -> None:
+def test_metadata_that_is_not_json_or_too_big_is_refused(metadata: Any) -> None:
     with pytest.raises(InvalidReport, match="metadata"):
         begun(metadata=metadata)
     with pytest.raises(InvalidReport, match="metadata"):
         progress.moved(begun(), 1, None, metadata, NOW)
 
 
-def test_metadata_is_frozen() -> None:
+def test_metadata_is_copied() -> None:
     mine: dict[str, Any] = {"x": [1]}
     record = begun(metadata=mine)
     mine["x"].append(2)
     assert record.metadata == {"x": [1]}
 
 
-def test_an_end_beyond_the_calendar_is_not_estimated() -> None:
+@pytest.mark.parametrize("total", [3, 360_287_970_189_641, 2**53])
+def test_the_last_step_is_a_hundred_percent(total: int) -> None:
+    assert progress.completed(begun(total), NOW).progress_percentage == 100.0
+
+
+def test_an_end_later_than_a_datetime_can_be_is_not_estimated() -> None:
     moved = progress.moved(begun(2**53), 1, None, None, after(60))
     assert moved.remaining_time == 60.0 * (2**53 - 1)
     assert moved.estimated_completion is None
 
 
-def test_a_clock_that_is_set_back() -> None:
+def test_a_clock_that_is_set_back_makes_no_negative_duration() -> None:
     assert progress.moved(begun(), 5, None, None, after(-60)).elapsed_time == 0.0
 
 
 @given(total=st.integers(1, 2**53), share=st.floats(0, 1), seconds=st.floats(0, 1e9))
-def test_estimates_stay_in_their_bounds(total: int, share: float, seconds: float) -> None:
+def test_estimates_are_never_negative_nor_more_than_a_hundred_percent(total: int, share: float, seconds: float) -> None:
     moved = progress.moved(begun(total), min(int(total * share), total), None, None, after(seconds))
     assert 0 <= moved.progress_percentage <= 100
     assert moved.remaining_time is None or moved.remaining_time >= 0
@@ -102,17 +108,17 @@ def test_estimates_stay_in_their_bounds(total: int, share: float, seconds: float
 
 
 def test_a_run_has_one_end() -> None:
-    started = run.started(None, "s", {"x": 1}, NOW)
-    again = run.started(started, "s", {"y": 2}, after(5))
+    started = runs.started(None, "s", {"x": 1}, NOW)
+    again = runs.started(started, "s", {"y": 2}, after(5))
     assert (again.started_at, again.metadata) == (NOW, {"x": 1, "y": 2})
-    ended = run.ended(again, "s", "failed", after(9), error_message="no", error_type="E")
+    ended = runs.ended(again, "s", "failed", after(9), error_message="no", error_type="E")
     assert (ended.state, ended.started_at, ended.ended_at) == ("failed", NOW, after(9))
     for refused in (
-        lambda: run.ended(ended, "s", "completed", NOW),
-        lambda: run.started(ended, "s", None, NOW),
-        lambda: run.pending(ended, "s", None, NOW),
+        lambda: runs.ended(ended, "s", "completed", NOW),
+        lambda: runs.started(ended, "s", None, NOW),
+        lambda: runs.pending(ended, "s", None, NOW),
     ):
         with pytest.raises(RunFinished, match="failed"):
             refused()
     with pytest.raises(RunNotFound):
-        run.ended(None, "s", "completed", NOW)
+        runs.ended(None, "s", "completed", NOW)

@@ -1,4 +1,4 @@
-"""The REST calls: what they answer, what they refuse, and what they say of themselves."""
+"""The REST calls: their answers, their errors, and their description in OpenAPI."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ async def test_notifications_newest_first_and_counted(world: World) -> None:
     assert (await world.ask("GET", "/notifications"))[1] == {"notifications": [], "total": 0}
 
 
-async def test_what_is_acknowledged_is_told_once(world: World) -> None:
+async def test_a_notification_is_acknowledged_once(world: World) -> None:
     run = world.session()
     async with world.client(run) as one:
         sent = await world.notifications.send("look", session_id=run)
@@ -45,7 +45,7 @@ async def test_what_is_acknowledged_is_told_once(world: World) -> None:
     assert (await world.ask("GET", "/notifications", params={"session_id": run}))[1]["notifications"] == [answer]
 
 
-async def test_alerts_are_listed_by_what_they_are_and_resolved_once(world: World) -> None:
+async def test_alerts_are_filtered_and_resolved_once(world: World) -> None:
     run = world.session()
     low, _ = [
         (await world.ask("POST", "/alerts", {"severity": severity, "title": severity, "session_id": run}))[1]
@@ -88,7 +88,7 @@ async def test_progress_from_start_to_end(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "body", "told"),
+    ("end", "body", "published"),
     [
         ("completed", {"results": {"orders": 3}}, {"results": {"orders": 3}}),
         ("completed", None, {"results": None}),
@@ -96,7 +96,7 @@ async def test_progress_from_start_to_end(world: World) -> None:
         ("cancelled", {}, {}),
     ],
 )
-async def test_a_run_ends_once(world: World, end: str, body: Any, told: dict[str, Any]) -> None:
+async def test_a_run_ends_once(world: World, end: str, body: Any, published: dict[str, Any]) -> None:
     run = world.session()
     path = f"/runs/{run}"
     async with world.client(run) as one:
@@ -104,7 +104,7 @@ async def test_a_run_ends_once(world: World, end: str, body: Any, told: dict[str
         assert (status, started["state"], started["metadata"]) == (201, "running", {"by": "ann"})
         world.clock.move(5)
         status, ended = await world.ask("POST", f"{path}/{end}", body)
-        assert (status, ended) == (200, ended | told | {"state": end, "started_at": started["started_at"]})
+        assert (status, ended) == (200, ended | published | {"state": end, "started_at": started["started_at"]})
         assert await world.ask("GET", path) == (200, ended)
         for again in ("started", "completed", "cancelled"):
             status, refused = await world.ask("POST", f"{path}/{again}")
@@ -113,7 +113,7 @@ async def test_a_run_ends_once(world: World, end: str, body: Any, told: dict[str
         await one.nothing_more()
 
 
-async def test_a_run_that_waits(world: World) -> None:
+async def test_a_pending_run_is_in_the_snapshot_and_publishes_nothing(world: World) -> None:
     run = world.session()
     assert (await world.notifications.run_pending(run)).state == "pending"
     async with world.client() as one:
@@ -125,7 +125,7 @@ async def test_a_run_that_waits(world: World) -> None:
         await one.nothing_more()
 
 
-async def test_status_counts_and_is_told_to_everyone(world: World) -> None:
+async def test_status_counts_and_is_published_to_everyone(world: World) -> None:
     _, before = await world.ask("GET", "/status")
     running, waiting, moving, ended = (world.session() for _ in range(4))
     await world.notifications.run_started(running)
@@ -191,7 +191,7 @@ DEEP: Any = json.loads("[" * 500 + "]" * 500)
         ("/runs/RUN/completed", {"results": {"x": float("nan")}}, 422, "VALIDATION_ERROR"),
     ],
 )
-async def test_what_is_refused_changes_nothing(world: World, path: str, body: Any, status: int, code: str) -> None:
+async def test_a_refused_call_changes_nothing(world: World, path: str, body: Any, status: int, code: str) -> None:
     run = world.session()
     await world.notifications.start_progress(run, 10, metadata={"x": "y" * 20_000})
     await world.notifications.run_started(run)
@@ -229,21 +229,21 @@ def deep_calls(run: str, levels: int) -> list[tuple[str, Any]]:
     ]
 
 
-async def test_what_is_taken_can_be_read_again_however_deep_it_is(world: World) -> None:
+async def test_json_of_32_levels_is_kept_and_read_again(world: World) -> None:
     run = world.session()
-    for path, body in deep_calls(run, 100):
+    for path, body in deep_calls(run, 32):
         assert (await world.ask("POST", path, body))[0] in (200, 201), path
     for kind in ("notifications", "alerts"):
         _, page = await world.ask("GET", f"/{kind}", params={"session_id": run})
-        assert [one["metadata"] for one in page[kind]] == [nested(100)]
+        assert [one["metadata"] for one in page[kind]] == [nested(32)]
     async with world.client(run) as one:
         await one.send({"refresh": [f"notifications:{run}"]})
         snapshot = (await one.event())["payload"]
-    assert snapshot["progress"]["metadata"] == snapshot["run"]["metadata"] == snapshot["run"]["results"] == nested(100)
+    assert snapshot["progress"]["metadata"] == snapshot["run"]["metadata"] == snapshot["run"]["results"] == nested(32)
 
 
-@pytest.mark.parametrize("levels", [101, 200, 250])
-async def test_what_nobody_could_read_again_is_refused(world: World, levels: int) -> None:
+@pytest.mark.parametrize("levels", [33, 200, 250])
+async def test_json_of_more_than_32_levels_is_refused(world: World, levels: int) -> None:
     run = world.session()
     await world.notifications.start_progress(run, 3)
     await world.notifications.run_started(run)
@@ -265,13 +265,13 @@ async def test_what_nobody_could_read_again_is_refused(world: World, levels: int
         "alerts?resolved=perhaps",
     ],
 )
-async def test_lists_refuse_what_cannot_match(world: World, path: str) -> None:
+async def test_lists_refuse_invalid_filters(world: World, path: str) -> None:
     status, answer = await world.ask("GET", f"/{path}")
     assert (status, answer["error"]["code"]) == (422, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("session", ["", "a/b", "x" * 181])
-async def test_a_channel_of_no_session_is_refused_alone(world: World, session: str) -> None:
+async def test_a_channel_without_a_valid_session_id_is_refused(world: World, session: str) -> None:
     async with world.client() as one:
         channel = f"notifications:{session}"
         refused = await one.ask({"subscribe": [channel]})
@@ -279,7 +279,21 @@ async def test_a_channel_of_no_session_is_refused_alone(world: World, session: s
         assert channel not in world.backend.get_all_channels()
 
 
-def test_openapi_shows_every_call_with_examples_and_refusals() -> None:
+@pytest.mark.parametrize("path", ["/runs/RUN/cancelled", "/alerts/ALERT/resolve", "/status"])
+async def test_a_page_of_another_origin_changes_nothing(world: World, path: str) -> None:
+    run = world.session()
+    await world.notifications.run_started(run)
+    alert = await world.notifications.create_alert("low", "open", session_id=run)
+    async with world.client(run) as one:
+        path = path.replace("RUN", run).replace("ALERT", alert.id)
+        status, answer = await world.ask("POST", path, headers={"Origin": "https://evil.example"})
+        assert (status, answer["error"]["code"]) == (403, "FORBIDDEN")
+        await one.nothing_more()
+    assert (await world.notifications.get_run(run)).state == "running"
+    assert not (await world.notifications.list_alerts(session_id=run)).records[0].resolved
+
+
+def test_openapi_describes_every_call_with_examples_and_errors() -> None:
     backend = WebSocketBroadcastBackend(everyone=["notifications"])
     spec = application(backend, Notifications(backend)).openapi()
     calls = {f"{method.upper()} {path}" for path, methods in spec["paths"].items() for method in methods}

@@ -28,10 +28,10 @@ async def test_01_a_global_info_reaches_all_with_its_id(world: World) -> None:
 
 async def test_02_a_high_alert(world: World) -> None:
     async with world.client() as one:
-        status, told = await world.ask("POST", "/alerts", {"severity": "high", "title": "Disk full"})
+        status, published = await world.ask("POST", "/alerts", {"severity": "high", "title": "Disk full"})
         event = await one.event()
-        assert (status, event["event"], event["payload"]) == (201, "alert", told)
-        assert (told["severity"], told["title"], told["resolved"]) == ("high", "Disk full", False)
+        assert (status, event["event"], event["payload"]) == (201, "alert", published)
+        assert (published["severity"], published["title"], published["resolved"]) == ("high", "Disk full", False)
 
 
 async def test_03_start_of_ten_then_five(world: World) -> None:
@@ -132,7 +132,7 @@ async def test_12_a_drop_and_a_return_leave_the_new_connection_alone(world: Worl
             assert (world.on(s1), world.on(s2)) == (1, 1)
 
 
-async def test_13_a_subscriber_at_five_of_ten_is_told_so(world: World) -> None:
+async def test_13_a_subscriber_at_five_of_ten_gets_that_state_first(world: World) -> None:
     run = world.session()
     await world.notifications.start_progress(run, 10)
     moved = await world.notifications.update_progress(run, 5)
@@ -205,7 +205,7 @@ async def test_18_a_start_and_a_hundred_updates_are_101_events(world: World) -> 
         await one.nothing_more()
 
 
-async def test_19_two_events_a_session_reach_whoever_is_on_it(world: World) -> None:
+async def test_19_two_events_a_session_reach_its_subscribers(world: World) -> None:
     a, b, c = (world.session() for _ in range(3))
     async with world.clients((a, b), (b, c), (c,)) as everyone:
         for session in (a, b, c):

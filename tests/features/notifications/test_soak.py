@@ -1,4 +1,4 @@
-"""Months of reports leave no more behind than retention allows."""
+"""Memory does not grow with the number of reports."""
 
 import asyncio
 import gc
@@ -13,11 +13,11 @@ from pattern_stack import History, Limits, WebSocketBroadcastBackend
 from pattern_stack.features.notifications import Notifications, Retention
 
 KEPT = 20
-"""Of everything."""
+"""Records of each kind that are kept."""
 STEPS = 100
-"""Of each session."""
+"""Steps of each session."""
 WARM = 5_000
-"""Updates until everything is as full as it gets."""
+"""Updates after which every bound is reached."""
 
 
 async def test_ten_thousand_updates_hold_their_memory() -> None:
@@ -30,7 +30,7 @@ async def test_a_million_updates_hold_their_memory() -> None:
 
 
 async def report(updates: int) -> None:
-    """Sessions come, with all kinds of reports, and end, or are left behind; somebody listens to some of it."""
+    """Sessions with reports of each kind; some end, some are left as they are; a handler is subscribed."""
     backend = WebSocketBroadcastBackend(limits=Limits(idle_channels=KEPT), history=History(events=KEPT))
     retention = Retention(notifications=KEPT, alerts=KEPT, progress=KEPT, runs=KEPT)
     notifications = Notifications(backend, retention=retention)

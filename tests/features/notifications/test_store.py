@@ -1,5 +1,6 @@
-"""The stores, which do the same: order, lists, swaps, and bounds by count and by age."""
+"""Both stores behave the same: order, pages, swaps, and bounds by count and by age."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.features.notifications import MemoryStore, Retention, Store
 from pattern_stack.features.notifications.redis import RedisStore
-from pattern_stack.features.notifications.store import Row
+from pattern_stack.features.notifications.store import PAGE_BYTES, Row
 from tests.support.clock import Clock
 from tests.support.redis.server import RedisServer
 
@@ -40,11 +41,24 @@ async def put(store: Store, new: Row, kind: str = "alerts", old: bytes | None = 
 
 
 async def listed(store: Store, *tags: str, kind: str = "alerts", limit: int = 10) -> tuple[list[str], int]:
-    found, total = await store.newest(kind, tags, limit)
-    return [data.decode() for data in found], total
+    rows = await store.page(kind, tags, limit)
+    return [data.decode() for data in rows.data], rows.total
 
 
-async def test_newest_first_by_any_tags(store: Store, clock: Clock) -> None:
+async def walk(
+    store: Store, tags: tuple[str, ...], limit: int, kind: str = "alerts"
+) -> AsyncIterator[tuple[list[bytes], int]]:
+    """Every page, one after the other."""
+    before = None
+    while True:
+        rows = await store.page(kind, tags, limit, before)
+        yield rows.data, rows.total
+        if rows.next is None:
+            return
+        before = rows.next
+
+
+async def test_rows_are_listed_newest_first_by_any_tags(store: Store, clock: Clock) -> None:
     for key, *tags in [("a", "x=1"), ("b", "x=1", "y=1"), ("c", "y=1"), ("d", "x=11", "y=1")]:
         await put(store, row(key, clock, *tags))
     assert await listed(store) == (["d", "c", "b", "a"], 4)
@@ -54,13 +68,15 @@ async def test_newest_first_by_any_tags(store: Store, clock: Clock) -> None:
     assert await listed(store, "x=") == ([], 0)
     assert await listed(store, kind="notifications") == ([], 0)
     assert sorted(await store.keys("alerts", ("y=1",))) == ["b", "c", "d"]
+    assert (await store.count("alerts", ("y=1",)), await store.count("alerts")) == (3, 4)
     assert await store.clear("alerts", ("x=1",)) == 2
     assert await listed(store) == (["d", "c"], 2)
     assert await store.clear("alerts", ()) == 2
     assert await store.keys("alerts") == []
+    assert await store.count("alerts") == 0
 
 
-async def test_a_swap_needs_what_it_replaces(store: Store, clock: Clock) -> None:
+async def test_a_swap_fails_if_the_row_is_not_the_old_one(store: Store, clock: Clock) -> None:
     first, second = row("a", clock, "x=1"), row("a", clock, "x=2", data="2")
     await put(store, first)
     assert await store.swap("alerts", "a", None, second) is False
@@ -76,7 +92,7 @@ async def test_a_swap_needs_what_it_replaces(store: Store, clock: Clock) -> None
     assert await store.get("alerts", "a") is None
 
 
-async def test_a_change_stays_in_its_place_unless_its_time_is_new(store: Store, clock: Clock) -> None:
+async def test_a_row_moves_to_the_end_only_with_a_new_timestamp(store: Store, clock: Clock) -> None:
     for key in "abc":
         await put(store, row(key, clock))
     await put(store, row("a", clock, data="2"), old=b"a")
@@ -86,14 +102,59 @@ async def test_a_change_stays_in_its_place_unless_its_time_is_new(store: Store, 
     assert await listed(store) == (["a", "c", "b"], 3)
 
 
-async def test_bounded_by_count(store: Store, clock: Clock) -> None:
+@pytest.mark.parametrize("limit", [1, 3, 4, 10])
+async def test_pages_follow_each_other_to_the_end(store: Store, clock: Clock, limit: int) -> None:
+    for number in range(12):
+        await put(store, row(f"{number:02}", clock, f"x={number % 3}"))
+    pages = [page async for page in walk(store, ("x=1",), limit)]
+    assert [data for some, _ in pages for data in some] == [b"10", b"07", b"04", b"01"]
+    assert {total for _, total in pages} == {4}
+    assert len(pages) == -(-4 // limit), "no page is empty"
+
+
+async def test_a_page_is_bounded_in_bytes_but_has_a_row(store: Store, clock: Clock) -> None:
+    sizes = [PAGE_BYTES // 2, PAGE_BYTES // 2, 2, 3 * PAGE_BYTES, *[100_000] * 25]
+    for number, size in enumerate(sizes):
+        await put(store, row(f"{number:02}", clock, data="x" * (size - 2)))
+    pages = [page async for page in walk(store, (), 1_000)]
+    assert [[len(data) for data in some] for some, _ in pages] == [
+        [100_000] * 10,
+        [100_000] * 10,
+        [100_000] * 5,
+        [3 * PAGE_BYTES],
+        [2, PAGE_BYTES // 2],
+        [PAGE_BYTES // 2],
+    ]
+    assert {total for _, total in pages} == {len(sizes)}
+
+
+async def test_changes_between_two_pages_shift_nothing(store: Store, clock: Clock) -> None:
+    for number in range(8):
+        await put(store, row(f"{number}", clock, "odd" if number % 2 else "even"))
+    first = await store.page("alerts", (), 3)
+    assert [*map(bytes.decode, first.data)] == ["7", "6", "5"]
+    await put(store, row("8", clock, "even"))
+    assert await store.clear("alerts", ("odd",)) == 4
+    rest = await store.page("alerts", (), 3, first.next)
+    assert ([*map(bytes.decode, rest.data)], rest.total, rest.next) == (["4", "2", "0"], 5, None)
+
+
+async def test_keys_are_complete_beyond_one_piece(store: Store, clock: Clock) -> None:
+    kept = Retention(progress=2_500)
+    store._retention = kept  # type: ignore[attr-defined]
+    keys = [f"{number:04}" for number in range(2_500)]
+    await asyncio.gather(*(put(store, row(key, clock, "x=1"), kind="progress") for key in keys))
+    assert sorted(await store.keys("progress", ("x=1",))) == keys
+
+
+async def test_the_oldest_rows_beyond_the_count_are_removed(store: Store, clock: Clock) -> None:
     for number in range(8):
         await put(store, row(f"{number}", clock), kind="notifications")
     assert await listed(store, kind="notifications") == (["7", "6", "5", "4", "3"], 5)
     assert await store.get("notifications", "2") is None
 
 
-async def test_bounded_by_age(store: Store, clock: Clock) -> None:
+async def test_rows_are_removed_when_they_are_too_old(store: Store, clock: Clock) -> None:
     await put(store, row("old", clock))
     clock.move(40)
     await put(store, row("new", clock))
@@ -121,14 +182,15 @@ async def test_both_stores_do_the_same(redis_server: RedisServer) -> None:
                 swapped = await store.swap("notifications", key, old, new)
                 cleared = await store.clear("notifications", tags) if limit == 4 and swapped else None
                 keys = sorted(await store.keys("notifications", tags[:1]))
-                return swapped, cleared, keys, await store.newest("notifications", (), limit)
+                pages = [page async for page in walk(store, (), limit, kind="notifications")]
+                return swapped, cleared, keys, pages, await store.count("notifications", tags)
 
             here, there = [await outcome(store, key, old, new, tags, limit) for store in pair]
             assert here == there
 
 
 @pytest.mark.redis
-async def test_what_redis_keeps_ends_by_itself(redis_server: RedisServer) -> None:
+async def test_keys_in_redis_expire(redis_server: RedisServer) -> None:
     clock = Clock()
     async with RedisBroadcastBackend(redis_server.url, channel_prefix="shop") as bridge:
         await put(RedisStore(bridge, KEPT, clock), row("a", clock, "x=1"))

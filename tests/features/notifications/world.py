@@ -1,4 +1,4 @@
-"""An application with nothing but a backend and its notifications, on a real server, with a clock and ids of the test's own."""
+"""An application with a backend and its notifications only, on a real server, with a clock and ids of the test."""
 
 import itertools
 from collections.abc import AsyncIterator, Iterator

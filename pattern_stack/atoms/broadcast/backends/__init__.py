@@ -3,13 +3,19 @@
 from collections.abc import Iterable
 
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.core.channels import Authorize
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.errors import InvalidURL
 
 
 def broadcast_from_url(
-    url: str, *, limits: Limits | None = None, history: History | None = None, everyone: Iterable[str] = ()
+    url: str,
+    *,
+    limits: Limits | None = None,
+    history: History | None = None,
+    everyone: Iterable[str] = (),
+    authorize: Authorize | None = None,
 ) -> WebSocketBroadcastBackend:
     """The backend that a URL names: `memory://` is one process, `redis://`, `rediss://` (TLS) and `unix://` a Redis that
     instances share. InvalidURL for any other scheme, and for a URL that cannot be read."""
@@ -17,10 +23,12 @@ def broadcast_from_url(
     if not separator or not scheme.isidentifier():  # what stands there may be a password
         raise InvalidURL("not a URL, like memory:// or redis://localhost:6379/0")
     if scheme == "memory":
-        return WebSocketBroadcastBackend(limits=limits, history=history, everyone=everyone)
+        return WebSocketBroadcastBackend(limits=limits, history=history, everyone=everyone, authorize=authorize)
     if scheme in ("redis", "rediss", "unix"):
         from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 
         bridge = RedisBroadcastBackend(url, limits=limits)
-        return WebSocketBroadcastBackend(bridge=bridge, limits=limits, history=history, everyone=everyone)
+        return WebSocketBroadcastBackend(
+            bridge=bridge, limits=limits, history=history, everyone=everyone, authorize=authorize
+        )
     raise InvalidURL(f"no broadcast backend for {scheme}://, only for memory://, redis://, rediss:// and unix://")

@@ -1,6 +1,7 @@
 """RedisBroadcastBackend: a channel's place and history in Redis, and its events to every instance over pub/sub."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -16,8 +17,11 @@ from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.log_every import LogEvery
 from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected
 from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
+
+_log = LogEvery(logging.getLogger(__name__))
 
 _PATIENCE = 9.0
 """Seconds that a publish or a read waits for the link."""
@@ -106,7 +110,7 @@ class RedisStore(Store):
         try:
             await self._link.follow(self._topic(channel))
         except LinkDown as error:
-            raise BroadcastUnavailable(f"the link to Redis is down: {error}") from error
+            raise BroadcastUnavailable(str(error)) from error
 
     def unfollow(self, channel: str) -> None:
         self._link.unfollow(self._topic(channel))
@@ -167,11 +171,10 @@ class RedisStore(Store):
                     except LinkDown:
                         await self._link.wait_until_up()
         except TimeoutError:
-            raise BroadcastUnavailable(
-                f"the link to Redis is down: {self.unavailable_reason or 'it does not answer'}"
-            ) from None
+            raise BroadcastUnavailable(self.unavailable_reason or "Redis does not answer") from None
         except ResponseError as error:
-            raise BroadcastUnavailable(f"Redis says {error}") from error
+            _log.warning("Redis at %s refused a command: %s", self._link.place, error)
+            raise BroadcastUnavailable(f"Redis refused the command: {type(error).__name__}") from error
 
     async def _run(self, script: str, channel: str, keep: int, *arguments: Any, again: str = "") -> Any:
         topic = self._topic(channel).decode()

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
 from pattern_stack.atoms.broadcast.bridge.routed import RoutedEngine
-from pattern_stack.atoms.broadcast.core.channels import Channel, Channels
+from pattern_stack.atoms.broadcast.core.channels import Authorize, Channel, Channels
 from pattern_stack.atoms.broadcast.core.connection import check_close_code
 from pattern_stack.atoms.broadcast.core.engine import Engine
 from pattern_stack.atoms.broadcast.core.event import check_channel
@@ -36,7 +36,8 @@ class WebSocketBroadcastBackend(InstanceBackend):
     """Events to the WebSocket clients and the handlers of one process; with a `bridge`, to those of every instance on it.
 
     `history` holds for channels whose pattern names none. `everyone`: channels that each connection is on without asking.
-    Whoever made the bridge closes it.
+    `authorize(connection, channel)` raises to refuse a client any channel, declared or not; a declared channel's own hook is
+    called after it. Whoever made the bridge closes it.
     """
 
     def __init__(
@@ -46,10 +47,11 @@ class WebSocketBroadcastBackend(InstanceBackend):
         limits: Limits | None = None,
         history: History | None = None,
         everyone: Iterable[str] = (),
+        authorize: Authorize | None = None,
     ) -> None:
         self.bridge = bridge
         limits = limits or Limits()
-        channels = Channels(history or History())
+        channels = Channels(history or History(), authorize)
         engine: Engine = MemoryEngine(channels.window, limits)
         if bridge is not None:
             engine = RoutedEngine(engine, bridge.engine, channels.is_local)

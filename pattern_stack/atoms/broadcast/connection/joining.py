@@ -83,7 +83,7 @@ class Joining:
         """Past authorize and joined: on the channel, its events buffered from the member's position on."""
         channel, spec = member.channel, member.spec
         await self._members.may_join(channel)
-        await member.call("authorize", self._connection, self._instance)
+        await member.authorize(self._connection, self._instance)
         await self._instance.engine.subscribe(channel)
         try:
             await member.call("joined", self._connection, self._instance)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -64,17 +65,28 @@ class Membership:
         """
         if self.spec is None or hook not in self.spec.hooks:
             return None
-        function = getattr(self.spec.channel, hook)
+        bound = partial(getattr(self.spec.channel, hook), connection, **self.params)
+        return await self._run(hook, bound, hook in self.spec.plain, instance, begin)
+
+    async def authorize(self, connection: ManagedConnection, instance: Instance) -> None:
+        """Ask the backend's `authorize`, then the channel's hook. Raises what they raise, and BroadcastUnavailable as `call`."""
+        channels = instance.channels
+        if channels.authorize is not None:
+            bound = partial(channels.authorize, connection, self.channel)
+            await self._run("authorize", bound, channels.authorize_is_plain, instance, _nothing)
+        await self.call("authorize", connection, instance)
+
+    async def _run(
+        self, hook: str, function: Callable[[], Any], plain: bool, instance: Instance, begin: Callable[[], None]
+    ) -> Any:
         async with instance.hook_slots():
             begin()
             try:
                 async with asyncio.timeout(instance.limits.hook_seconds) as timeout:
                     with foreign_code():
-                        if hook in self.spec.plain:
-                            return await to_thread.run_sync(
-                                lambda: function(connection, **self.params), abandon_on_cancel=True
-                            )
-                        return await function(connection, **self.params)
+                        if plain:
+                            return await to_thread.run_sync(function, abandon_on_cancel=True)
+                        return await function()
             except TimeoutError as error:
                 if not timeout.expired():
                     raise

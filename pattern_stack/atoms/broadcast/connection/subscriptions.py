@@ -130,13 +130,13 @@ class Subscriptions:
         if member.spec is None or not member.spec.presence:
             raise NotFound(f"{member.channel} keeps no presence")
         if not self._members.holds(member):
-            await member.call("authorize", self._connection, self._instance)
+            await member.authorize(self._connection, self._instance)
 
     async def reauthorize(self, id: Id) -> None:
         """After a renewal: unsubscribe what is no longer allowed, with an error that names it."""
         for member in self._members.all():
             try:
-                await member.call("authorize", self._connection, self._instance)
+                await member.authorize(self._connection, self._instance)
             except Exception as error:
                 self._members.part([member.channel])
                 self._connection.refuse(member.refusal(error, id, self._instance))

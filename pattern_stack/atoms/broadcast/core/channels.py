@@ -62,12 +62,21 @@ class Spec(NamedTuple):
     local: bool
 
 
-class Channels:
-    """The application's patterns. The first that matches a channel holds. A channel that none matches is open to everybody."""
+Authorize = Callable[[Connection, str], Any]
+"""`authorize(connection, channel)`: a coroutine function or a plain function that raises to refuse, as the hook does."""
 
-    def __init__(self, history: History) -> None:
+
+class Channels:
+    """The application's patterns. The first that matches a channel holds. A channel that none matches is open to everybody.
+
+    `authorize` is called before the authorize hook of any channel, and for channels that no pattern matches.
+    """
+
+    def __init__(self, history: History, authorize: Authorize | None = None) -> None:
         self._history = history
         self._specs: list[Spec] = []
+        self.authorize = authorize
+        self.authorize_is_plain = authorize is not None and runs_in_thread(authorize, "authorize")
 
     def add(
         self,
@@ -93,6 +102,8 @@ class Channels:
 
     def has_hooks(self, channel: str) -> bool:
         """Whether subscribing calls one of the application's hooks, or announces the member."""
+        if self.authorize is not None:
+            return True
         found = self.match(channel)
         return found is not None and bool(found[0].hooks or found[0].presence)
 
@@ -108,7 +119,7 @@ class Channels:
 
 
 def _is_plain(channel: Channel, hook: str, pattern: str, parameters: list[str]) -> bool:
-    """Whether the hook is a plain function; TypeError where it is neither that nor a coroutine function, or takes others."""
+    """Whether the hook is a plain function; TypeError also where it does not take the pattern's parameters."""
     name = f"{type(channel).__name__}.{hook}"
     call = getattr(channel, hook)
     plain = runs_in_thread(call, name)

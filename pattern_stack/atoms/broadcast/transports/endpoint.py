@@ -1,7 +1,6 @@
 """The WebSocket edge: handshake, origin, authenticate. FastAPI stops here."""
 
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import isawaitable, iscoroutinefunction
@@ -24,6 +23,7 @@ from pattern_stack.atoms.broadcast.transports.asgi import ASGITransport
 from pattern_stack.atoms.broadcast.transports.bare import is_bare, unchanged
 from pattern_stack.atoms.broadcast.transports.handoff import EXTENSION, Admission, Admit
 from pattern_stack.atoms.broadcast.websocket.deflate import ACCEPTED, EXTENSIONS, is_offered
+from pattern_stack.atoms.origins import Origins
 from pattern_stack.errors import PatternStackError, Unauthenticated
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 _IDENTITY = "pattern_stack.identity"
 _ROUTED = ("app", "router", "endpoint", "route", "root_path")
 _ORIGINS_LOGGED = 100
-_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~%-]+)(:(?P<port>[1-9]\d{0,4}))?")
 _EXPECTED = (PatternStackError, HTTPException, WebSocketException, WebSocketRequestValidationError)
 
 
@@ -53,7 +52,7 @@ class Endpoint:
         """What the router's lifespan adds to the state of requests."""
         self._authenticate = authenticate
         self._verify = _verifier(verify_token) if verify_token else None
-        self._origins = frozenset(origin.rstrip("/") for origin in origins)
+        self._origins = Origins(origins)
         self._routes: WeakKeyDictionary[Any, APIWebSocketRoute] = WeakKeyDictionary()
         self._refused: set[str] = set()
 
@@ -121,13 +120,8 @@ class Endpoint:
             self._routes[app] = APIWebSocketRoute("/", capture, dependency_overrides_provider=app)
         return self._routes[app]
 
-    def _is_allowed(self, origin: str, scope: Scope) -> bool:
-        """A browser names the page's origin: it must be the host itself, or be on the list. Others have nobody's cookies."""
-        if origin in self._origins or "*" in self._origins:
-            return True
-        # a Host without a port means 443 behind a proxy that ends TLS, though this server sees plain ws
-        scheme = "https" if scope["scheme"] == "wss" or origin.startswith("https:") else "http"
-        return _host(origin) is not None and _host(origin) == _host(f"{scheme}://{_header(scope, b'host') or ''}")
+    def _is_allowed(self, origin: str | None, scope: Scope) -> bool:
+        return self._origins.allow(origin, _header(scope, b"host"), secure=scope["scheme"] == "wss")
 
     def _foreign(self, origin: str) -> str:
         """The reason to close with. It is logged once an origin, for the page's console is easily overlooked."""
@@ -159,14 +153,6 @@ async def _release_dependencies(scope: Scope) -> None:
 def _header(scope: Scope, name: bytes) -> str | None:
     values = [value for key, value in scope["headers"] if key == name]
     return b", ".join(values).decode("latin-1") if values else None
-
-
-def _host(origin: str) -> tuple[str, int] | None:
-    """Host and port of an origin; None for anything else, were it a URL."""
-    found = _ORIGIN.fullmatch(origin)
-    if found is None:
-        return None
-    return found["host"].lower(), int(found["port"] or {"http": 80, "https": 443}[found["scheme"]])
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,51 @@
+"""The application with everything mounted: what it tells whom."""
+
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from pattern_stack.app import create_app
+from pattern_stack.settings import Settings
+from tests.support.client import client
+from tests.support.ports import free_port
+from tests.support.server import serving
+
+PATIENCE = "pattern_stack.atoms.broadcast.backends.redis._PATIENCE"
+
+
+def settings(directory: Path, **values: object) -> Settings:
+    return Settings(database_url=f"sqlite+aiosqlite:///{directory}/projects.db", **values)
+
+
+@pytest.mark.fast_lane
+@pytest.mark.parametrize("host", ["127.0.0.1", "redis.invalid"])
+async def test_no_client_learns_where_redis_is(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PATIENCE, 0.1)
+    port = free_port()
+    url = f"redis://{host}:{port}/0"
+    texts: list[str] = []
+    with serving(create_app(settings(tmp_path, broadcast_url=url, fleet_redis_url=url))) as server:
+        async with httpx2.AsyncClient(base_url=server.http) as http:
+            for method, path in [("GET", "/ready"), ("POST", "/api/v1/status"), ("GET", "/api/v1/notifications")]:
+                answer = await http.request(method, path)
+                assert answer.status_code == 503
+                texts.append(answer.text)
+        async with client(server.url) as one:
+            answer = await one.ask({"subscribe": ["orders"]})
+            assert answer["error"]["code"] == "unavailable"
+            texts.append(answer["error"]["message"])
+    for text in texts:
+        assert "Redis" in text
+        assert host not in text
+        assert str(port) not in text
+
+
+def test_the_settings_show_no_password() -> None:
+    secret = "hunter2"
+    urls = {name: f"redis://:{secret}@host/0" for name in Settings.model_fields if name.endswith("_url")}
+    assert len(urls) == 3
+    shown = Settings(**urls, fleet_computer="ann")
+    for text in (repr(shown), str(shown), f"{shown}"):
+        assert secret not in text
+        assert "fleet_computer='ann'" in text
