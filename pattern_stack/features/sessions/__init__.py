@@ -7,7 +7,7 @@ because it needs SQLAlchemy.
 from pattern_stack.atoms.clock import Clock
 from pattern_stack.atoms.ids import Ids
 from pattern_stack.atoms.rest import add_exception_handlers
-from pattern_stack.features.sessions.commands import (
+from pattern_stack.features.sessions.core.commands import (
     ApplyKit,
     Command,
     CreateNode,
@@ -16,6 +16,8 @@ from pattern_stack.features.sessions.commands import (
     UnlinkNode,
     UpdateProperty,
 )
+from pattern_stack.features.sessions.core.saved_form import Project
+from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import (
     GraphFull,
     InvalidCommand,
@@ -32,8 +34,6 @@ from pattern_stack.features.sessions.errors import (
     StoreUnavailable,
     TemplateNotFound,
 )
-from pattern_stack.features.sessions.saved import Project
-from pattern_stack.features.sessions.schema import Template
 from pattern_stack.features.sessions.service import Outcome, Sessions
 from pattern_stack.features.sessions.session import Session
 from pattern_stack.features.sessions.store import ProjectStore

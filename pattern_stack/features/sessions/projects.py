@@ -8,11 +8,11 @@ from weakref import WeakValueDictionary
 import orjson
 
 from pattern_stack.errors import InvalidEvent
-from pattern_stack.features.sessions import saved
-from pattern_stack.features.sessions.document import TOLD_NODES
+from pattern_stack.features.sessions.core import saved_form
+from pattern_stack.features.sessions.core.document import TOLD_NODES
+from pattern_stack.features.sessions.core.saved_form import Project
+from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import ProjectExists, ProjectInUse
-from pattern_stack.features.sessions.saved import Project
-from pattern_stack.features.sessions.schema import Template
 from pattern_stack.features.sessions.session import Session
 from pattern_stack.features.sessions.store import ProjectStore
 
@@ -62,7 +62,7 @@ class Projects:
             raise ProjectExists("this session has a project")
         project = Project(self._sessions.new_id(), name, template.id)
         draft = session.document.with_root(template, name)
-        await self._store.save(project.project_id, saved.save(project, template, draft.graph))
+        await self._store.save(project.project_id, saved_form.save(project, template, draft.graph))
         if session.closed:  # meanwhile: nobody would know of it
             await self._store.delete(project.project_id)
         session.check_open()
@@ -83,7 +83,7 @@ class Projects:
             if session.project and live is None:
                 raise ProjectExists("this session has a project")
             session.check_open()
-            project, template, graph = saved.load(form)
+            project, template, graph = saved_form.load(form)
             document = self._sessions.new_document()
             document.template, document.graph = template, graph
             session.document = document
@@ -100,11 +100,11 @@ class Projects:
         async with self._turn(project_id):
             session = self._live.get(project_id)
             if session is None:
-                return saved.load(await self._store.load(project_id))[0]
+                return saved_form.load(await self._store.load(project_id))[0]
             project, template = session.project, session.document.template
             assert project
             assert template
-            form = saved.save(project, template, session.document.graph)
+            form = saved_form.save(project, template, session.document.graph)
             self._sessions.touch(session)
             await self._store.save(project_id, form)
             return project

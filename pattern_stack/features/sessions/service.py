@@ -11,16 +11,16 @@ from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, iso, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.errors import InvalidEvent, ServiceError
-from pattern_stack.features.sessions.changes import Told
 from pattern_stack.features.sessions.channel import register_channel
-from pattern_stack.features.sessions.commands import Command
-from pattern_stack.features.sessions.document import Document, Done
+from pattern_stack.features.sessions.core.changes import Told
+from pattern_stack.features.sessions.core.commands import Command
+from pattern_stack.features.sessions.core.document import Document, Done
+from pattern_stack.features.sessions.core.templates import Catalogue
 from pattern_stack.features.sessions.errors import SessionNotFound
 from pattern_stack.features.sessions.projects import Projects
-from pattern_stack.features.sessions.router import build_router
+from pattern_stack.features.sessions.rest import build_router
 from pattern_stack.features.sessions.session import Session
 from pattern_stack.features.sessions.store import ProjectStore
-from pattern_stack.features.sessions.templates import Catalogue
 
 _GRAPH_CHANGED: Told = ("graph-changed", {})
 

@@ -3,10 +3,10 @@
 import asyncio
 from datetime import datetime
 
-from pattern_stack.features.sessions.document import Document
+from pattern_stack.features.sessions.core.document import Document
+from pattern_stack.features.sessions.core.saved_form import Project
 from pattern_stack.features.sessions.errors import SessionNotFound
 from pattern_stack.features.sessions.models import SessionInfo, SessionSummary
-from pattern_stack.features.sessions.saved import Project
 
 
 class Session:

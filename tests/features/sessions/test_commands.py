@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pattern_stack.errors import ServiceError
-from pattern_stack.features.sessions import document as document_module
-from pattern_stack.features.sessions.commands import Command
-from pattern_stack.features.sessions.document import Document, Done
+from pattern_stack.features.sessions.core import document as document_module
+from pattern_stack.features.sessions.core.commands import Command
+from pattern_stack.features.sessions.core.document import Document, Done
+from pattern_stack.features.sessions.core.graph import MAX_LEVELS
+from pattern_stack.features.sessions.core.schema import Property, Template
+from pattern_stack.features.sessions.core.templates import Catalogue
 from pattern_stack.features.sessions.errors import InvalidProperty
-from pattern_stack.features.sessions.graph import MAX_LEVELS
-from pattern_stack.features.sessions.schema import Property, Template
-from pattern_stack.features.sessions.templates import Catalogue
 from tests.features.sessions.dice import random_command
 from tests.features.sessions.replica import Replica
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from pattern_stack.features.sessions.core.schema import Template, option_id
+from pattern_stack.features.sessions.core.templates import SHIPPED, Catalogue, line_of, read
 from pattern_stack.features.sessions.errors import InvalidTemplate, TemplateNotFound
-from pattern_stack.features.sessions.schema import Template, option_id
-from pattern_stack.features.sessions.templates import SHIPPED, Catalogue, line_of, read
 
 GOOD = """{
   "id": "kitchen",

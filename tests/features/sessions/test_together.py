@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from pattern_stack.errors import ServiceError
-from pattern_stack.features.sessions.commands import Command, DeleteNode
+from pattern_stack.features.sessions.core.commands import Command, DeleteNode
 from pattern_stack.features.sessions.errors import NothingToRedo, NothingToUndo
 from tests.features.sessions.dice import random_command
 from tests.features.sessions.world import World

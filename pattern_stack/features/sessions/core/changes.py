@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pattern_stack.features.sessions.graph import Graph, Node
+from pattern_stack.features.sessions.core.graph import Graph, Node
 
 Told = tuple[str, dict[str, Any]]
 """An event's name and payload. It shares the values of properties with the graph, which replaces them and never changes one."""

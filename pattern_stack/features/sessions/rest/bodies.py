@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pattern_stack.features.sessions.commands import Command, Key, Name, PropertyId, PropertyValue, TypeId
+from pattern_stack.features.sessions.core.commands import Command, Key, Name, PropertyId, PropertyValue, TypeId
+from pattern_stack.features.sessions.core.schema import TemplateSummary
 from pattern_stack.features.sessions.models import SessionSummary
-from pattern_stack.features.sessions.schema import TemplateSummary
 
 TemplateId = Annotated[str, Field(min_length=1, max_length=200, examples=["restomod"])]
 

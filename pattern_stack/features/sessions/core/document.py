@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from pattern_stack.features.sessions.changes import Change, Create, Told
+from pattern_stack.features.sessions.core.changes import Change, Create, Told
+from pattern_stack.features.sessions.core.graph import MAX_LEVELS, MAX_NODES, NODE_BYTES, Graph, Node
+from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import GraphFull, InvalidParent, NothingToRedo, NothingToUndo
-from pattern_stack.features.sessions.graph import MAX_LEVELS, MAX_NODES, NODE_BYTES, Graph, Node
-from pattern_stack.features.sessions.schema import Template
 
 if TYPE_CHECKING:
-    from pattern_stack.features.sessions.commands import Command
+    from pattern_stack.features.sessions.core.commands import Command
 
 TOLD_NODES = 256
 """A command that changes more nodes is told as one graph-changed."""

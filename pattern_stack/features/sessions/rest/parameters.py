@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from pattern_stack.atoms.rest import error_responses
 from pattern_stack.errors import ServiceError
-from pattern_stack.features.sessions.commands import EXAMPLE_ID, canonical
+from pattern_stack.features.sessions.core.commands import EXAMPLE_ID, canonical
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,15 +6,7 @@ import orjson
 from fastapi import APIRouter
 
 from pattern_stack.atoms.rest import error_responses
-from pattern_stack.features.sessions.bodies import (
-    NewProject,
-    NewProjectAndSession,
-    ProjectAnswer,
-    ProjectCreated,
-    ProjectInSession,
-    SavedForm,
-    TemplateChoice,
-)
+from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import (
     GraphFull,
     InvalidParent,
@@ -25,8 +17,16 @@ from pattern_stack.features.sessions.errors import (
     StoreUnavailable,
     TemplateNotFound,
 )
-from pattern_stack.features.sessions.routes import JSON, Origin, ProjectId, SessionId, both
-from pattern_stack.features.sessions.schema import Template
+from pattern_stack.features.sessions.rest.bodies import (
+    NewProject,
+    NewProjectAndSession,
+    ProjectAnswer,
+    ProjectCreated,
+    ProjectInSession,
+    SavedForm,
+    TemplateChoice,
+)
+from pattern_stack.features.sessions.rest.parameters import JSON, Origin, ProjectId, SessionId, both
 from pattern_stack.features.sessions.session import Session
 
 if TYPE_CHECKING:

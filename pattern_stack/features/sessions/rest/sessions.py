@@ -1,38 +1,30 @@
-"""The REST calls, under /api/v1: those of sessions and templates here, those of graphs and projects beside it."""
+"""The REST calls that make, list and close sessions, and those that show templates."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from pattern_stack.atoms.rest import BoundedRoute, error_responses
-from pattern_stack.features.sessions.bodies import CleanedUp, Cleanup, Health, SessionCreated, SessionList, TemplateList
+from pattern_stack.atoms.rest import error_responses
+from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import SessionNotFound, TemplateNotFound
-from pattern_stack.features.sessions.graph_routes import add_graph_routes
 from pattern_stack.features.sessions.models import SessionInfo
-from pattern_stack.features.sessions.project_routes import add_project_routes
-from pattern_stack.features.sessions.routes import Origin, SessionId, TemplatePath
-from pattern_stack.features.sessions.schema import Template
+from pattern_stack.features.sessions.rest.bodies import (
+    CleanedUp,
+    Cleanup,
+    Health,
+    SessionCreated,
+    SessionList,
+    TemplateList,
+)
+from pattern_stack.features.sessions.rest.parameters import Origin, SessionId, TemplatePath
 
 if TYPE_CHECKING:
     from pattern_stack.features.sessions.service import Sessions
 
 
-def build_router(sessions: "Sessions") -> APIRouter:
-    @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            await sessions.projects.close()
-
-    router = APIRouter(prefix="/api/v1", route_class=BoundedRoute, lifespan=lifespan)
+def add_session_routes(router: APIRouter, sessions: "Sessions") -> None:
     _add_session_routes(router, sessions)
     _add_template_routes(router, sessions)
-    add_project_routes(router, sessions)
-    add_graph_routes(router, sessions)
-    return router
 
 
 def _add_session_routes(router: APIRouter, sessions: "Sessions") -> None:

@@ -11,10 +11,10 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pattern_stack.atoms.json import Value
-from pattern_stack.features.sessions.changes import UNSET, Change, Create, Delete, Link, SetProperty, Unlink
-from pattern_stack.features.sessions.document import Document
+from pattern_stack.features.sessions.core.changes import UNSET, Change, Create, Delete, Link, SetProperty, Unlink
+from pattern_stack.features.sessions.core.document import Document
+from pattern_stack.features.sessions.core.graph import Node
 from pattern_stack.features.sessions.errors import InvalidCommand, InvalidParent
-from pattern_stack.features.sessions.graph import Node
 
 
 def canonical(id: object) -> object:

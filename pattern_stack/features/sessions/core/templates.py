@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import InvalidTemplate, TemplateNotFound
-from pattern_stack.features.sessions.schema import Template
 
-SHIPPED = Path(__file__).parent / "data"
+SHIPPED = Path(__file__).parents[1] / "data"
 """The directory of those that come with the package."""
 
 

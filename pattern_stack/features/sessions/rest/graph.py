@@ -8,17 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from pattern_stack.atoms.rest import error_responses
-from pattern_stack.features.sessions import commands
-from pattern_stack.features.sessions.bodies import (
-    Executed,
-    Execution,
-    NewChild,
-    NewLink,
-    NewValue,
-    NodeAnswer,
-    Tree,
-)
-from pattern_stack.features.sessions.commands import EXAMPLE_ID, Command
+from pattern_stack.features.sessions.core import commands
+from pattern_stack.features.sessions.core.commands import EXAMPLE_ID, Command
 from pattern_stack.features.sessions.errors import (
     GraphFull,
     InvalidCommand,
@@ -29,7 +20,16 @@ from pattern_stack.features.sessions.errors import (
     NothingToUndo,
     SessionNotFound,
 )
-from pattern_stack.features.sessions.routes import (
+from pattern_stack.features.sessions.rest.bodies import (
+    Executed,
+    Execution,
+    NewChild,
+    NewLink,
+    NewValue,
+    NodeAnswer,
+    Tree,
+)
+from pattern_stack.features.sessions.rest.parameters import (
     JSON,
     NodeId,
     Origin,

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from pattern_stack.features.sessions.graph import Graph, Node
-from pattern_stack.features.sessions.schema import Template
+from pattern_stack.features.sessions.core.graph import Graph, Node
+from pattern_stack.features.sessions.core.schema import Template
 
 VERSION = 1
 

@@ -1,0 +1,32 @@
+"""The REST calls of sessions, under /api/v1."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter
+
+from pattern_stack.atoms.rest import BoundedRoute
+from pattern_stack.features.sessions.rest.graph import add_graph_routes
+from pattern_stack.features.sessions.rest.projects import add_project_routes
+from pattern_stack.features.sessions.rest.sessions import add_session_routes
+
+if TYPE_CHECKING:
+    from pattern_stack.features.sessions.service import Sessions
+
+
+def build_router(sessions: "Sessions") -> APIRouter:
+    """All of them in one router. Its lifespan closes the store of projects."""
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await sessions.projects.close()
+
+    router = APIRouter(prefix="/api/v1", route_class=BoundedRoute, lifespan=lifespan)
+    add_session_routes(router, sessions)
+    add_project_routes(router, sessions)
+    add_graph_routes(router, sessions)
+    return router
