@@ -34,7 +34,8 @@ from pattern_stack.features.sessions.errors import (
     StoreUnavailable,
     TemplateNotFound,
 )
-from pattern_stack.features.sessions.service import Outcome, Sessions
+from pattern_stack.features.sessions.feature import Sessions
+from pattern_stack.features.sessions.service import Outcome
 from pattern_stack.features.sessions.session import Session
 from pattern_stack.features.sessions.store import ProjectStore
 

@@ -15,7 +15,7 @@ import pytest
 from pattern_stack import InvalidURL
 from pattern_stack.features.sessions.errors import ProjectNotFound, StoreUnavailable
 from pattern_stack.features.sessions.sql import SQLStore, told
-from tests.features.sessions.saving import DIGITS, PROJECT, TIMES, store
+from tests.features.sessions.save_loop import DIGITS, PROJECT, TIMES, store
 from tests.features.sessions.world import build
 from tests.support.instances import Instance
 from tests.support.process import Process
@@ -116,7 +116,7 @@ def saved(process: Process) -> int:
 async def survivor(directory: Path, torn: bool) -> tuple[int, bytes]:
     """Kill the process while it saves. What it had told of before, and what is found then."""
     options = ["torn"] if torn else []
-    command = [sys.executable, "-m", "tests.features.sessions.saving", directory, *options]
+    command = [sys.executable, "-m", "tests.features.sessions.save_loop", directory, *options]
     process = Process(command, ready=r"saved 2\n")
     await asyncio.sleep(random.uniform(0, 0.03))  # somewhere in a save: it does nothing else
     told = saved(process)

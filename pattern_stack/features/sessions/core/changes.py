@@ -1,4 +1,4 @@
-"""What can happen to a graph, one node at a time. Each change can be reversed, and says what clients are told of it."""
+"""What can happen to a graph, one node at a time. Each change can be reversed, and has an event for clients."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pattern_stack.features.sessions.core.graph import Graph, Node
 
-Told = tuple[str, dict[str, Any]]
+EventData = tuple[str, dict[str, Any]]
 """An event's name and payload. It shares the values of properties with the graph, which replaces them and never changes one."""
 TypeName = Callable[[str], str]
 
@@ -15,8 +15,8 @@ UNSET: Final = object()
 """The value of a property that was never set."""
 
 
-class Change(ABC):
-    """It knows everything that it takes to apply it, and then to apply its inverse."""
+class GraphChange(ABC):
+    """Holds all that is needed to apply it once, and then its inverse."""
 
     node: Node
 
@@ -24,16 +24,16 @@ class Change(ABC):
     def apply(self, graph: Graph) -> None: ...
 
     @abstractmethod
-    def inverse(self) -> "Change": ...
+    def inverse(self) -> "GraphChange": ...
 
     @abstractmethod
-    def told(self, type_name: TypeName) -> Told:
-        """Asked right after it was applied."""
+    def event(self, type_name: TypeName) -> EventData:
+        """What clients are sent. Called right after `apply`, as it reads the node. `type_name` gives a type's name for its id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Create(Change):
-    """A node without children takes a place."""
+class InsertNode(GraphChange):
+    """A node without children is put at `index` among the children of `parent_id`, or among the roots."""
 
     node: Node
     parent_id: str | None
@@ -42,10 +42,10 @@ class Create(Change):
     def apply(self, graph: Graph) -> None:
         graph.insert(self.node, self.parent_id, self.index)
 
-    def inverse(self) -> Change:
-        return Delete(self.node, self.parent_id, self.index)
+    def inverse(self) -> GraphChange:
+        return RemoveNode(self.node, self.parent_id, self.index)
 
-    def told(self, type_name: TypeName) -> Told:
+    def event(self, type_name: TypeName) -> EventData:
         node = self.node
         return "node-created", {
             "node_id": node.id,
@@ -53,14 +53,14 @@ class Create(Change):
             "name": node.name,
             "blueprint_type_id": node.blueprint_type_id,
             "type": type_name(node.blueprint_type_id),
-            "node": {**node.fields(), "children": []},  # its own events tell of them
+            "node": {**node.fields(), "children": []},  # each of them has an event of its own
             "index": self.index,
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Delete(Change):
-    """A node without children goes."""
+class RemoveNode(GraphChange):
+    """A node without children is taken out of that place."""
 
     node: Node
     parent_id: str | None
@@ -69,16 +69,16 @@ class Delete(Change):
     def apply(self, graph: Graph) -> None:
         graph.remove(self.node)
 
-    def inverse(self) -> Change:
-        return Create(self.node, self.parent_id, self.index)
+    def inverse(self) -> GraphChange:
+        return InsertNode(self.node, self.parent_id, self.index)
 
-    def told(self, type_name: TypeName) -> Told:
+    def event(self, type_name: TypeName) -> EventData:
         return "node-deleted", {"node_id": self.node.id}
 
 
 @dataclass(frozen=True, slots=True)
-class Link(Change):
-    """A root takes a place under a parent, with all that is under it."""
+class AttachNode(GraphChange):
+    """A root is moved to `index` under a parent, with all that is under it. `root_index` is its place before."""
 
     node: Node
     parent_id: str
@@ -88,16 +88,16 @@ class Link(Change):
     def apply(self, graph: Graph) -> None:
         graph.move(self.node, self.parent_id, self.index)
 
-    def inverse(self) -> Change:
-        return Unlink(self.node, self.parent_id, self.index, self.root_index)
+    def inverse(self) -> GraphChange:
+        return DetachNode(self.node, self.parent_id, self.index, self.root_index)
 
-    def told(self, type_name: TypeName) -> Told:
+    def event(self, type_name: TypeName) -> EventData:
         return "node-linked", {"parent_id": self.parent_id, "child_id": self.node.id, "index": self.index}
 
 
 @dataclass(frozen=True, slots=True)
-class Unlink(Change):
-    """The reverse: a child becomes a root."""
+class DetachNode(GraphChange):
+    """A child is moved to `root_index` among the roots, with all that is under it. `index` is its place before."""
 
     node: Node
     parent_id: str
@@ -107,16 +107,16 @@ class Unlink(Change):
     def apply(self, graph: Graph) -> None:
         graph.move(self.node, None, self.root_index)
 
-    def inverse(self) -> Change:
-        return Link(self.node, self.parent_id, self.index, self.root_index)
+    def inverse(self) -> GraphChange:
+        return AttachNode(self.node, self.parent_id, self.index, self.root_index)
 
-    def told(self, type_name: TypeName) -> Told:
+    def event(self, type_name: TypeName) -> EventData:
         return "node-unlinked", {"parent_id": self.parent_id, "child_id": self.node.id, "index": self.root_index}
 
 
 @dataclass(frozen=True, slots=True)
-class SetProperty(Change):
-    """One value of a node takes the place of another; UNSET is none."""
+class SetProperty(GraphChange):
+    """A property of a node gets another value. UNSET, before or after, stands for no value."""
 
     node: Node
     property_id: str
@@ -129,12 +129,12 @@ class SetProperty(Change):
         else:
             self.node.properties[self.property_id] = self.new
 
-    def inverse(self) -> Change:
+    def inverse(self) -> GraphChange:
         return SetProperty(self.node, self.property_id, self.new, self.old)
 
-    def told(self, type_name: TypeName) -> Told:
+    def event(self, type_name: TypeName) -> EventData:
         old = None if self.old is UNSET else self.old
-        told = {"node_id": self.node.id, "property_id": self.property_id, "old_value": old}
-        return (
-            ("property-deleted", told) if self.new is UNSET else ("property-changed", {**told, "new_value": self.new})
-        )
+        payload = {"node_id": self.node.id, "property_id": self.property_id, "old_value": old}
+        if self.new is UNSET:
+            return "property-deleted", payload
+        return "property-changed", {**payload, "new_value": self.new}

@@ -11,7 +11,15 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pattern_stack.atoms.json import Value
-from pattern_stack.features.sessions.core.changes import UNSET, Change, Create, Delete, Link, SetProperty, Unlink
+from pattern_stack.features.sessions.core.changes import (
+    UNSET,
+    AttachNode,
+    DetachNode,
+    GraphChange,
+    InsertNode,
+    RemoveNode,
+    SetProperty,
+)
 from pattern_stack.features.sessions.core.document import Document
 from pattern_stack.features.sessions.core.graph import Node
 from pattern_stack.features.sessions.errors import InvalidCommand, InvalidParent
@@ -48,7 +56,7 @@ class Command(BaseModel, ABC):
 
     @staticmethod
     def of(command_type: str, data: object) -> "Command":
-        """InvalidCommand where there is no such type; pydantic's ValidationError where the data is not what it takes."""
+        """The command of this type. Raises InvalidCommand where there is none, and pydantic's ValidationError."""
         if command_type not in Command.types:
             raise InvalidCommand(f"there is no command {command_type!r:.80}, only {', '.join(Command.types)}")
         return Command.types[command_type].model_validate(data)
@@ -58,12 +66,12 @@ class Command(BaseModel, ABC):
         return type(self).__name__
 
     @property
-    def about(self) -> str | None:
-        """The node that it is about also where nothing has to be changed."""
+    def subject_id(self) -> str | None:
+        """The node that its caller is answered with, also where nothing had to be changed."""
         return None
 
     @abstractmethod
-    def plan(self, document: Document) -> list[Change]:
+    def plan(self, document: Document) -> list[GraphChange]:
         """The changes, in an order in which they can be applied; none where everything is as it should be already."""
 
 
@@ -74,13 +82,13 @@ class CreateNode(Command):
     name: Name
     parent_id: Key | None = Field(None, examples=[EXAMPLE_ID])
 
-    def plan(self, document: Document) -> list[Change]:
+    def plan(self, document: Document) -> list[GraphChange]:
         if self.parent_id is not None:
             document.graph.node(self.parent_id)
         node = document.new_node(self.blueprint_type_id, self.name)
         document.check_place(self.parent_id, {self.blueprint_type_id}, 1)
         document.check_room(1)
-        return [Create(node, self.parent_id, len(document.graph.siblings(self.parent_id)))]
+        return [InsertNode(node, self.parent_id, len(document.graph.siblings(self.parent_id)))]
 
 
 class DeleteNode(Command):
@@ -88,7 +96,7 @@ class DeleteNode(Command):
 
     node_id: Key
 
-    def plan(self, document: Document) -> list[Change]:
+    def plan(self, document: Document) -> list[GraphChange]:
         graph = document.graph
         top = graph.node(self.node_id)
         places = {self.node_id: graph.siblings(top.parent_id).index(self.node_id)}
@@ -96,7 +104,7 @@ class DeleteNode(Command):
         for node in subtree:
             places.update(zip(node.children, range(len(node.children)), strict=True))
         # the reverse of parents first: each is without children, and the last of its siblings, when it goes
-        return [Delete(node, node.parent_id, places[node.id]) for node in reversed(subtree)]
+        return [RemoveNode(node, node.parent_id, places[node.id]) for node in reversed(subtree)]
 
 
 class LinkNode(Command):
@@ -105,7 +113,7 @@ class LinkNode(Command):
     parent_id: Key
     child_id: Key
 
-    def plan(self, document: Document) -> list[Change]:
+    def plan(self, document: Document) -> list[GraphChange]:
         graph = document.graph
         parent, child = graph.node(self.parent_id), graph.node(self.child_id)
         if child.parent_id is not None:
@@ -113,7 +121,7 @@ class LinkNode(Command):
         if child.id in graph.ancestry(parent.id):
             raise InvalidParent(f"{child.id} would be under itself")
         document.check_place(parent.id, {child.blueprint_type_id}, graph.height([child.id]))
-        return [Link(child, parent.id, len(parent.children), graph.roots.index(child.id))]
+        return [AttachNode(child, parent.id, len(parent.children), graph.roots.index(child.id))]
 
 
 class UnlinkNode(Command):
@@ -122,12 +130,12 @@ class UnlinkNode(Command):
     parent_id: Key
     child_id: Key
 
-    def plan(self, document: Document) -> list[Change]:
+    def plan(self, document: Document) -> list[GraphChange]:
         graph = document.graph
         parent, child = graph.node(self.parent_id), graph.node(self.child_id)
         if child.parent_id != parent.id:
             raise InvalidParent(f"{child.id} is not under {parent.id}")
-        return [Unlink(child, parent.id, parent.children.index(child.id), len(graph.roots))]
+        return [DetachNode(child, parent.id, parent.children.index(child.id), len(graph.roots))]
 
 
 class UpdateProperty(Command):
@@ -138,10 +146,10 @@ class UpdateProperty(Command):
     value: PropertyValue
 
     @property
-    def about(self) -> str:
+    def subject_id(self) -> str:
         return self.node_id
 
-    def plan(self, document: Document) -> list[Change]:
+    def plan(self, document: Document) -> list[GraphChange]:
         node = document.graph.node(self.node_id)
         if document.template:
             document.template.type(node.blueprint_type_id).check(self.property_id, self.value)
@@ -157,7 +165,7 @@ class ApplyKit(Command):
     target_id: Key
     kit_root_id: Key
 
-    def plan(self, document: Document) -> list[Change]:
+    def plan(self, document: Document) -> list[GraphChange]:
         graph = document.graph
         target, kit = graph.node(self.target_id), graph.node(self.kit_root_id)
         originals = graph.subtree(kit.id)[1:]
@@ -166,11 +174,11 @@ class ApplyKit(Command):
         document.check_copies(originals)
         return self._clones(document, originals, target)
 
-    def _clones(self, document: Document, originals: list[Node], target: Node) -> list[Change]:
+    def _clones(self, document: Document, originals: list[Node], target: Node) -> list[GraphChange]:
         now = document.now()
         ids = {self.kit_root_id: self.target_id}
         places = {self.target_id: len(target.children)}
-        changes: list[Change] = []
+        changes: list[GraphChange] = []
         for one in originals:
             assert one.parent_id is not None
             parent_id = ids[one.parent_id]
@@ -178,5 +186,5 @@ class ApplyKit(Command):
             clone = Node(new_id, one.blueprint_type_id, one.name, now, one.properties.copy())
             index = places.get(parent_id, 0)
             places[parent_id] = index + 1
-            changes.append(Create(clone, parent_id, index))
+            changes.append(InsertNode(clone, parent_id, index))
         return changes

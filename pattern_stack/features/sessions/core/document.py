@@ -2,40 +2,39 @@
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
-from pattern_stack.features.sessions.core.changes import Change, Create, Told
+from pattern_stack.features.sessions.core.changes import EventData, GraphChange, InsertNode
 from pattern_stack.features.sessions.core.graph import MAX_LEVELS, MAX_NODES, NODE_BYTES, Graph, Node
 from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import GraphFull, InvalidParent, NothingToRedo, NothingToUndo
 
-if TYPE_CHECKING:
-    from pattern_stack.features.sessions.core.commands import Command
-
-TOLD_NODES = 256
-"""A command that changes more nodes is told as one graph-changed."""
+GRAPH_CHANGED: EventData = ("graph-changed", {})
+"""Stands for events that are too many or too big: clients ask for a snapshot."""
+MAX_EVENTS = 256
+"""A command with more changes has GRAPH_CHANGED as its one event. A bigger graph is left out of events that carry one."""
 UNDO_CHANGES = 250_000
 """Changes that can be undone, over all commands; past that the oldest commands can no longer be."""
 
 
-class Done(NamedTuple):
-    """A command that was carried out, undone or redone, and what clients are told of it."""
+class Executed(NamedTuple):
+    """A command that was carried out, undone or redone, and its events."""
 
     command_id: str
-    changes: Sequence[Change]
-    """As they were at first, also where they were undone now."""
-    told: Sequence[Told]
+    changes: Sequence[GraphChange]
+    """Those of the command, also where they were undone now."""
+    events: Sequence[EventData]
 
     @property
     def node_id(self) -> str | None:
-        """Where it changed one node alone, that one."""
+        """The node, where the command changed one node alone."""
         return self.changes[0].node.id if len(self.changes) == 1 else None
 
 
 class Document:
-    """What the commands of one session work on. Nobody else changes the graph.
+    """A session's graph, its template and its undo stack. The graph is changed through it alone.
 
     `new_id` and `now` give ids and times as they are written on the wire.
     """
@@ -53,36 +52,37 @@ class Document:
         self.template = template
         self.new_id = new_id
         self.now = now
-        self._undo: list[Done] = []
-        self._redo: list[Done] = []
+        self._undo: list[Executed] = []
+        self._redo: list[Executed] = []
         self._remembered = 0
         self._encoded: bytes | None = None
 
     # -- commands
 
-    def execute(self, command: "Command", command_id: str) -> Done:
-        """Carry it out, or raise ServiceError and change nothing. What changes nothing is no step to undo."""
-        changes = command.plan(self)
-        done = Done(command_id, changes, self._apply(changes))
+    def apply(self, changes: Sequence[GraphChange], command_id: str) -> Executed:
+        """Apply what a command's `plan` returned, in its order. Without a change it is no step to undo."""
+        executed = Executed(command_id, changes, self._apply(changes))
         if changes:
             self._redo.clear()
-            self._remember(done)
-        return done
+            self._remember(executed)
+        return executed
 
-    def undo(self) -> Done:
+    def undo(self) -> Executed:
+        """Raises NothingToUndo."""
         if not self._undo:
             raise NothingToUndo("there is nothing to undo")
         step = self._undo.pop()
         self._remembered -= len(step.changes)
         self._redo.append(step)
-        return step._replace(told=self._apply([change.inverse() for change in reversed(step.changes)]))
+        return step._replace(events=self._apply([change.inverse() for change in reversed(step.changes)]))
 
-    def redo(self) -> Done:
+    def redo(self) -> Executed:
+        """Raises NothingToRedo."""
         if not self._redo:
             raise NothingToRedo("there is nothing to redo")
         step = self._redo.pop()
         self._remember(step)
-        return step._replace(told=self._apply(step.changes))
+        return step._replace(events=self._apply(step.changes))
 
     @property
     def can_undo(self) -> bool:
@@ -92,38 +92,44 @@ class Document:
     def can_redo(self) -> bool:
         return bool(self._redo)
 
-    def _remember(self, step: Done) -> None:
-        self._undo.append(step._replace(told=()))
+    def _remember(self, step: Executed) -> None:
+        self._undo.append(step._replace(events=()))
         self._remembered += len(step.changes)
         while self._remembered > UNDO_CHANGES and len(self._undo) > 1:
             self._remembered -= len(self._undo.pop(0).changes)
 
-    def _apply(self, changes: Sequence[Change]) -> list[Told]:
+    def _apply(self, changes: Sequence[GraphChange]) -> list[EventData]:
         self._encoded = None
-        if len(changes) > TOLD_NODES:
+        if len(changes) > MAX_EVENTS:
             for change in changes:
                 change.apply(self.graph)
-            return [("graph-changed", {})]
-        told = []
+            return [GRAPH_CHANGED]
+        events = []
         for change in changes:
             change.apply(self.graph)
-            told.append(change.told(self.type_name))
-        return told
+            events.append(change.event(self.type_name))
+        return events
 
     # -- what is no command
 
     def with_root(self, template: Template, name: str) -> "Document":
-        """One that has this template, and beside these nodes a root of its first type. This one stays as it is."""
+        """Another document with this template, and with a root of its first type beside these nodes. Its nodes are shared.
+
+        Raises InvalidParent, where the template lacks a type in use, and GraphFull.
+        """
         self.check_covers(template)
         self.check_room(1)
         graph = Graph()
         graph.nodes, graph.roots = self.graph.nodes.copy(), self.graph.roots.copy()
         other = Document(self.new_id, self.now, template, graph)
-        Create(other.new_node(template.node_types[0].id, name), None, len(graph.roots)).apply(graph)
+        InsertNode(other.new_node(template.node_types[0].id, name), None, len(graph.roots)).apply(graph)
         return other
 
-    def use(self, template: Template) -> None:
-        """From here on its rules hold, and nothing of before can be undone. InvalidParent where it lacks a type in use."""
+    def use_template(self, template: Template) -> None:
+        """Its rules hold from here on, and nothing that was done before can be undone.
+
+        Raises InvalidParent, where it lacks a type in use.
+        """
         self.check_covers(template)
         self.template = template
         self._undo.clear()
@@ -146,8 +152,8 @@ class Document:
             node.blueprint_type_id for node in self.graph.nodes.values() if not template.has(node.blueprint_type_id)
         }
         if missing:
-            told = ", ".join(islice(sorted(missing), 3))
-            raise InvalidParent(f"the template {template.id} lacks types that are in use: {told:.200}")
+            named = ", ".join(islice(sorted(missing), 3))
+            raise InvalidParent(f"the template {template.id} lacks types that are in use: {named:.200}")
 
     def check_place(self, parent_id: str | None, type_ids: set[str], levels: int) -> None:
         """Whether nodes of these types, with so many levels from them downward, may stand under this parent."""

@@ -23,7 +23,7 @@ class Project:
         return asdict(self)
 
 
-def save(project: Project, template: Template, graph: Graph) -> bytes:
+def dump(project: Project, template: Template, graph: Graph) -> bytes:
     """Nodes stand parents first, siblings and roots in their order, and the template as it was in use."""
     nodes = {
         node.id: {
@@ -39,8 +39,8 @@ def save(project: Project, template: Template, graph: Graph) -> bytes:
     return orjson.dumps({**asdict(project), "version": VERSION, "templates": [template.model_dump()], "nodes": nodes})
 
 
-def load(form: bytes) -> tuple[Project, Template, Graph]:
-    """What `save` was given."""
+def parse(form: bytes) -> tuple[Project, Template, Graph]:
+    """What `dump` was given."""
     saved: dict[str, Any] = orjson.loads(form)
     graph = Graph()
     for id, node in saved["nodes"].items():

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter
 
@@ -10,12 +10,10 @@ from pattern_stack.atoms.rest import BoundedRoute
 from pattern_stack.features.sessions.rest.graph import add_graph_routes
 from pattern_stack.features.sessions.rest.projects import add_project_routes
 from pattern_stack.features.sessions.rest.sessions import add_session_routes
-
-if TYPE_CHECKING:
-    from pattern_stack.features.sessions.service import Sessions
+from pattern_stack.features.sessions.service import SessionService
 
 
-def build_router(sessions: "Sessions") -> APIRouter:
+def build_router(sessions: SessionService) -> APIRouter:
     """All of them in one router. Its lifespan closes the store of projects."""
 
     @asynccontextmanager

@@ -110,7 +110,7 @@ class Tree(BaseModel):
     roots: list[Branch]
 
 
-class Executed(BaseModel):
+class ExecutedAnswer(BaseModel):
     """`node_id` where the command changed one node alone; `graph` unless it was asked to be left out."""
 
     success: bool = True

@@ -1,6 +1,6 @@
 """The REST calls that read and change a graph: commands, undo and redo, and a short way to each command."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Body
@@ -21,7 +21,7 @@ from pattern_stack.features.sessions.errors import (
     SessionNotFound,
 )
 from pattern_stack.features.sessions.rest.bodies import (
-    Executed,
+    ExecutedAnswer,
     Execution,
     NewChild,
     NewLink,
@@ -36,17 +36,15 @@ from pattern_stack.features.sessions.rest.parameters import (
     SessionId,
     SessionQuery,
     WantGraph,
-    both,
+    both_paths,
 )
-
-if TYPE_CHECKING:
-    from pattern_stack.features.sessions.service import Outcome, Sessions
+from pattern_stack.features.sessions.service import Outcome, SessionService
 
 _CREATING = (SessionNotFound, NodeNotFound, InvalidCommand, InvalidParent, GraphFull)
 _LINKING = (SessionNotFound, NodeNotFound, InvalidParent)
 
 
-def add_graph_routes(router: APIRouter, sessions: "Sessions") -> None:
+def add_graph_routes(router: APIRouter, sessions: SessionService) -> None:
     _add_command_routes(router, sessions)
     _add_reading_routes(router, sessions)
     _add_node_routes(router, sessions)
@@ -71,10 +69,12 @@ def _command(command_type: str, data: dict[str, Any]) -> Command:
         raise RequestValidationError([{**one, "loc": ("body", "data", *one["loc"])} for one in told]) from None
 
 
-def _add_command_routes(router: APIRouter, sessions: "Sessions") -> None:
+def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
     failures = (*_CREATING, InvalidProperty)
 
-    @router.post("/commands/execute", response_model=Executed, responses=error_responses(*failures), tags=["graph"])
+    @router.post(
+        "/commands/execute", response_model=ExecutedAnswer, responses=error_responses(*failures), tags=["graph"]
+    )
     async def execute_command(
         body: Annotated[Execution, Body(openapi_examples=_examples())], graph: WantGraph = True, origin: Origin = None
     ) -> JSON:
@@ -83,19 +83,19 @@ def _add_command_routes(router: APIRouter, sessions: "Sessions") -> None:
         command = _command(body.command_type, body.data)
         return _executed(await sessions.execute(body.session_id, command, origin=origin, graph=graph))
 
-    @both(router, "POST", "/undo", Executed, SessionNotFound, NothingToUndo, tags=["graph"])
+    @both_paths(router, "POST", "/undo", ExecutedAnswer, SessionNotFound, NothingToUndo, tags=["graph"])
     async def undo(session_id: SessionId, graph: WantGraph = True, origin: Origin = None) -> JSON:
         """Take back the last command."""
         return _executed(await sessions.undo(session_id, origin=origin, graph=graph))
 
-    @both(router, "POST", "/redo", Executed, SessionNotFound, NothingToRedo, tags=["graph"])
+    @both_paths(router, "POST", "/redo", ExecutedAnswer, SessionNotFound, NothingToRedo, tags=["graph"])
     async def redo(session_id: SessionId, graph: WantGraph = True, origin: Origin = None) -> JSON:
         """Carry out again what was undone last."""
         return _executed(await sessions.redo(session_id, origin=origin, graph=graph))
 
 
-def _add_reading_routes(router: APIRouter, sessions: "Sessions") -> None:
-    @both(router, "GET", "/graph", Tree, SessionNotFound, tags=["graph"])
+def _add_reading_routes(router: APIRouter, sessions: SessionService) -> None:
+    @both_paths(router, "GET", "/graph", Tree, SessionNotFound, tags=["graph"])
     async def session_graph(session_id: SessionId) -> JSON:
         """The trees, each node with its children in it."""
         return JSON(orjson.Fragment(sessions.get(session_id).document.encoded_tree))
@@ -106,27 +106,29 @@ def _add_reading_routes(router: APIRouter, sessions: "Sessions") -> None:
         return await session_graph(session_id)
 
 
-def _add_node_routes(router: APIRouter, sessions: "Sessions") -> None:
+def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
     async def node(session_id: str, command: Command, origin: str | None) -> JSON:
         return JSON((await sessions.execute(session_id, command, origin=origin)).node)
 
-    @both(router, "POST", "/nodes", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
+    @both_paths(router, "POST", "/nodes", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
     async def create_node(session_id: SessionId, body: commands.CreateNode, origin: Origin = None) -> JSON:
         """A root, or the last child of a node."""
         return _created(await node(session_id, body, origin))
 
-    @both(router, "POST", "/nodes/{node_id}/children", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
+    @both_paths(router, "POST", "/nodes/{node_id}/children", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
     async def create_child(session_id: SessionId, node_id: NodeId, body: NewChild, origin: Origin = None) -> JSON:
         """The last child of a node."""
         command = commands.CreateNode(**body.model_dump(), parent_id=node_id)
         return _created(await node(session_id, command, origin))
 
-    @both(router, "DELETE", "/nodes/{node_id}", None, SessionNotFound, NodeNotFound, status_code=204, tags=["nodes"])
+    @both_paths(
+        router, "DELETE", "/nodes/{node_id}", None, SessionNotFound, NodeNotFound, status_code=204, tags=["nodes"]
+    )
     async def delete_node(session_id: SessionId, node_id: NodeId, origin: Origin = None) -> None:
         """The node and all that is under it."""
         await sessions.execute(session_id, commands.DeleteNode(node_id=node_id), origin=origin)
 
-    @both(
+    @both_paths(
         router, "POST", "/nodes/{node_id}/properties", NodeAnswer, SessionNotFound, NodeNotFound, InvalidProperty,
         tags=["nodes"],
     )  # fmt: skip
@@ -135,14 +137,14 @@ def _add_node_routes(router: APIRouter, sessions: "Sessions") -> None:
         return await node(session_id, commands.UpdateProperty(node_id=node_id, **dict(body)), origin)
 
 
-def _add_link_routes(router: APIRouter, sessions: "Sessions") -> None:
-    @both(router, "POST", "/nodes/{node_id}/links", NodeAnswer, *_LINKING, tags=["nodes"])
+def _add_link_routes(router: APIRouter, sessions: SessionService) -> None:
+    @both_paths(router, "POST", "/nodes/{node_id}/links", NodeAnswer, *_LINKING, tags=["nodes"])
     async def link(session_id: SessionId, node_id: NodeId, body: NewLink, origin: Origin = None) -> JSON:
         """A root becomes the last child of the node. The answer is that child."""
         command = commands.LinkNode(parent_id=node_id, child_id=body.child_id)
         return JSON((await sessions.execute(session_id, command, origin=origin)).node)
 
-    @both(router, "DELETE", "/nodes/{node_id}/links/{child_id}", None, *_LINKING, status_code=204, tags=["nodes"])
+    @both_paths(router, "DELETE", "/nodes/{node_id}/links/{child_id}", None, *_LINKING, status_code=204, tags=["nodes"])
     async def unlink(session_id: SessionId, node_id: NodeId, child_id: NodeId, origin: Origin = None) -> None:
         """The child becomes the last root."""
         await sessions.execute(session_id, commands.UnlinkNode(parent_id=node_id, child_id=child_id), origin=origin)
@@ -153,7 +155,7 @@ def _created(answer: JSON) -> JSON:
     return answer
 
 
-def _executed(outcome: "Outcome") -> JSON:
+def _executed(outcome: Outcome) -> JSON:
     """The answer to a command, an undo and a redo."""
     told = {
         "success": True,

@@ -36,7 +36,7 @@ class JSON(Response):
         return orjson.dumps(content)
 
 
-def both(
+def both_paths(
     router: APIRouter, method: str, path: str, model: type[BaseModel] | None, *kinds: type[ServiceError], **route: Any
 ) -> Callable[[F], F]:
     """The call under `sessions/{session_id}` and under the id alone. The short form matches uuids, and shadows nothing."""

@@ -1,7 +1,5 @@
 """The REST calls that make, save, load and delete projects."""
 
-from typing import TYPE_CHECKING
-
 import orjson
 from fastapi import APIRouter
 
@@ -26,22 +24,20 @@ from pattern_stack.features.sessions.rest.bodies import (
     SavedForm,
     TemplateChoice,
 )
-from pattern_stack.features.sessions.rest.parameters import JSON, Origin, ProjectId, SessionId, both
+from pattern_stack.features.sessions.rest.parameters import JSON, Origin, ProjectId, SessionId, both_paths
+from pattern_stack.features.sessions.service import SessionService
 from pattern_stack.features.sessions.session import Session
-
-if TYPE_CHECKING:
-    from pattern_stack.features.sessions.service import Sessions
 
 _KEPT = (ProjectNotFound, StoreUnavailable)
 _CREATING = (SessionNotFound, TemplateNotFound, ProjectExists, InvalidParent, GraphFull, StoreUnavailable)
 
 
-def add_project_routes(router: APIRouter, sessions: "Sessions") -> None:
+def add_project_routes(router: APIRouter, sessions: SessionService) -> None:
     _add_creating_routes(router, sessions)
     _add_keeping_routes(router, sessions)
 
 
-def _add_creating_routes(router: APIRouter, sessions: "Sessions") -> None:
+def _add_creating_routes(router: APIRouter, sessions: SessionService) -> None:
     projects = sessions.projects
 
     @router.post(
@@ -55,12 +51,12 @@ def _add_creating_routes(router: APIRouter, sessions: "Sessions") -> None:
         """A saved project, live in a new session, with a root of the template's first type."""
         return _opened(await projects.create(body.template_id, body.project_name, origin=origin), status=201)
 
-    @both(router, "POST", "/projects", ProjectCreated, *_CREATING, status_code=201, tags=["projects"])
+    @both_paths(router, "POST", "/projects", ProjectCreated, *_CREATING, status_code=201, tags=["projects"])
     async def create_project_here(session_id: SessionId, body: NewProject, origin: Origin = None) -> JSON:
         """The same in this session: its nodes stay, and get one more root."""
         return _opened(await projects.create(body.template_id, body.name, session_id, origin), status=201)
 
-    @both(
+    @both_paths(
         router, "POST", "/project/template", Template, SessionNotFound, TemplateNotFound, InvalidParent,
         tags=["projects"],
     )  # fmt: skip
@@ -69,7 +65,7 @@ def _add_creating_routes(router: APIRouter, sessions: "Sessions") -> None:
         return await projects.use_template(session_id, body.template_id, origin)
 
 
-def _add_keeping_routes(router: APIRouter, sessions: "Sessions") -> None:
+def _add_keeping_routes(router: APIRouter, sessions: SessionService) -> None:
     projects = sessions.projects
 
     @router.get(

@@ -1,7 +1,5 @@
 """The REST calls that make, list and close sessions, and those that show templates."""
 
-from typing import TYPE_CHECKING
-
 from fastapi import APIRouter
 
 from pattern_stack.atoms.rest import error_responses
@@ -17,17 +15,15 @@ from pattern_stack.features.sessions.rest.bodies import (
     TemplateList,
 )
 from pattern_stack.features.sessions.rest.parameters import Origin, SessionId, TemplatePath
-
-if TYPE_CHECKING:
-    from pattern_stack.features.sessions.service import Sessions
+from pattern_stack.features.sessions.service import SessionService
 
 
-def add_session_routes(router: APIRouter, sessions: "Sessions") -> None:
+def add_session_routes(router: APIRouter, sessions: SessionService) -> None:
     _add_session_routes(router, sessions)
     _add_template_routes(router, sessions)
 
 
-def _add_session_routes(router: APIRouter, sessions: "Sessions") -> None:
+def _add_session_routes(router: APIRouter, sessions: SessionService) -> None:
     @router.get("/health", tags=["sessions"])
     async def health() -> Health:
         """The process runs."""
@@ -63,7 +59,7 @@ def _add_session_routes(router: APIRouter, sessions: "Sessions") -> None:
         return CleanedUp(sessions_removed=removed, active_sessions=len(sessions.all()))
 
 
-def _add_template_routes(router: APIRouter, sessions: "Sessions") -> None:
+def _add_template_routes(router: APIRouter, sessions: SessionService) -> None:
     @router.get("/templates", tags=["templates"])
     async def list_templates() -> TemplateList:
         """Those that projects can be made from."""
