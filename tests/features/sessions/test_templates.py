@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pattern_stack.features.sessions.core.schema import Template, option_id
-from pattern_stack.features.sessions.core.templates import SHIPPED, Catalogue, line_of, read
+from pattern_stack.features.sessions.core.templates import SHIPPED, Catalogue, read
 from pattern_stack.features.sessions.errors import InvalidTemplate, TemplateNotFound
 
 GOOD = """{
@@ -102,13 +101,3 @@ def test_a_template_comes_back_from_its_saved_form() -> None:
     template = read(SHIPPED / "restomod.json")
     assert Template.model_validate(template.model_dump()) == template
     assert Template.model_validate(json.loads(template.model_dump_json())) == template
-
-
-@pytest.mark.parametrize(
-    ("path", "line"),
-    [([], 1), (["a"], 2), (["a", 1], 4), (["a", 1, "x"], 5), (["b"], 8), (["none"], 1), (["a", 7], 2), (["b", "c"], 8)],
-)
-def test_the_line_of_a_path(path: list[Any], line: int) -> None:
-    text = '{\n"a": [\n1,\n{\n"x": "}\\"],"\n}\n],\n"b": null}'
-    assert json.loads(text)
-    assert line_of(text, path) == line
