@@ -24,6 +24,7 @@ from pattern_stack.features.sessions.errors import (
     InvalidParent,
     InvalidProperty,
     InvalidTemplate,
+    NodeFull,
     NodeNotFound,
     NothingToRedo,
     NothingToUndo,
@@ -31,8 +32,10 @@ from pattern_stack.features.sessions.errors import (
     ProjectInUse,
     ProjectNotFound,
     SessionNotFound,
+    SessionsFull,
     StoreUnavailable,
     TemplateNotFound,
+    TooManySessions,
 )
 from pattern_stack.features.sessions.feature import Sessions
 from pattern_stack.features.sessions.service import Outcome
@@ -52,6 +55,7 @@ __all__ = [
     "InvalidProperty",
     "InvalidTemplate",
     "LinkNode",
+    "NodeFull",
     "NodeNotFound",
     "NothingToRedo",
     "NothingToUndo",
@@ -64,9 +68,11 @@ __all__ = [
     "Session",
     "SessionNotFound",
     "Sessions",
+    "SessionsFull",
     "StoreUnavailable",
     "Template",
     "TemplateNotFound",
+    "TooManySessions",
     "UnlinkNode",
     "UpdateProperty",
     "add_exception_handlers",

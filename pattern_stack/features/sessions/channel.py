@@ -4,8 +4,10 @@ from typing import Any
 
 import orjson
 
-from pattern_stack.atoms.broadcast import Channel, Connection, WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import Channel, Connection, Position, WebSocketBroadcastBackend
+from pattern_stack.atoms.turns import in_turns
 from pattern_stack.errors import NotFound
+from pattern_stack.features.sessions.announcements import Announcements
 from pattern_stack.features.sessions.errors import SessionNotFound
 from pattern_stack.features.sessions.registry import Registry
 from pattern_stack.features.sessions.session import Session
@@ -16,6 +18,7 @@ def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -
 
     The joiner is counted before it has its position, so it finds itself in its snapshot.
     """
+    announcements = Announcements(registry)
 
     def find(session_id: str) -> Session:
         try:
@@ -23,32 +26,38 @@ def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -
         except SessionNotFound as error:
             raise NotFound(str(error)) from None
 
-    async def publish(session: Session, event: str, connection: Connection) -> None:
-        payload = {"connection_id": connection.id, "active_clients": len(session.clients)}
-        await registry.publish(session, [(event, payload)])
-
-    @broadcast.channel("session:{session_id}", local=True)
+    @broadcast.channel("session:{session_id}", history=registry.history, local=True)
     class SessionChannel(Channel):
         async def authorize(self, connection: Connection, session_id: str) -> None:
             find(session_id)
 
         async def joined(self, connection: Connection, session_id: str) -> None:
             session = find(session_id)
-            session.clients.add(connection.id)
+            session.attendance.join(connection.id)
             registry.touch(session)
-            await publish(session, "session-connected", connection)
-            find(session_id)  # where it was closed meanwhile, the joiner did not get session-closed
+            try:
+                await announcements.announce(session)
+                find(session_id)  # where it was closed meanwhile, the joiner did not get session-closed
+            except BaseException:  # `left` is not called then
+                session.attendance.leave(connection.id)
+                announcements.announce_soon(session)
+                raise
 
-        async def snapshot(self, connection: Connection, session_id: str) -> dict[str, Any]:
+        async def snapshot(self, connection: Connection, session_id: str) -> tuple[dict[str, Any], Position]:
+            """The graph is encoded once for all who get it while nothing changes. Nothing that is sent names a user."""
             session = find(session_id)
-            return {
-                "session": session.info.model_dump(mode="json"),
-                "graph": orjson.Fragment(session.document.encoded_tree),
-                "connection_id": connection.id,
-            }
+            async with session.graph_lock:  # whoever changes the graph publishes before letting go of it
+                graph = await in_turns(session.document.encode())
+                find(session_id)  # where it was closed meanwhile, there is no snapshot
+                state = {
+                    "session": session.info.model_dump(mode="json"),
+                    "graph": orjson.Fragment(graph),
+                    "connection_id": connection.id,
+                }
+                return state, await broadcast.position(session.channel)
 
         async def left(self, connection: Connection, session_id: str) -> None:
             if registry.has(session_id):  # otherwise session-closed was its last event
                 session = find(session_id)
-                session.clients.discard(connection.id)
-                await publish(session, "session-disconnected", connection)
+                session.attendance.leave(connection.id)
+                await announcements.announce(session)

@@ -4,9 +4,9 @@ ServiceError
 ├── SessionNotFound, NodeNotFound, ProjectNotFound, TemplateNotFound   404
 ├── InvalidCommand                                                     400
 ├── InvalidParent, NothingToUndo, NothingToRedo                        409
-├── ProjectExists, ProjectInUse, GraphFull                             409
+├── ProjectExists, ProjectInUse, GraphFull, NodeFull                   409
 ├── InvalidProperty                                                    422
-└── StoreUnavailable                                                   503
+└── StoreUnavailable, TooManySessions, SessionsFull                    503
 InvalidTemplate (also a ValueError): raised when templates are loaded
 """
 
@@ -84,10 +84,17 @@ class ProjectInUse(ServiceError):
 
 
 class GraphFull(ServiceError):
-    """The graph would have more nodes than one may have, or kits would make it too big."""
+    """The graph would have more nodes, or more bytes, than a graph may have."""
 
     status, code = 409, "GRAPH_FULL"
-    example = "The graph would have more nodes than one may have, or kits would make it too big."
+    example = "a graph has at most 50000 nodes"
+
+
+class NodeFull(ServiceError):
+    """The node would have more bytes than a node may have."""
+
+    status, code = 409, "NODE_FULL"
+    example = "a node has at most 2097152 bytes"
 
 
 class InvalidProperty(ServiceError):
@@ -102,6 +109,20 @@ class StoreUnavailable(ServiceError):
 
     status, code = 503, "STORE_UNAVAILABLE"
     example = "The store of projects cannot be reached now."
+
+
+class TooManySessions(ServiceError):
+    """This instance has as many sessions as it may have. A cleanup, or closing one, makes room."""
+
+    status, code = 503, "TOO_MANY_SESSIONS"
+    example = "there are 10000 sessions already"
+
+
+class SessionsFull(ServiceError):
+    """The sessions of this instance hold as many bytes as they may. A cleanup, or closing one, makes room."""
+
+    status, code = 503, "SESSIONS_FULL"
+    example = "the sessions hold 536870912 bytes already"
 
 
 class InvalidTemplate(PatternStackError, ValueError):

@@ -2,28 +2,42 @@
 
 from collections.abc import Sequence
 
-from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import History, WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, iso
 from pattern_stack.atoms.ids import Ids
+from pattern_stack.features.sessions.core.attendance import Attendance
 from pattern_stack.features.sessions.core.changes import EventData
 from pattern_stack.features.sessions.core.document import Document
+from pattern_stack.features.sessions.core.limits import SessionLimits
 from pattern_stack.features.sessions.core.saved_form import Project
-from pattern_stack.features.sessions.errors import SessionNotFound
+from pattern_stack.features.sessions.errors import SessionNotFound, SessionsFull, TooManySessions
 from pattern_stack.features.sessions.session import Session
 
 
 class Registry:
     """Sessions by id, and by the project that is live in them. Only the hub's loop changes it."""
 
-    def __init__(self, broadcast: WebSocketBroadcastBackend, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, broadcast: WebSocketBroadcastBackend, limits: SessionLimits, history: History, clock: Clock, ids: Ids
+    ) -> None:
         self.broadcast = broadcast
+        self.limits = limits
+        self.history = history
+        """The window of each session's channel."""
         self.clock = clock
         self.new_id = ids
+        self.size = 0
+        """Bytes that the documents of all sessions count."""
         self._sessions: dict[str, Session] = {}
         self._by_project: dict[str, Session] = {}
 
     def create(self) -> Session:
-        session = Session(self.new_id(), self.clock(), self.new_document())
+        """An empty session. Raises TooManySessions and SessionsFull."""
+        if len(self._sessions) >= self.limits.sessions:
+            raise TooManySessions(f"there are {self.limits.sessions} sessions already")
+        self.check_room()
+        attendance = Attendance(self.history.seconds)
+        session = Session(self.new_id(), self.clock(), self.new_document(), attendance)
         self._sessions[session.id] = session
         return session
 
@@ -42,7 +56,22 @@ class Registry:
         return list(self._sessions.values())
 
     def new_document(self) -> Document:
-        return Document(self.new_id, lambda: iso(self.clock()))
+        return Document(self.new_id, lambda: iso(self.clock()), self.limits)
+
+    # -- what they hold
+
+    def check_room(self) -> None:
+        """Called before whatever may add to a document. Raises SessionsFull."""
+        if self.size >= self.limits.total_bytes:
+            raise SessionsFull(f"the sessions hold {self.limits.total_bytes} bytes already")
+
+    def measure(self, session: Session) -> None:
+        """Called after whatever has changed the session's document."""
+        size = 0 if session.closed else session.document.size
+        self.size += size - session.size
+        session.size = size
+
+    # -- what happens to them
 
     def touch(self, session: Session) -> None:
         """Its last activity is now."""
@@ -53,6 +82,7 @@ class Registry:
         session = self.get(session_id)
         session.closed = True
         del self._sessions[session_id]
+        self.measure(session)
         if session.project:
             del self._by_project[session.project.project_id]
         try:

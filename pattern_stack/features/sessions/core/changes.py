@@ -14,11 +14,24 @@ TypeName = Callable[[str], str]
 UNSET: Final = object()
 """The value of a property that was never set."""
 
+CHANGE_BYTES = 128
+"""What an event, or a change that is kept for undo, takes beside the node or the values in it."""
+
 
 class GraphChange(ABC):
     """Holds all that is needed to apply it once, and then its inverse."""
 
     node: Node
+
+    @property
+    def size(self) -> int:
+        """Bytes that it counts while it can be undone. Asked for when it was applied, and the same from then on."""
+        return CHANGE_BYTES
+
+    @property
+    def event_size(self) -> int:
+        """About the bytes of its event."""
+        return 2 * CHANGE_BYTES
 
     @abstractmethod
     def apply(self, graph: Graph) -> None: ...
@@ -41,6 +54,14 @@ class InsertNode(GraphChange):
 
     def apply(self, graph: Graph) -> None:
         graph.insert(self.node, self.parent_id, self.index)
+
+    @property
+    def size(self) -> int:
+        return CHANGE_BYTES + self.node.size
+
+    @property
+    def event_size(self) -> int:
+        return self.size
 
     def inverse(self) -> GraphChange:
         return RemoveNode(self.node, self.parent_id, self.index)
@@ -68,6 +89,10 @@ class RemoveNode(GraphChange):
 
     def apply(self, graph: Graph) -> None:
         graph.remove(self.node)
+
+    @property
+    def size(self) -> int:
+        return CHANGE_BYTES + self.node.size
 
     def inverse(self) -> GraphChange:
         return InsertNode(self.node, self.parent_id, self.index)
@@ -116,21 +141,35 @@ class DetachNode(GraphChange):
 
 @dataclass(frozen=True, slots=True)
 class SetProperty(GraphChange):
-    """A property of a node gets another value. UNSET, before or after, stands for no value."""
+    """A property of a node gets another value. UNSET, before or after, stands for no value.
+
+    `old_size` and `new_size` are the bytes that the property counts before and after.
+    """
 
     node: Node
     property_id: str
     old: Any
     new: Any
+    old_size: int
+    new_size: int
+
+    @property
+    def size(self) -> int:
+        return CHANGE_BYTES + self.old_size + self.new_size
+
+    @property
+    def event_size(self) -> int:
+        return self.size
 
     def apply(self, graph: Graph) -> None:
         if self.new is UNSET:
             del self.node.properties[self.property_id]
         else:
             self.node.properties[self.property_id] = self.new
+        graph.resize(self.node, self.new_size - self.old_size)
 
     def inverse(self) -> GraphChange:
-        return SetProperty(self.node, self.property_id, self.new, self.old)
+        return SetProperty(self.node, self.property_id, self.new, self.old, self.new_size, self.old_size)
 
     def event(self, type_name: TypeName) -> EventData:
         old = None if self.old is UNSET else self.old

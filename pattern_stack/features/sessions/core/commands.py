@@ -1,9 +1,10 @@
-"""The commands that change a graph. Each says what it takes, and plans the changes that it comes to.
+"""The commands that change a graph. Each has its data as fields, and plans its changes.
 
 A new one is a class here, and nothing else: its name is its `command_type`.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
@@ -20,13 +21,13 @@ from pattern_stack.features.sessions.core.changes import (
     RemoveNode,
     SetProperty,
 )
-from pattern_stack.features.sessions.core.document import Document
-from pattern_stack.features.sessions.core.graph import Node
+from pattern_stack.features.sessions.core.document import Document, check_levels
+from pattern_stack.features.sessions.core.graph import Node, property_size
 from pattern_stack.features.sessions.errors import InvalidCommand, InvalidParent
 
 
 def canonical(id: object) -> object:
-    """However a uuid is written, it is one id; what is none stays as it is, and names nothing."""
+    """A uuid in its usual spelling, however it is written. What is no uuid stays as it is."""
     try:
         return str(UUID(str(id))) if isinstance(id, str | UUID) else id
     except ValueError:
@@ -44,7 +45,7 @@ PropertyValue = Annotated[Value, Field(examples=["2026-11-21"])]
 
 
 class Command(BaseModel, ABC):
-    """Validated when it is made. Planning changes nothing, and raises ServiceError where the graph does not allow it."""
+    """Validated when it is made: pydantic's ValidationError. Planning changes nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,8 +72,12 @@ class Command(BaseModel, ABC):
         return None
 
     @abstractmethod
-    def plan(self, document: Document) -> list[GraphChange]:
-        """The changes, in an order in which they can be applied; none where everything is as it should be already."""
+    def plan(self, document: Document) -> Iterable[GraphChange]:
+        """The changes, in an order in which they can be applied; none where nothing has to be changed.
+
+        Nothing changes the graph while they are taken one after the other. Raises ServiceError where one of them is
+        not allowed.
+        """
 
 
 class CreateNode(Command):
@@ -82,13 +87,13 @@ class CreateNode(Command):
     name: Name
     parent_id: Key | None = Field(None, examples=[EXAMPLE_ID])
 
-    def plan(self, document: Document) -> list[GraphChange]:
+    def plan(self, document: Document) -> Iterator[GraphChange]:
         if self.parent_id is not None:
             document.graph.node(self.parent_id)
         node = document.new_node(self.blueprint_type_id, self.name)
         document.check_place(self.parent_id, {self.blueprint_type_id}, 1)
-        document.check_room(1)
-        return [InsertNode(node, self.parent_id, len(document.graph.siblings(self.parent_id)))]
+        document.check_room(1, node.size)
+        yield InsertNode(node, self.parent_id, len(document.graph.siblings(self.parent_id)))
 
 
 class DeleteNode(Command):
@@ -96,15 +101,11 @@ class DeleteNode(Command):
 
     node_id: Key
 
-    def plan(self, document: Document) -> list[GraphChange]:
-        graph = document.graph
-        top = graph.node(self.node_id)
-        places = {self.node_id: graph.siblings(top.parent_id).index(self.node_id)}
-        subtree = graph.subtree(self.node_id)
-        for node in subtree:
-            places.update(zip(node.children, range(len(node.children)), strict=True))
-        # the reverse of parents first: each is without children, and the last of its siblings, when it goes
-        return [RemoveNode(node, node.parent_id, places[node.id]) for node in reversed(subtree)]
+    def plan(self, document: Document) -> Iterator[GraphChange]:
+        document.graph.node(self.node_id)
+        # children first: each is without children, and the last of its siblings, when it is removed
+        for node, index in document.graph.children_first(self.node_id):
+            yield RemoveNode(node, node.parent_id, index)
 
 
 class LinkNode(Command):
@@ -113,15 +114,15 @@ class LinkNode(Command):
     parent_id: Key
     child_id: Key
 
-    def plan(self, document: Document) -> list[GraphChange]:
+    def plan(self, document: Document) -> Iterator[GraphChange]:
         graph = document.graph
         parent, child = graph.node(self.parent_id), graph.node(self.child_id)
         if child.parent_id is not None:
             raise InvalidParent(f"{child.id} has a parent already")
-        if child.id in graph.ancestry(parent.id):
+        if child.id in graph.path_to_root(parent.id):
             raise InvalidParent(f"{child.id} would be under itself")
         document.check_place(parent.id, {child.blueprint_type_id}, graph.height([child.id]))
-        return [AttachNode(child, parent.id, len(parent.children), graph.roots.index(child.id))]
+        yield AttachNode(child, parent.id, len(parent.children), graph.roots.index(child.id))
 
 
 class UnlinkNode(Command):
@@ -130,12 +131,12 @@ class UnlinkNode(Command):
     parent_id: Key
     child_id: Key
 
-    def plan(self, document: Document) -> list[GraphChange]:
+    def plan(self, document: Document) -> Iterator[GraphChange]:
         graph = document.graph
         parent, child = graph.node(self.parent_id), graph.node(self.child_id)
         if child.parent_id != parent.id:
             raise InvalidParent(f"{child.id} is not under {parent.id}")
-        return [DetachNode(child, parent.id, parent.children.index(child.id), len(graph.roots))]
+        yield DetachNode(child, parent.id, parent.children.index(child.id), len(graph.roots))
 
 
 class UpdateProperty(Command):
@@ -149,14 +150,17 @@ class UpdateProperty(Command):
     def subject_id(self) -> str:
         return self.node_id
 
-    def plan(self, document: Document) -> list[GraphChange]:
+    def plan(self, document: Document) -> Iterator[GraphChange]:
         node = document.graph.node(self.node_id)
         if document.template:
             document.template.type(node.blueprint_type_id).check(self.property_id, self.value)
         old = node.properties.get(self.property_id, UNSET)
         if old is not UNSET and orjson.dumps(old) == orjson.dumps(self.value):  # for Python, 1 is True
-            return []
-        return [SetProperty(node, self.property_id, old, self.value)]
+            return
+        old_size = 0 if old is UNSET else property_size(self.property_id, old)
+        new_size = property_size(self.property_id, self.value)
+        document.check_growth(node, new_size - old_size)
+        yield SetProperty(node, self.property_id, old, self.value, old_size, new_size)
 
 
 class ApplyKit(Command):
@@ -165,26 +169,36 @@ class ApplyKit(Command):
     target_id: Key
     kit_root_id: Key
 
-    def plan(self, document: Document) -> list[GraphChange]:
+    def plan(self, document: Document) -> Iterator[GraphChange]:
         graph = document.graph
         target, kit = graph.node(self.target_id), graph.node(self.kit_root_id)
-        originals = graph.subtree(kit.id)[1:]
-        types = {graph.node(child).blueprint_type_id for child in kit.children}
-        document.check_place(target.id, types, graph.height(kit.children))
-        document.check_copies(originals)
-        return self._clones(document, originals, target)
+        document.check_place(target.id, {graph.node(child).blueprint_type_id for child in kit.children}, 0)
+        clones = _Clones(document, kit, target)
+        for node in graph.parents_first(kit.children):
+            yield clones.insert(node)
 
-    def _clones(self, document: Document, originals: list[Node], target: Node) -> list[GraphChange]:
-        now = document.now()
-        ids = {self.kit_root_id: self.target_id}
-        places = {self.target_id: len(target.children)}
-        changes: list[GraphChange] = []
-        for one in originals:
-            assert one.parent_id is not None
-            parent_id = ids[one.parent_id]
-            ids[one.id] = new_id = document.new_id()
-            clone = Node(new_id, one.blueprint_type_id, one.name, now, one.properties.copy())
-            index = places.get(parent_id, 0)
-            places[parent_id] = index + 1
-            changes.append(InsertNode(clone, parent_id, index))
-        return changes
+
+class _Clones:
+    """Where the clones of a kit's nodes go, as far as they are planned. Raises InvalidParent and GraphFull."""
+
+    def __init__(self, document: Document, kit: Node, target: Node) -> None:
+        self._document = document
+        self._now = document.now()
+        self._ids = {kit.id: target.id}
+        self._levels = {target.id: document.graph.depth(target.id)}
+        self._places = {target.id: len(target.children)}
+        self._nodes = self._size = 0
+
+    def insert(self, node: Node) -> InsertNode:
+        assert node.parent_id is not None
+        parent_id = self._ids[node.parent_id]
+        self._nodes, self._size = self._nodes + 1, self._size + node.size
+        self._document.check_room(self._nodes, self._size)
+        level = self._levels[parent_id] + 1
+        check_levels(level)
+        self._ids[node.id] = new_id = self._document.new_id()
+        index = self._places.get(parent_id, 0)
+        self._levels[new_id], self._places[parent_id] = level, index + 1
+        properties = node.properties.copy()
+        clone = Node(new_id, node.blueprint_type_id, node.name, self._now, properties, size=node.size)
+        return InsertNode(clone, parent_id, index)

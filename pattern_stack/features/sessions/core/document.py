@@ -1,22 +1,24 @@
 """A graph with its template's rules, and what was done to it: every change can be undone and redone. No IO."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-import orjson
-
+from pattern_stack.atoms.steps import Steps
 from pattern_stack.features.sessions.core.changes import EventData, GraphChange, InsertNode
-from pattern_stack.features.sessions.core.graph import MAX_LEVELS, MAX_NODES, NODE_BYTES, Graph, Node
+from pattern_stack.features.sessions.core.graph import PIECE, Graph, Node
+from pattern_stack.features.sessions.core.limits import (
+    MAX_EVENT_BYTES,
+    MAX_EVENTS,
+    MAX_LEVELS,
+    MAX_NODES,
+    SessionLimits,
+)
 from pattern_stack.features.sessions.core.schema import Template
-from pattern_stack.features.sessions.errors import GraphFull, InvalidParent, NothingToRedo, NothingToUndo
+from pattern_stack.features.sessions.errors import GraphFull, InvalidParent, NodeFull, NothingToRedo, NothingToUndo
 
 GRAPH_CHANGED: EventData = ("graph-changed", {})
 """Stands for events that are too many or too big: clients ask for a snapshot."""
-MAX_EVENTS = 256
-"""A command with more changes has GRAPH_CHANGED as its one event. A bigger graph is left out of events that carry one."""
-UNDO_CHANGES = 250_000
-"""Changes that can be undone, over all commands; past that the oldest commands can no longer be."""
 
 
 class Executed(NamedTuple):
@@ -25,6 +27,8 @@ class Executed(NamedTuple):
     command_id: str
     changes: Sequence[GraphChange]
     """Those of the command, also where they were undone now."""
+    size: int
+    """Bytes that they count while they can be undone or redone."""
     events: Sequence[EventData]
 
     @property
@@ -36,15 +40,28 @@ class Executed(NamedTuple):
 class Document:
     """A session's graph, its template and its undo stack. The graph is changed through it alone.
 
+    What takes steps is one piece of work: nothing else reads or changes the document until the last step.
     `new_id` and `now` give ids and times as they are written on the wire.
     """
 
-    __slots__ = ("_encoded", "_redo", "_remembered", "_undo", "graph", "new_id", "now", "template")
+    __slots__ = (
+        "_encoded",
+        "_redo",
+        "_redo_size",
+        "_undo",
+        "_undo_size",
+        "graph",
+        "limits",
+        "new_id",
+        "now",
+        "template",
+    )
 
     def __init__(
         self,
         new_id: Callable[[], str],
         now: Callable[[], str],
+        limits: SessionLimits,
         template: Template | None = None,
         graph: Graph | None = None,
     ) -> None:
@@ -52,37 +69,50 @@ class Document:
         self.template = template
         self.new_id = new_id
         self.now = now
+        self.limits = limits
         self._undo: list[Executed] = []
         self._redo: list[Executed] = []
-        self._remembered = 0
+        self._undo_size = self._redo_size = 0
         self._encoded: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that the graph, the undo stack and the redo stack count."""
+        return self.graph.size + self._undo_size + self._redo_size
 
     # -- commands
 
-    def apply(self, changes: Sequence[GraphChange], command_id: str) -> Executed:
-        """Apply what a command's `plan` returned, in its order. Without a change it is no step to undo."""
-        executed = Executed(command_id, changes, self._apply(changes))
+    def apply(self, changes: Sequence[GraphChange], command_id: str) -> Steps[Executed]:
+        """Apply what a command has planned, in its order. Without a change it is no step to undo."""
+        events = yield from self._apply(changes, len(changes))
+        size = yield from _size(changes)
+        executed = Executed(command_id, changes, size, events)
         if changes:
             self._redo.clear()
+            self._redo_size = 0
             self._remember(executed)
         return executed
 
-    def undo(self) -> Executed:
-        """Raises NothingToUndo."""
+    def undo(self) -> Steps[Executed]:
+        """Take back the last command. Raises NothingToUndo."""
         if not self._undo:
             raise NothingToUndo("there is nothing to undo")
         step = self._undo.pop()
-        self._remembered -= len(step.changes)
+        self._undo_size -= step.size
         self._redo.append(step)
-        return step._replace(events=self._apply([change.inverse() for change in reversed(step.changes)]))
+        self._redo_size += step.size
+        events = yield from self._apply((one.inverse() for one in reversed(step.changes)), len(step.changes))
+        return step._replace(events=events)
 
-    def redo(self) -> Executed:
-        """Raises NothingToRedo."""
+    def redo(self) -> Steps[Executed]:
+        """Carry out again what was undone last. Raises NothingToRedo."""
         if not self._redo:
             raise NothingToRedo("there is nothing to redo")
         step = self._redo.pop()
+        self._redo_size -= step.size
         self._remember(step)
-        return step._replace(events=self._apply(step.changes))
+        events = yield from self._apply(step.changes, len(step.changes))
+        return step._replace(events=events)
 
     @property
     def can_undo(self) -> bool:
@@ -94,21 +124,25 @@ class Document:
 
     def _remember(self, step: Executed) -> None:
         self._undo.append(step._replace(events=()))
-        self._remembered += len(step.changes)
-        while self._remembered > UNDO_CHANGES and len(self._undo) > 1:
-            self._remembered -= len(self._undo.pop(0).changes)
+        self._undo_size += step.size
+        while self._undo_size > self.limits.undo_bytes and len(self._undo) > 1:
+            self._undo_size -= self._undo.pop(0).size
 
-    def _apply(self, changes: Sequence[GraphChange]) -> list[EventData]:
+    def _apply(self, changes: Iterable[GraphChange], count: int) -> Steps[Sequence[EventData]]:
         self._encoded = None
-        if len(changes) > MAX_EVENTS:
-            for change in changes:
-                change.apply(self.graph)
-            return [GRAPH_CHANGED]
-        events = []
-        for change in changes:
+        if count <= MAX_EVENTS:
+            changes = list(changes)
+            if sum(change.event_size for change in changes) <= MAX_EVENT_BYTES:
+                return [self._apply_one(change) for change in changes]
+        for number, change in enumerate(changes, 1):
             change.apply(self.graph)
-            events.append(change.event(self.type_name))
-        return events
+            if number % PIECE == 0:
+                yield
+        return [GRAPH_CHANGED]
+
+    def _apply_one(self, change: GraphChange) -> EventData:
+        change.apply(self.graph)
+        return change.event(self.type_name)
 
     # -- what is no command
 
@@ -118,11 +152,10 @@ class Document:
         Raises InvalidParent, where the template lacks a type in use, and GraphFull.
         """
         self.check_covers(template)
-        self.check_room(1)
-        graph = Graph()
-        graph.nodes, graph.roots = self.graph.nodes.copy(), self.graph.roots.copy()
-        other = Document(self.new_id, self.now, template, graph)
-        InsertNode(other.new_node(template.node_types[0].id, name), None, len(graph.roots)).apply(graph)
+        other = Document(self.new_id, self.now, self.limits, template, self.graph.copy())
+        root = other.new_node(template.node_types[0].id, name)
+        other.check_room(1, root.size)
+        InsertNode(root, None, len(other.graph.roots)).apply(other.graph)
         return other
 
     def use_template(self, template: Template) -> None:
@@ -134,53 +167,72 @@ class Document:
         self.template = template
         self._undo.clear()
         self._redo.clear()
-        self._remembered = 0
+        self._undo_size = self._redo_size = 0
 
     # -- what commands ask
 
     def new_node(self, type_id: str, name: str) -> Node:
-        """Of its type's defaults. InvalidCommand where the template has no such type."""
+        """A node with its type's defaults. Raises InvalidCommand where the template has no such type."""
         properties = self.template.type(type_id).defaults if self.template else {}
         return Node(self.new_id(), type_id, name, self.now(), properties)
 
     def type_name(self, type_id: str) -> str:
-        """Without a template a type is called by its id."""
+        """Without a template a type's name is its id."""
         return self.template.type(type_id).name if self.template else type_id
 
     def check_covers(self, template: Template) -> None:
-        missing = {
-            node.blueprint_type_id for node in self.graph.nodes.values() if not template.has(node.blueprint_type_id)
-        }
+        """Raises InvalidParent where the template lacks a type in use."""
+        missing = {type_id for type_id in self.graph.types if not template.has(type_id)}
         if missing:
             named = ", ".join(islice(sorted(missing), 3))
             raise InvalidParent(f"the template {template.id} lacks types that are in use: {named:.200}")
 
     def check_place(self, parent_id: str | None, type_ids: set[str], levels: int) -> None:
-        """Whether nodes of these types, with so many levels from them downward, may stand under this parent."""
-        if self.graph.depth(parent_id) + levels > MAX_LEVELS:
-            raise InvalidParent(f"a graph is at most {MAX_LEVELS} levels deep")
+        """Whether nodes of these types may stand under this parent, and have so many levels from there downward.
+
+        Raises InvalidParent.
+        """
+        check_levels(self.graph.depth(parent_id) + levels)
         if parent_id is None or self.template is None:
             return
         parent = self.template.type(self.graph.node(parent_id).blueprint_type_id)
         if wrong := type_ids - set(parent.allowed_children):
             raise InvalidParent(f"a {parent.id} takes no {min(wrong):.80} under it")
 
-    def check_room(self, nodes: int) -> None:
+    def check_room(self, nodes: int, size: int) -> None:
+        """Whether so many nodes more, of so many bytes together, have room. Raises GraphFull."""
         if len(self.graph) + nodes > MAX_NODES:
             raise GraphFull(f"a graph has at most {MAX_NODES} nodes")
+        if self.graph.size + size > self.limits.graph_bytes:
+            raise GraphFull(f"a graph has at most {self.limits.graph_bytes} bytes")
 
-    def check_copies(self, nodes: Sequence[Node]) -> None:
-        """Whether there may be one more of each: a few small kits would make gigabytes of one big value."""
-        self.check_room(len(nodes))
-        copied = sum(len(orjson.dumps(node.fields())) for node in nodes)
-        if copied > NODE_BYTES * len(nodes) and len(self.encoded_tree) + copied > NODE_BYTES * MAX_NODES:
-            raise GraphFull(f"with this kit a graph has at most {NODE_BYTES * MAX_NODES} bytes")
+    def check_growth(self, node: Node, growth: int) -> None:
+        """Whether the node may have so many bytes more. It may always shrink. Raises NodeFull and GraphFull."""
+        if growth <= 0:
+            return
+        if node.size + growth > self.limits.node_bytes:
+            raise NodeFull(f"a node has at most {self.limits.node_bytes} bytes")
+        self.check_room(0, growth)
 
     # -- what is read
 
-    @property
-    def encoded_tree(self) -> bytes:
+    def encode(self) -> Steps[bytes]:
         """The graph's tree as JSON, made once for as long as nothing changes."""
         if self._encoded is None:
-            self._encoded = orjson.dumps(self.graph.tree())
+            self._encoded = yield from self.graph.encode()
         return self._encoded
+
+
+def _size(changes: Sequence[GraphChange]) -> Steps[int]:
+    size = 0
+    for number, change in enumerate(changes, 1):
+        size += change.size
+        if number % PIECE == 0:
+            yield
+    return size
+
+
+def check_levels(levels: int) -> None:
+    """Raises InvalidParent."""
+    if levels > MAX_LEVELS:
+        raise InvalidParent(f"a graph is at most {MAX_LEVELS} levels deep")

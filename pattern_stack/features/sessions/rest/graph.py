@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
@@ -15,10 +15,12 @@ from pattern_stack.features.sessions.errors import (
     InvalidCommand,
     InvalidParent,
     InvalidProperty,
+    NodeFull,
     NodeNotFound,
     NothingToRedo,
     NothingToUndo,
     SessionNotFound,
+    SessionsFull,
 )
 from pattern_stack.features.sessions.rest.bodies import (
     ExecutedAnswer,
@@ -40,8 +42,8 @@ from pattern_stack.features.sessions.rest.parameters import (
 )
 from pattern_stack.features.sessions.service import Outcome, SessionService
 
-_CREATING = (SessionNotFound, NodeNotFound, InvalidCommand, InvalidParent, GraphFull)
-_LINKING = (SessionNotFound, NodeNotFound, InvalidParent)
+_CREATING = (SessionNotFound, NodeNotFound, InvalidCommand, InvalidParent, GraphFull, SessionsFull)
+_LINKING = (SessionNotFound, NodeNotFound, InvalidParent, SessionsFull)
 
 
 def add_graph_routes(router: APIRouter, sessions: SessionService) -> None:
@@ -70,7 +72,7 @@ def _command(command_type: str, data: dict[str, Any]) -> Command:
 
 
 def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
-    failures = (*_CREATING, InvalidProperty)
+    failures = (*_CREATING, InvalidProperty, NodeFull)
 
     @router.post(
         "/commands/execute", response_model=ExecutedAnswer, responses=error_responses(*failures), tags=["graph"]
@@ -96,33 +98,41 @@ def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
 
 def _add_reading_routes(router: APIRouter, sessions: SessionService) -> None:
     @both_paths(router, "GET", "/graph", Tree, SessionNotFound, tags=["graph"])
-    async def session_graph(session_id: SessionId) -> JSON:
+    async def session_graph(session_id: SessionId) -> Response:
         """The trees, each node with its children in it."""
-        return JSON(orjson.Fragment(sessions.get(session_id).document.encoded_tree))
+        return Response(await sessions.graph(session_id), media_type="application/json")
 
     @router.get("/graph", response_model=Tree, responses=error_responses(SessionNotFound), tags=["graph"])
-    async def graph(session_id: SessionQuery) -> JSON:
+    async def graph(session_id: SessionQuery) -> Response:
         """The same, with the session as a parameter."""
         return await session_graph(session_id)
 
 
 def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
-    async def node(session_id: str, command: Command, origin: str | None) -> JSON:
-        return JSON((await sessions.execute(session_id, command, origin=origin)).node)
+    async def node(session_id: str, command: Command, origin: str | None) -> Response:
+        return _node(await sessions.execute(session_id, command, origin=origin))
 
     @both_paths(router, "POST", "/nodes", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
-    async def create_node(session_id: SessionId, body: commands.CreateNode, origin: Origin = None) -> JSON:
+    async def create_node(session_id: SessionId, body: commands.CreateNode, origin: Origin = None) -> Response:
         """A root, or the last child of a node."""
         return _created(await node(session_id, body, origin))
 
     @both_paths(router, "POST", "/nodes/{node_id}/children", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
-    async def create_child(session_id: SessionId, node_id: NodeId, body: NewChild, origin: Origin = None) -> JSON:
+    async def create_child(session_id: SessionId, node_id: NodeId, body: NewChild, origin: Origin = None) -> Response:
         """The last child of a node."""
         command = commands.CreateNode(**body.model_dump(), parent_id=node_id)
         return _created(await node(session_id, command, origin))
 
     @both_paths(
-        router, "DELETE", "/nodes/{node_id}", None, SessionNotFound, NodeNotFound, status_code=204, tags=["nodes"]
+        router,
+        "DELETE",
+        "/nodes/{node_id}",
+        None,
+        SessionNotFound,
+        NodeNotFound,
+        SessionsFull,
+        status_code=204,
+        tags=["nodes"],
     )
     async def delete_node(session_id: SessionId, node_id: NodeId, origin: Origin = None) -> None:
         """The node and all that is under it."""
@@ -130,19 +140,20 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
 
     @both_paths(
         router, "POST", "/nodes/{node_id}/properties", NodeAnswer, SessionNotFound, NodeNotFound, InvalidProperty,
+        NodeFull, GraphFull, SessionsFull,
         tags=["nodes"],
     )  # fmt: skip
-    async def set_property(session_id: SessionId, node_id: NodeId, body: NewValue, origin: Origin = None) -> JSON:
+    async def set_property(session_id: SessionId, node_id: NodeId, body: NewValue, origin: Origin = None) -> Response:
         """The value of a select is the id of one of its options."""
         return await node(session_id, commands.UpdateProperty(node_id=node_id, **dict(body)), origin)
 
 
 def _add_link_routes(router: APIRouter, sessions: SessionService) -> None:
     @both_paths(router, "POST", "/nodes/{node_id}/links", NodeAnswer, *_LINKING, tags=["nodes"])
-    async def link(session_id: SessionId, node_id: NodeId, body: NewLink, origin: Origin = None) -> JSON:
+    async def link(session_id: SessionId, node_id: NodeId, body: NewLink, origin: Origin = None) -> Response:
         """A root becomes the last child of the node. The answer is that child."""
         command = commands.LinkNode(parent_id=node_id, child_id=body.child_id)
-        return JSON((await sessions.execute(session_id, command, origin=origin)).node)
+        return _node(await sessions.execute(session_id, command, origin=origin))
 
     @both_paths(router, "DELETE", "/nodes/{node_id}/links/{child_id}", None, *_LINKING, status_code=204, tags=["nodes"])
     async def unlink(session_id: SessionId, node_id: NodeId, child_id: NodeId, origin: Origin = None) -> None:
@@ -150,7 +161,11 @@ def _add_link_routes(router: APIRouter, sessions: SessionService) -> None:
         await sessions.execute(session_id, commands.UnlinkNode(parent_id=node_id, child_id=child_id), origin=origin)
 
 
-def _created(answer: JSON) -> JSON:
+def _node(outcome: Outcome) -> Response:
+    return Response(outcome.node_json, media_type="application/json")
+
+
+def _created(answer: Response) -> Response:
     answer.status_code = 201
     return answer
 
