@@ -1,6 +1,8 @@
 """What may be held: bytes of a node, a graph, an undo stack and all sessions together, and sessions in number."""
 
+import inspect
 import random
+import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +20,7 @@ from pattern_stack.features.sessions.core.graph import Node, weight
 from pattern_stack.features.sessions.core.limits import SessionLimits
 from tests.features.sessions.random_commands import random_command
 from tests.features.sessions.world import World, build
+from tests.support.process import ROOT
 
 WIDE = SessionLimits(sessions=9, total_bytes=10**9, graph_bytes=10**9, node_bytes=10**9, undo_bytes=10**9)
 
@@ -160,6 +163,19 @@ def test_the_last_command_can_always_be_undone() -> None:
     assert (len(one.graph), one.can_undo) == (4, False)
     at_once(one.redo())
     assert (len(one.graph), one.can_undo) == (0, True)
+
+
+def test_the_documents_say_the_defaults() -> None:
+    page = (ROOT / "docs" / "limits.md").read_text()
+    said = dict(re.findall(r"\| [^|`]*: `(\w+)` \| ([\d,]+(?: MiB)?) \|", page))
+    numbers = {name: value for name, value in inspect.signature(Sessions).parameters.items() if name in said}
+    assert {name: _number(said[name]) for name in said} == {name: one.default for name, one in numbers.items()}
+    assert len(said) == 5
+
+
+def _number(text: str) -> int:
+    number = int(text.removesuffix(" MiB").replace(",", ""))
+    return number * 1_048_576 if text.endswith(" MiB") else number
 
 
 # -- over REST
