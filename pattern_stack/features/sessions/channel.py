@@ -14,9 +14,9 @@ from pattern_stack.features.sessions.session import Session
 
 
 def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -> None:
-    """Local also where a bridge is configured: a session lives in one instance.
+    """Declare the channel. It is local, also where a bridge is configured: a session lives in one instance.
 
-    The joiner is counted before it has its position, so it finds itself in its snapshot.
+    A client is counted before it has its position, so its snapshot counts it too.
     """
     announcements = Announcements(registry)
 
@@ -37,18 +37,18 @@ def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -
             registry.touch(session)
             try:
                 await announcements.announce(session)
-                find(session_id)  # where it was closed meanwhile, the joiner did not get session-closed
+                find(session_id)  # if it was closed meanwhile, this client did not get session-closed
             except BaseException:  # `left` is not called then
                 session.attendance.leave(connection.id)
                 announcements.announce_soon(session)
                 raise
 
         async def snapshot(self, connection: Connection, session_id: str) -> tuple[dict[str, Any], Position]:
-            """The graph is encoded once for all who get it while nothing changes. Nothing that is sent names a user."""
+            """The encoded graph is shared by all clients that join before the next change. Nothing that is sent names a user."""
             session = find(session_id)
-            async with session.graph_lock:  # whoever changes the graph publishes before letting go of it
+            async with session.graph_lock:  # a change of the graph is published before the lock is released
                 graph = await in_turns(session.document.encode())
-                find(session_id)  # where it was closed meanwhile, there is no snapshot
+                find(session_id)  # if it was closed meanwhile, there is no snapshot
                 state = {
                     "session": session.info.model_dump(mode="json"),
                     "graph": orjson.Fragment(graph),
@@ -57,7 +57,7 @@ def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -
                 return state, await broadcast.position(session.channel)
 
         async def left(self, connection: Connection, session_id: str) -> None:
-            if registry.has(session_id):  # otherwise session-closed was its last event
+            if registry.has(session_id):  # if it was closed, session-closed was its last event
                 session = find(session_id)
                 session.attendance.leave(connection.id)
                 await announcements.announce(session)

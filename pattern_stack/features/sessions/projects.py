@@ -40,7 +40,7 @@ class Projects:
         return self._registry.broadcast
 
     def _turn(self, project_id: str) -> asyncio.Lock:
-        """Held by whoever reads or writes the saved form, so that the call that came last is the one that is kept."""
+        """Held while the saved form is read or written, so that the call that came last is the one that is kept."""
         return self._turns.setdefault(project_id, asyncio.Lock())
 
     @on_any_loop
@@ -73,7 +73,7 @@ class Projects:
         document = session.document.with_root(template, name)
         form = await in_turns(saved_form.dump(project, template, document.graph))
         await self._store.save(project.project_id, form)
-        if session.closed:  # while it was saved: nobody would know the project's id
+        if session.closed:  # while it was saved: its id was never given out
             await self._store.delete(project.project_id)
         await self._replace(session, document, project, "project-created", origin)
 
@@ -173,7 +173,7 @@ class Projects:
         await self._store.close()
 
     async def _publish(self, session: Session, event: str, metadata: dict[str, str], origin: str | None) -> None:
-        """With the graph that replaces the clients'. It is left out where it is big: they ask for a snapshot."""
+        """Publish the event with the graph that replaces the clients'. A big graph is left out: clients ask for a snapshot."""
         self._registry.touch(session)
         payload: dict[str, object] = {"metadata": metadata}
         graph = session.document.graph

@@ -15,7 +15,7 @@ from pattern_stack.features.sessions.session import Session
 
 
 class Registry:
-    """Sessions by id, and by the project that is live in them. Only the hub's loop changes it."""
+    """Sessions by id, and by the project that is live in them. Only the hub's loop changes it; all of it is of this instance."""
 
     def __init__(
         self, broadcast: WebSocketBroadcastBackend, limits: SessionLimits, history: History, clock: Clock, ids: Ids
@@ -61,12 +61,12 @@ class Registry:
     # -- what they hold
 
     def check_room(self) -> None:
-        """Called before whatever may add to a document. Raises SessionsFull."""
+        """Called before anything that may add to a document. Raises SessionsFull."""
         if self.size >= self.limits.total_bytes:
             raise SessionsFull(f"the sessions hold {self.limits.total_bytes} bytes already")
 
     def measure(self, session: Session) -> None:
-        """Called after whatever has changed the session's document."""
+        """Called after the session's document has changed."""
         size = 0 if session.closed else session.document.size
         self.size += size - session.size
         session.size = size
@@ -87,13 +87,13 @@ class Registry:
             del self._by_project[session.project.project_id]
         try:
             await self.publish(session, [("session-closed", {})], origin=origin)
-        finally:  # also where this is cancelled: nobody could end it later
+        finally:  # also if this call is cancelled: no later call could end the channel
             await self.broadcast.end(session.channel)
 
     # -- the projects that are live in them
 
     def with_project(self, project_id: str) -> Session | None:
-        """The session that the project is live in."""
+        """The session that the project is live in, or None."""
         return self._by_project.get(project_id)
 
     def attach_project(self, session: Session, project: Project) -> None:
@@ -117,7 +117,7 @@ class Registry:
         command_id: str | None = None,
         origin: str | None = None,
     ) -> None:
-        """All of them in one write. They have their offsets before anything else runs on the loop.
+        """Publish these events in one write. They have their offsets before anything else runs on the loop.
 
         Raises InvalidEvent, where one of them is too big; none is published then.
         """

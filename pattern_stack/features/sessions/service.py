@@ -24,7 +24,7 @@ _CLOSED_IN_A_TURN = 8
 
 
 class Outcome(NamedTuple):
-    """What a command, an undo or a redo has come to. Nothing that comes later changes it."""
+    """The result of a command, an undo or a redo. It does not change with the session."""
 
     command_id: str
     node_id: str | None
@@ -44,8 +44,8 @@ class Outcome(NamedTuple):
 class SessionService:
     """The sessions of this instance. What is awaited may be awaited on any event loop, in any thread.
 
-    A change and the offsets of its events are one step for whoever joins: it gets them in the snapshot or as events,
-    never both. Work on big graphs takes many turns of the loop, which goes on with everything else meanwhile.
+    A client that joins gets each change in its snapshot or as events, never both and never neither. Work on big graphs
+    takes many turns of the loop, which goes on with everything else meanwhile.
     """
 
     def __init__(self, registry: Registry, catalogue: Catalogue, store: ProjectStore) -> None:
@@ -183,8 +183,8 @@ class SessionService:
 
 
 def _command_executed(error: ServiceError | None = None) -> EventData:
-    told = None if error is None else {"code": error.code, "message": str(error)}
-    return "command-executed", {"success": error is None, "error": told}
+    failure = None if error is None else {"code": error.code, "message": str(error)}
+    return "command-executed", {"success": error is None, "error": failure}
 
 
 def _outcome(document: Document, executed: Executed, graph: bytes | None, subject_id: str | None) -> Outcome:

@@ -1,4 +1,4 @@
-"""One session: who is on it, when it was last used, and what is edited in it."""
+"""One session: its document, its project, its clients, and when it was used."""
 
 import asyncio
 from datetime import datetime
@@ -46,7 +46,7 @@ class Session:
         return bool(self.attendance.present) or self.turn.locked()
 
     def check_open(self) -> None:
-        """Called again after every wait, as it may have been closed meanwhile. Raises SessionNotFound."""
+        """Raises SessionNotFound. Called again after every wait, as the session may have been closed meanwhile."""
         if self.closed:
             raise SessionNotFound(f"the session {self.id} was closed")
 

@@ -48,7 +48,7 @@ BAD = [
     ('"Length"', '"L\udcffngth"', 13, "can't decode byte 0xff"),
     ('"default": "Oak"', '"default": "Ash"', 8, "wood is the id of one of its options"),
     ('"options": [{"name": "Raw"}, {"name": "Oiled"}]', '"options": []', 12, "a select has options"),
-    ('{"name": "Oiled"}', '{"name": "Raw"}', 12, "two options have one name"),
+    ('{"name": "Oiled"}', '{"name": "Raw"}', 12, "two options have the same name"),
     ('{"name": "Oiled"}', '{"name": ""}', 12, "name: String should have at least 1"),
     ('"type": "number"', '"type": "number", "options": [{"name": "x"}]', 13, "a select has options"),
     ('"indicator_id": "leaf"', '"indicator_id": 7', 15, "indicator_id: Input should be a valid string"),

@@ -24,7 +24,8 @@ from pattern_stack.features.sessions import (
     service,
 )
 from pattern_stack.features.sessions.core.document import Executed
-from pattern_stack.features.sessions.core.graph import PIECE, Graph
+from pattern_stack.features.sessions.core.graph import Graph
+from pattern_stack.features.sessions.core.pieces import PIECE
 from tests.features.sessions.world import World, build
 from tests.support.server import until
 

@@ -1,7 +1,6 @@
-"""Which connections are in a session, and which of their comings and goings its clients are sent. No IO, no clock.
+"""Which connections are in a session, and when its clients are sent that one has come or gone. No IO, no clock.
 
-A bounded number of these events goes out in any span of time, so that they leave room for others in the channel's
-history. The number of clients in each event is that of the moment, whoever it names.
+The number of these events in any span of time is bounded, so that they leave room for others in the channel's history.
 """
 
 from collections import deque
@@ -25,14 +24,16 @@ class Arrival(NamedTuple):
 class Attendance:
     """The connections of one session. `span`: seconds that the channel's history reaches back. Times are in seconds."""
 
+    __slots__ = ("_announced", "_rate", "_recent", "_refilled", "_tokens", "_waiting", "present")
+
     def __init__(self, span: float) -> None:
         self.present: set[str] = set()
         self._announced: set[str] = set()
-        """Those whose coming was sent last."""
+        """Connections that the clients were sent to be here."""
         self._waiting: dict[str, None] = {}
-        """Those that clients know otherwise than it is, the one that waits longest first."""
+        """Connections that have come or gone since; the one that waits longest is first."""
         self._recent: dict[str, deque[float]] = {}
-        """When connections were named, the last two times each; the one that was named last stands last."""
+        """The last two times that each connection was named. The one that was named last is last."""
         self._rate = (MAX_IN_SPAN - BURST) / span
         self._tokens = float(BURST)
         self._refilled = 0.0
@@ -46,14 +47,14 @@ class Attendance:
         self._note(connection_id)
 
     def _note(self, connection_id: str) -> None:
-        """Who comes back before its going was sent, or goes before its coming was, is not named at all."""
+        """A connection that goes before its coming was sent, or comes back before its going was sent, is not named at all."""
         if (connection_id in self.present) == (connection_id in self._announced):
             self._waiting.pop(connection_id, None)
         else:
             self._waiting[connection_id] = None
 
     def due(self, now: float) -> list[Arrival]:
-        """What may be sent now. The caller sends it."""
+        """What may be sent now. It counts as sent."""
         self._refill(now)
         named: list[Arrival] = []
         if self._tokens < 1:
@@ -66,7 +67,7 @@ class Attendance:
         return named
 
     def next_due(self, now: float) -> float | None:
-        """In how many seconds `due` has something again. None: when somebody comes or goes."""
+        """In how many seconds `due` has something again. None: only after another `join` or `leave`."""
         if not self._waiting:
             return None
         next_token = max(0.0, (1 - self._tokens) / self._rate)

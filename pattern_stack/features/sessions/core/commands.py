@@ -36,7 +36,7 @@ def canonical(id: object) -> object:
 
 EXAMPLE_ID = "2f0b8a52-6c1e-4d0f-9c55-0d6a2f6b9f11"
 
-Key = Annotated[str, BeforeValidator(canonical), Field(max_length=200, examples=[EXAMPLE_ID])]
+Uuid = Annotated[str, BeforeValidator(canonical), Field(max_length=200, examples=[EXAMPLE_ID])]
 Name = Annotated[str, Field(min_length=1, max_length=1000, examples=["Brakes"])]
 TypeId = Annotated[str, Field(min_length=1, max_length=200, examples=["task"])]
 PropertyId = Annotated[str, Field(min_length=1, max_length=200, examples=["status"])]
@@ -85,7 +85,7 @@ class CreateNode(Command):
 
     blueprint_type_id: TypeId
     name: Name
-    parent_id: Key | None = Field(None, examples=[EXAMPLE_ID])
+    parent_id: Uuid | None = Field(None, examples=[EXAMPLE_ID])
 
     def plan(self, document: Document) -> Iterator[GraphChange]:
         if self.parent_id is not None:
@@ -99,7 +99,7 @@ class CreateNode(Command):
 class DeleteNode(Command):
     """A node and all that is under it."""
 
-    node_id: Key
+    node_id: Uuid
 
     def plan(self, document: Document) -> Iterator[GraphChange]:
         document.graph.node(self.node_id)
@@ -111,8 +111,8 @@ class DeleteNode(Command):
 class LinkNode(Command):
     """A root becomes the last child of a node, with all that is under it."""
 
-    parent_id: Key
-    child_id: Key
+    parent_id: Uuid
+    child_id: Uuid
 
     def plan(self, document: Document) -> Iterator[GraphChange]:
         graph = document.graph
@@ -128,8 +128,8 @@ class LinkNode(Command):
 class UnlinkNode(Command):
     """A child becomes the last root, with all that is under it."""
 
-    parent_id: Key
-    child_id: Key
+    parent_id: Uuid
+    child_id: Uuid
 
     def plan(self, document: Document) -> Iterator[GraphChange]:
         graph = document.graph
@@ -142,7 +142,7 @@ class UnlinkNode(Command):
 class UpdateProperty(Command):
     """One value of a node. Without a template it may be any JSON."""
 
-    node_id: Key
+    node_id: Uuid
     property_id: PropertyId
     value: PropertyValue
 
@@ -166,8 +166,8 @@ class UpdateProperty(Command):
 class ApplyKit(Command):
     """What is under the kit's root is cloned, with new ids, to the end of what is under the target."""
 
-    target_id: Key
-    kit_root_id: Key
+    target_id: Uuid
+    kit_root_id: Uuid
 
     def plan(self, document: Document) -> Iterator[GraphChange]:
         graph = document.graph

@@ -1,4 +1,4 @@
-"""A graph with its template's rules, and what was done to it: every change can be undone and redone. No IO."""
+"""A graph with its template's rules, its undo stack and its redo stack. No IO."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pattern_stack.atoms.steps import Steps
 from pattern_stack.features.sessions.core.changes import EventData, GraphChange, InsertNode
-from pattern_stack.features.sessions.core.graph import PIECE, Graph, Node
+from pattern_stack.features.sessions.core.graph import Graph, Node
 from pattern_stack.features.sessions.core.limits import (
     MAX_EVENT_BYTES,
     MAX_EVENTS,
@@ -14,6 +14,7 @@ from pattern_stack.features.sessions.core.limits import (
     MAX_NODES,
     SessionLimits,
 )
+from pattern_stack.features.sessions.core.pieces import PIECE
 from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import GraphFull, InvalidParent, NodeFull, NothingToRedo, NothingToUndo
 
@@ -40,7 +41,7 @@ class Executed(NamedTuple):
 class Document:
     """A session's graph, its template and its undo stack. The graph is changed through it alone.
 
-    What takes steps is one piece of work: nothing else reads or changes the document until the last step.
+    A method that returns Steps is one piece of work: nothing else reads or changes the document until its last step.
     `new_id` and `now` give ids and times as they are written on the wire.
     """
 

@@ -8,11 +8,9 @@ from typing import Any
 import orjson
 
 from pattern_stack.atoms.steps import Steps
+from pattern_stack.features.sessions.core.pieces import Pieces
 from pattern_stack.features.sessions.errors import NodeNotFound
 
-PIECE = 256
-"""Nodes between two pauses of what walks the whole graph, unless they have more bytes than"""
-PIECE_BYTES = 256 * 1024
 _NODE_BYTES = 512
 _VALUE_BYTES = 48
 
@@ -195,7 +193,7 @@ class Graph:
     # -- as JSON
 
     def encode(self) -> Steps[bytes]:
-        """{"roots": [...]}, each node with its children in it."""
+        """The JSON {"roots": [...]}, where each node contains its children."""
         pieces = Pieces()
         for part in self._parts():
             if pieces.add(part):
@@ -225,44 +223,3 @@ def _opening(node: Node) -> bytes:
     fields = node.fields()
     del fields["children"], fields["parent_id"]
     return orjson.dumps(fields)[:-1] + b',"children":['
-
-
-class Pace:
-    """When work on nodes pauses: after PIECE of them, or of their parts, or after PIECE_BYTES."""
-
-    __slots__ = ("_bytes", "_nodes")
-
-    def __init__(self) -> None:
-        self._nodes = self._bytes = 0
-
-    def is_time_to_pause(self, size: int) -> bool:
-        """Called for each, with the bytes that it took."""
-        self._nodes += 1
-        self._bytes += size
-        if self._nodes < PIECE and self._bytes < PIECE_BYTES:
-            return False
-        self._nodes = self._bytes = 0
-        return True
-
-
-class Pieces:
-    """Bytes that are joined as they come: joining very many at the end would take long."""
-
-    __slots__ = ("_joined", "_pace", "_parts")
-
-    def __init__(self) -> None:
-        self._pace = Pace()
-        self._parts: list[bytes] = []
-        self._joined: list[bytes] = []
-
-    def add(self, part: bytes) -> bool:
-        """Whether it is time to pause."""
-        self._parts.append(part)
-        if not self._pace.is_time_to_pause(len(part)):
-            return False
-        self._joined.append(b"".join(self._parts))
-        self._parts.clear()
-        return True
-
-    def joined(self) -> bytes:
-        return b"".join([*self._joined, *self._parts])

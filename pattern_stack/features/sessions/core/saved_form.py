@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from pattern_stack.atoms.steps import Steps
-from pattern_stack.features.sessions.core.graph import Graph, Node, Pace, Pieces
+from pattern_stack.features.sessions.core.graph import Graph, Node
+from pattern_stack.features.sessions.core.pieces import Pace, Pieces
 from pattern_stack.features.sessions.core.schema import Template
 
 VERSION = 1

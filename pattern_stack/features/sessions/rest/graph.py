@@ -54,7 +54,7 @@ def add_graph_routes(router: APIRouter, sessions: SessionService) -> None:
 
 
 def _examples() -> dict[str, Any]:
-    """One for each command there is."""
+    """An example body for each command."""
     found = {}
     for name, command in Command.types.items():
         data = {key: (field.examples or [None])[0] for key, field in command.model_fields.items()}
@@ -67,8 +67,8 @@ def _command(command_type: str, data: dict[str, Any]) -> Command:
     try:
         return Command.of(command_type, data)
     except ValidationError as error:
-        told = error.errors(include_url=False, include_context=False, include_input=False)
-        raise RequestValidationError([{**one, "loc": ("body", "data", *one["loc"])} for one in told]) from None
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": ("body", "data", *one["loc"])} for one in errors]) from None
 
 
 def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
@@ -80,7 +80,7 @@ def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
     async def execute_command(
         body: Annotated[Execution, Body(openapi_examples=_examples())], graph: WantGraph = True, origin: Origin = None
     ) -> JSON:
-        """Carry out one command. Whether it succeeds or fails, everybody on the session is told."""
+        """Carry out one command. The session's clients get events of its success, and of its failure too."""
         sessions.get(body.session_id)
         command = _command(body.command_type, body.data)
         return _executed(await sessions.execute(body.session_id, command, origin=origin, graph=graph))
@@ -104,7 +104,7 @@ def _add_reading_routes(router: APIRouter, sessions: SessionService) -> None:
 
     @router.get("/graph", response_model=Tree, responses=error_responses(SessionNotFound), tags=["graph"])
     async def graph(session_id: SessionQuery) -> Response:
-        """The same, with the session as a parameter."""
+        """The same, with the session as a query parameter."""
         return await session_graph(session_id)
 
 
@@ -114,12 +114,12 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
 
     @both_paths(router, "POST", "/nodes", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
     async def create_node(session_id: SessionId, body: commands.CreateNode, origin: Origin = None) -> Response:
-        """A root, or the last child of a node."""
+        """Create a root, or the last child of a node."""
         return _created(await node(session_id, body, origin))
 
     @both_paths(router, "POST", "/nodes/{node_id}/children", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
     async def create_child(session_id: SessionId, node_id: NodeId, body: NewChild, origin: Origin = None) -> Response:
-        """The last child of a node."""
+        """Create the last child of a node."""
         command = commands.CreateNode(**body.model_dump(), parent_id=node_id)
         return _created(await node(session_id, command, origin))
 
@@ -135,7 +135,7 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         tags=["nodes"],
     )
     async def delete_node(session_id: SessionId, node_id: NodeId, origin: Origin = None) -> None:
-        """The node and all that is under it."""
+        """Delete the node and all that is under it."""
         await sessions.execute(session_id, commands.DeleteNode(node_id=node_id), origin=origin)
 
     @both_paths(
@@ -144,20 +144,20 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         tags=["nodes"],
     )  # fmt: skip
     async def set_property(session_id: SessionId, node_id: NodeId, body: NewValue, origin: Origin = None) -> Response:
-        """The value of a select is the id of one of its options."""
+        """Set a property. The value of a select is the id of one of its options."""
         return await node(session_id, commands.UpdateProperty(node_id=node_id, **dict(body)), origin)
 
 
 def _add_link_routes(router: APIRouter, sessions: SessionService) -> None:
     @both_paths(router, "POST", "/nodes/{node_id}/links", NodeAnswer, *_LINKING, tags=["nodes"])
     async def link(session_id: SessionId, node_id: NodeId, body: NewLink, origin: Origin = None) -> Response:
-        """A root becomes the last child of the node. The answer is that child."""
+        """Make a root the last child of the node. The answer is that child."""
         command = commands.LinkNode(parent_id=node_id, child_id=body.child_id)
         return _node(await sessions.execute(session_id, command, origin=origin))
 
     @both_paths(router, "DELETE", "/nodes/{node_id}/links/{child_id}", None, *_LINKING, status_code=204, tags=["nodes"])
     async def unlink(session_id: SessionId, node_id: NodeId, child_id: NodeId, origin: Origin = None) -> None:
-        """The child becomes the last root."""
+        """Make the child the last root."""
         await sessions.execute(session_id, commands.UnlinkNode(parent_id=node_id, child_id=child_id), origin=origin)
 
 
@@ -171,8 +171,8 @@ def _created(answer: Response) -> Response:
 
 
 def _executed(outcome: Outcome) -> JSON:
-    """The answer to a command, an undo and a redo."""
-    told = {
+    """The answer to a command, an undo or a redo."""
+    content = {
         "success": True,
         "command_id": outcome.command_id,
         "node_id": outcome.node_id,
@@ -180,4 +180,4 @@ def _executed(outcome: Outcome) -> JSON:
         "undo_available": outcome.undo_available,
         "redo_available": outcome.redo_available,
     }
-    return JSON({key: value for key, value in told.items() if value is not None})
+    return JSON({key: value for key, value in content.items() if value is not None})

@@ -66,7 +66,7 @@ def _add_session_routes(router: APIRouter, sessions: SessionService) -> None:
         await sessions.close(session_id, origin=origin)
 
     @router.post("/sessions/cleanup", tags=["sessions"], responses=error_responses())
-    async def clean_up(body: Cleanup = Cleanup()) -> CleanedUp:  # noqa: B008 - nobody changes it
+    async def clean_up(body: Cleanup = Cleanup()) -> CleanedUp:  # noqa: B008 - it is never changed
         """Close the sessions that no client is on and that were idle for longer than this."""
         removed = await sessions.clean_up(body.max_inactive_hours)
         return CleanedUp(sessions_removed=removed, active_sessions=len(sessions.all()))
