@@ -1,4 +1,5 @@
-"""make bench, of sessions: a command on a big graph until the last of its clients has it, many sessions, and what one weighs.
+"""make bench, of sessions: a command on a big graph until the last of its clients has it, many sessions, what one weighs, and
+the longest turn of the event loop.
 
 The server has one core to itself, and this program, which reads sockets without looking at what they say, the other.
 """
@@ -26,6 +27,7 @@ import psutil
 
 from benchmarks.measure import pinned
 from benchmarks.run import allow_many_files, machine
+from benchmarks.session_turns import measure_turns
 
 HANDSHAKE = (
     "GET /ws/broadcast HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -233,6 +235,7 @@ def main() -> None:
     ):
         with running() as server:
             measured(server)
+    measure_turns(asked.nodes, asked.sessions)
     print(f"{machine()}; Python {platform.python_version()}", flush=True)
 
 

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.skipif(
 
 _FAKES = {
     "redis-server": 'echo "Redis server v=7.0.15 sha=0"',
+    "postgresql": "",
     "haproxy": "",
     "chromium": "",
     "openssl": "",
@@ -45,7 +46,7 @@ class System:
     def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         named = {
             name.upper().replace("-", "_"): str(self.directory / name)
-            for name in ("redis-server", "haproxy", "chromium", "openssl")
+            for name in ("redis-server", "postgresql", "haproxy", "chromium", "openssl")
         }
         clean = {name: value for name, value in os.environ.items() if name not in ("CI", "SKIP_MISSING")}
         path = f"{self.directory}:{os.environ['PATH']}"

@@ -19,9 +19,10 @@ NAMES = {
     ],
     "sessions": [
         "ApplyKit", "Command", "CreateNode", "DeleteNode", "GraphFull", "InvalidCommand", "InvalidParent",
-        "InvalidProperty", "InvalidTemplate", "LinkNode", "NodeNotFound", "NothingToRedo", "NothingToUndo", "Outcome",
-        "Project", "ProjectExists", "ProjectInUse", "ProjectNotFound", "ProjectStore", "Session", "SessionNotFound",
-        "Sessions", "StoreUnavailable", "Template", "TemplateNotFound", "UnlinkNode", "UpdateProperty",
+        "InvalidProperty", "InvalidTemplate", "LinkNode", "NodeFull", "NodeNotFound", "NothingToRedo", "NothingToUndo",
+        "Outcome", "Project", "ProjectExists", "ProjectInUse", "ProjectNotFound", "ProjectStore", "Session",
+        "SessionNotFound", "Sessions", "SessionsFull", "StoreUnavailable", "Template", "TemplateNotFound",
+        "TooManySessions", "UnlinkNode", "UpdateProperty",
     ],
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ because it needs SQLAlchemy.
 from pattern_stack.atoms.clock import Clock
 from pattern_stack.atoms.ids import Ids
 from pattern_stack.atoms.rest import add_exception_handlers
-from pattern_stack.features.sessions.commands import (
+from pattern_stack.features.sessions.core.commands import (
     ApplyKit,
     Command,
     CreateNode,
@@ -16,12 +16,15 @@ from pattern_stack.features.sessions.commands import (
     UnlinkNode,
     UpdateProperty,
 )
+from pattern_stack.features.sessions.core.saved_form import Project
+from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import (
     GraphFull,
     InvalidCommand,
     InvalidParent,
     InvalidProperty,
     InvalidTemplate,
+    NodeFull,
     NodeNotFound,
     NothingToRedo,
     NothingToUndo,
@@ -29,12 +32,13 @@ from pattern_stack.features.sessions.errors import (
     ProjectInUse,
     ProjectNotFound,
     SessionNotFound,
+    SessionsFull,
     StoreUnavailable,
     TemplateNotFound,
+    TooManySessions,
 )
-from pattern_stack.features.sessions.saved import Project
-from pattern_stack.features.sessions.schema import Template
-from pattern_stack.features.sessions.service import Outcome, Sessions
+from pattern_stack.features.sessions.feature import Sessions
+from pattern_stack.features.sessions.service import Outcome
 from pattern_stack.features.sessions.session import Session
 from pattern_stack.features.sessions.store import ProjectStore
 
@@ -51,6 +55,7 @@ __all__ = [
     "InvalidProperty",
     "InvalidTemplate",
     "LinkNode",
+    "NodeFull",
     "NodeNotFound",
     "NothingToRedo",
     "NothingToUndo",
@@ -63,9 +68,11 @@ __all__ = [
     "Session",
     "SessionNotFound",
     "Sessions",
+    "SessionsFull",
     "StoreUnavailable",
     "Template",
     "TemplateNotFound",
+    "TooManySessions",
     "UnlinkNode",
     "UpdateProperty",
     "add_exception_handlers",

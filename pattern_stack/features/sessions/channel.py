@@ -1,49 +1,63 @@
-"""`session:{session_id}`: who subscribes has joined it."""
+"""`session:{session_id}`: subscribing joins the session."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pattern_stack.atoms.broadcast import Channel, Connection, WebSocketBroadcastBackend
+import orjson
+
+from pattern_stack.atoms.broadcast import Channel, Connection, Position, WebSocketBroadcastBackend
+from pattern_stack.atoms.turns import in_turns
 from pattern_stack.errors import NotFound
+from pattern_stack.features.sessions.announcements import Announcements
 from pattern_stack.features.sessions.errors import SessionNotFound
-
-if TYPE_CHECKING:
-    from pattern_stack.features.sessions.service import Sessions
-    from pattern_stack.features.sessions.session import Session
+from pattern_stack.features.sessions.registry import Registry
+from pattern_stack.features.sessions.session import Session
 
 
-def register_channel(broadcast: WebSocketBroadcastBackend, sessions: "Sessions") -> None:
-    """Also where a bridge is configured it stays here: a session lives in one instance.
+def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -> None:
+    """Declare the channel. It is local, also where a bridge is configured: a session lives in one instance.
 
-    The joiner is counted before it has its position, so it finds itself in its snapshot.
+    A client is counted before it has its position, so its snapshot counts it too.
     """
+    announcements = Announcements(registry)
 
-    def find(session_id: str) -> "Session":
+    def find(session_id: str) -> Session:
         try:
-            return sessions.get(session_id)
+            return registry.get(session_id)
         except SessionNotFound as error:
             raise NotFound(str(error)) from None
 
-    async def tell(session: "Session", event: str, connection: Connection) -> None:
-        told = {"connection_id": connection.id, "active_clients": len(session.clients)}
-        await sessions.publish(session, [(event, told)])
-
-    @broadcast.channel("session:{session_id}", local=True)
-    class Joining(Channel):
+    @broadcast.channel("session:{session_id}", history=registry.history, local=True)
+    class SessionChannel(Channel):
         async def authorize(self, connection: Connection, session_id: str) -> None:
             find(session_id)
 
         async def joined(self, connection: Connection, session_id: str) -> None:
             session = find(session_id)
-            session.clients.add(connection.id)
-            sessions.touch(session)
-            await tell(session, "session-connected", connection)
-            find(session_id)  # where it was closed meanwhile, the joiner was not there to be told
+            session.attendance.join(connection.id)
+            registry.touch(session)
+            try:
+                await announcements.announce(session)
+                find(session_id)  # if it was closed meanwhile, this client did not get session-closed
+            except BaseException:  # `left` is not called then
+                session.attendance.leave(connection.id)
+                announcements.announce_soon(session)
+                raise
 
-        async def snapshot(self, connection: Connection, session_id: str) -> dict[str, Any]:
-            return sessions.snapshot(find(session_id), connection.id)
+        async def snapshot(self, connection: Connection, session_id: str) -> tuple[dict[str, Any], Position]:
+            """The encoded graph is shared by all clients that join before the next change. Nothing that is sent names a user."""
+            session = find(session_id)
+            async with session.graph_lock:  # a change of the graph is published before the lock is released
+                graph = await in_turns(session.document.encode())
+                find(session_id)  # if it was closed meanwhile, there is no snapshot
+                state = {
+                    "session": session.info.model_dump(mode="json"),
+                    "graph": orjson.Fragment(graph),
+                    "connection_id": connection.id,
+                }
+                return state, await broadcast.position(session.channel)
 
         async def left(self, connection: Connection, session_id: str) -> None:
-            if sessions.has(session_id):  # otherwise session-closed was its last event
+            if registry.has(session_id):  # if it was closed, session-closed was its last event
                 session = find(session_id)
-                session.clients.discard(connection.id)
-                await tell(session, "session-disconnected", connection)
+                session.attendance.leave(connection.id)
+                await announcements.announce(session)

@@ -1,4 +1,4 @@
-"""What a session says of itself: over REST, and in its snapshot."""
+"""A session without its graph, as REST and snapshots show it."""
 
 from pydantic import BaseModel
 

@@ -1,207 +1,200 @@
-"""Sessions: everything that REST and sockets can do with them, and what those who are on them are told."""
+"""What can be done with sessions and their graphs. It knows neither REST nor channels."""
 
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+import asyncio
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
-from fastapi import APIRouter
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
-from pattern_stack.atoms.clock import Clock, iso, utc_now
-from pattern_stack.atoms.ids import Ids, new_id
+from pattern_stack.atoms.steps import Steps, collect
+from pattern_stack.atoms.turns import in_turns, to_the_end
 from pattern_stack.errors import InvalidEvent, ServiceError
-from pattern_stack.features.sessions.changes import Told
-from pattern_stack.features.sessions.channel import register_channel
-from pattern_stack.features.sessions.commands import Command
-from pattern_stack.features.sessions.document import Document, Done
-from pattern_stack.features.sessions.errors import SessionNotFound
+from pattern_stack.features.sessions.any_loop import on_any_loop
+from pattern_stack.features.sessions.core.changes import EventData
+from pattern_stack.features.sessions.core.commands import Command
+from pattern_stack.features.sessions.core.document import GRAPH_CHANGED, Document, Executed
+from pattern_stack.features.sessions.core.templates import Catalogue
 from pattern_stack.features.sessions.projects import Projects
-from pattern_stack.features.sessions.router import build_router
+from pattern_stack.features.sessions.registry import Registry
 from pattern_stack.features.sessions.session import Session
 from pattern_stack.features.sessions.store import ProjectStore
-from pattern_stack.features.sessions.templates import Catalogue
 
-_GRAPH_CHANGED: Told = ("graph-changed", {})
+_CLOSED_IN_A_TURN = 8
 
 
 class Outcome(NamedTuple):
-    """What a command, an undo or a redo has come to. Nothing that comes later changes it."""
+    """The result of a command, an undo or a redo. It does not change with the session."""
 
     command_id: str
     node_id: str | None
-    node: dict[str, Any] | None
-    """The node it is about, where there is one and it is still there."""
+    node_json: bytes | None
+    """The node with `node_id` as JSON, where there is one and it is still there."""
     graph: bytes | None
     """The graph as JSON, where it was asked for."""
     undo_available: bool
     redo_available: bool
 
+    @property
+    def node(self) -> dict[str, Any] | None:
+        """The same node; a fresh copy each time."""
+        return None if self.node_json is None else orjson.loads(self.node_json)
 
-class Sessions:
-    """The sessions of this instance. Everything is awaited on the hub's loop.
 
-    A change and the place of its events are one step: whoever joins gets it in the snapshot or as events, never both.
-    `templates`: directories of more templates. `clock` and `ids` are asked for every time and id.
+class SessionService:
+    """The sessions of this instance. What is awaited may be awaited on any event loop, in any thread.
+
+    A client that joins gets each change in its snapshot or as events, never both and never neither. Work on big graphs
+    takes many turns of the loop, which goes on with everything else meanwhile.
     """
 
-    def __init__(
-        self,
-        broadcast: WebSocketBroadcastBackend,
-        *,
-        store: ProjectStore,
-        templates: Iterable[Path] = (),
-        clock: Clock = utc_now,
-        ids: Ids = new_id,
-    ) -> None:
-        self.broadcast = broadcast
-        self._clock = clock
-        self.new_id = ids
-        self._sessions: dict[str, Session] = {}
-        self.catalogue = Catalogue(templates)
-        self.projects = Projects(self, store)
-        register_channel(broadcast, self)
+    def __init__(self, registry: Registry, catalogue: Catalogue, store: ProjectStore) -> None:
+        self.registry = registry
+        self.catalogue = catalogue
+        self.projects = Projects(registry, catalogue, store)
 
-    def get_router(self, *, origins: Iterable[str] = ()) -> APIRouter:
-        """The REST calls, under /api/v1. Its lifespan closes the store. The application calls `add_exception_handlers`.
-
-        Pages of other origins cannot change anything, unless `origins` lists theirs, like `https://app.example`.
-        """
-        return build_router(self, origins)
+    @property
+    def broadcast(self) -> WebSocketBroadcastBackend:
+        """The backend that the events go to."""
+        return self.registry.broadcast
 
     # -- sessions
 
     def create(self) -> Session:
-        session = Session(self.new_id(), self._clock(), self.new_document())
-        self._sessions[session.id] = session
-        return session
+        """An empty session: no nodes, no template, no project. Raises TooManySessions and SessionsFull."""
+        return self.registry.create()
 
     def get(self, session_id: str) -> Session:
-        try:
-            return self._sessions[session_id]
-        except KeyError:
-            raise SessionNotFound(f"there is no session {session_id!r:.80}") from None
-
-    def has(self, session_id: str) -> bool:
-        return session_id in self._sessions
+        """Raises SessionNotFound."""
+        return self.registry.get(session_id)
 
     def all(self) -> list[Session]:
         """The oldest first."""
-        return list(self._sessions.values())
+        return self.registry.all()
 
-    async def close(self, session_id: str, *, origin: str | None = None) -> None:
-        """Its clients get `session-closed` and are unsubscribed; its project can be loaded elsewhere, as it was saved last."""
+    @on_any_loop
+    async def graph(self, session_id: str) -> bytes:
+        """The session's graph as JSON: {"roots": [...]}, each node with its children in it. Raises SessionNotFound."""
         session = self.get(session_id)
-        session.closed = True
-        del self._sessions[session_id]
-        self.projects.release(session)
-        try:
-            await self.publish(session, [("session-closed", {})], origin=origin)
-        finally:  # also where this is cancelled: nobody could end it later
-            await self.broadcast.end(session.channel)
+        async with session.graph_lock:
+            return await in_turns(session.document.encode())
 
+    @on_any_loop
+    async def close(self, session_id: str, *, origin: str | None = None) -> None:
+        """Its clients get `session-closed` and are unsubscribed; its project can be loaded elsewhere, as it was saved last.
+
+        `origin` is on that event. Raises SessionNotFound.
+        """
+        await self.registry.close(session_id, origin=origin)
+
+    @on_any_loop
     async def clean_up(self, max_inactive_hours: float) -> int:
-        """Close those that are not in use and were idle for longer. Returns how many."""
+        """Close those that no client is on and that were idle for longer. Returns how many."""
         removed = 0
-        for session in self.all():
-            idle = (self._clock() - session.last_activity).total_seconds()
+        for number, session in enumerate(self.all(), 1):
+            idle = (self.registry.clock() - session.last_activity).total_seconds()
             if not session.closed and not session.in_use and idle > max_inactive_hours * 3600:
-                await self.close(session.id)
+                await self.registry.close(session.id)
                 removed += 1
+            if number % _CLOSED_IN_A_TURN == 0:
+                await asyncio.sleep(0)
         return removed
-
-    def touch(self, session: Session) -> None:
-        session.last_activity = self._clock()
 
     # -- commands
 
+    @on_any_loop
     async def execute(
         self, session_id: str, command: Command, *, origin: str | None = None, graph: bool = False
     ) -> Outcome:
-        """Carry out one command. Its failure is told to the clients too, and raised."""
+        """Carry out one command. Clients are sent its failure too.
+
+        `origin` is on the events that it causes. `graph`: the outcome has the graph. Raises SessionNotFound, SessionsFull,
+        and what `Command.plan` raises; nothing has changed then.
+        """
         session = self.get(session_id)
         async with session.turn:
             session.check_open()
-            command_id = self.new_id()
-            begun: Told = ("command-executing", {"command_type": command.type})
+            command_id = self.registry.new_id()
+            executing: EventData = ("command-executing", {"command_type": command.type})
             try:
-                done = session.document.execute(command, command_id)
+                self.registry.check_room()
+                changes = await in_turns(collect(command.plan(session.document)))
             except ServiceError as error:
-                await self.publish(session, [begun, _executed(error)], command_id, origin)
+                session.check_open()
+                events = [executing, _command_executed(error)]
+                await self.registry.publish(session, events, command_id=command_id, origin=origin)
                 raise
-            return await self._tell(session, done, [begun], _executed(), origin, graph, command.about)
+            steps = session.document.apply(changes, command_id)
+            after = _command_executed()
+            return await self._carry_out(session, steps, [executing], after, origin, graph, command.subject_id)
 
+    @on_any_loop
     async def undo(self, session_id: str, *, origin: str | None = None, graph: bool = False) -> Outcome:
-        """NothingToUndo where nothing is left."""
+        """Take back the last command. Raises SessionNotFound and NothingToUndo. The rest is as with `execute`."""
         return await self._step(session_id, Document.undo, "undo", origin, graph)
 
+    @on_any_loop
     async def redo(self, session_id: str, *, origin: str | None = None, graph: bool = False) -> Outcome:
-        """NothingToRedo where nothing is left."""
+        """Carry out again what was undone last. Raises SessionNotFound and NothingToRedo. The rest is as with `execute`."""
         return await self._step(session_id, Document.redo, "redo", origin, graph)
 
     async def _step(
-        self, session_id: str, step: Callable[[Document], Done], event: str, origin: str | None, graph: bool
+        self, session_id: str, step: Callable[[Document], Steps[Executed]], event: str, origin: str | None, graph: bool
     ) -> Outcome:
         session = self.get(session_id)
         async with session.turn:
-            session.check_open()
-            return await self._tell(session, step(session.document), [], (event, {}), origin, graph)
+            return await self._carry_out(session, step(session.document), [], (event, {}), origin, graph)
 
-    async def _tell(
+    async def _carry_out(
         self,
         session: Session,
-        done: Done,
-        before: list[Told],
-        after: Told,
+        steps: Steps[Executed],
+        before: list[EventData],
+        after: EventData,
         origin: str | None,
         graph: bool,
-        about: str | None = None,
+        subject_id: str | None = None,
     ) -> Outcome:
-        self.touch(session)
-        outcome = _outcome(session.document, done, graph, about)
-        try:
-            await self.publish(session, [*before, *done.told, after], done.command_id, origin)
-        except InvalidEvent:  # one of them is too big: all of them are told as one, and none was published
-            await self.publish(session, [*before, _GRAPH_CHANGED, after], done.command_id, origin)
-        return outcome
+        async with session.graph_lock:
+            session.check_open()
+            executed = await to_the_end(steps)
+            self.registry.measure(session)
+            session.check_open()
+            self.registry.touch(session)
+            await self._publish(session, executed, before, after, origin)
+            encoded = await in_turns(session.document.encode()) if graph else None
+            return _outcome(session.document, executed, encoded, subject_id)
 
-    # -- what the parts share
-
-    async def publish(
-        self, session: Session, told: Sequence[Told], command_id: str | None = None, origin: str | None = None
+    async def _publish(
+        self,
+        session: Session,
+        executed: Executed,
+        before: list[EventData],
+        after: EventData,
+        origin: str | None,
     ) -> None:
-        """All of them in one write. They have their places before anything else happens on the loop."""
-        ids = {"session_id": session.id} if command_id is None else {"session_id": session.id, "command_id": command_id}
-        events = [(session.channel, name, {**ids, **payload}) for name, payload in told]
-        await self.broadcast.broadcast_many(events, origin=origin)
-
-    def snapshot(self, session: Session, connection_id: str) -> dict[str, Any]:
-        return {
-            "session": session.info.model_dump(mode="json"),
-            "graph": orjson.Fragment(session.document.encoded_tree),
-            "connection_id": connection_id,
-        }
-
-    def new_document(self) -> Document:
-        return Document(self.new_id, self._now)
-
-    def _now(self) -> str:
-        return iso(self._clock())
+        command_id = executed.command_id
+        try:
+            events = [*before, *executed.events, after]
+            await self.registry.publish(session, events, command_id=command_id, origin=origin)
+        except InvalidEvent:  # one of them is too big, and none was published
+            events = [*before, GRAPH_CHANGED, after]
+            await self.registry.publish(session, events, command_id=command_id, origin=origin)
 
 
-def _executed(error: ServiceError | None = None) -> Told:
-    told = None if error is None else {"code": error.code, "message": str(error)}
-    return "command-executed", {"success": error is None, "error": told}
+def _command_executed(error: ServiceError | None = None) -> EventData:
+    failure = None if error is None else {"code": error.code, "message": str(error)}
+    return "command-executed", {"success": error is None, "error": failure}
 
 
-def _outcome(document: Document, done: Done, graph: bool, about: str | None) -> Outcome:
-    node_id = done.node_id or about
+def _outcome(document: Document, executed: Executed, graph: bytes | None, subject_id: str | None) -> Outcome:
+    node_id = executed.node_id or subject_id
     node = document.graph.nodes.get(node_id) if node_id else None
     return Outcome(
-        done.command_id,
+        executed.command_id,
         node_id,
-        orjson.loads(orjson.dumps(node.fields())) if node else None,
-        document.encoded_tree if graph else None,
+        orjson.dumps(node.fields()) if node else None,
+        graph,
         document.can_undo,
         document.can_redo,
     )

@@ -1,30 +1,40 @@
-"""One session: who is on it, when it was last used, and what is edited in it."""
+"""One session: its document, its project, its clients, and when it was used."""
 
 import asyncio
 from datetime import datetime
 
-from pattern_stack.features.sessions.document import Document
+from pattern_stack.features.sessions.core.attendance import Attendance
+from pattern_stack.features.sessions.core.document import Document
+from pattern_stack.features.sessions.core.saved_form import Project
 from pattern_stack.features.sessions.errors import SessionNotFound
 from pattern_stack.features.sessions.models import SessionInfo, SessionSummary
-from pattern_stack.features.sessions.saved import Project
 
 
 class Session:
-    """Only the hub's loop touches it. `turn` is held by whatever changes it, so that commands run one at a time; where
-    nobody holds it, taking it does not wait."""
+    """Only the hub's loop touches it.
 
-    __slots__ = ("clients", "closed", "created_at", "document", "id", "last_activity", "project", "turn")
+    `turn` is held by whatever changes it, so that commands run one at a time; its holder may wait for the store.
+    `graph_lock` is held, within the turn or without it, while the graph is changed or read in several turns of the loop:
+    its holder waits for nothing but those.
+    """
 
-    def __init__(self, id: str, now: datetime, document: Document) -> None:
+    __slots__ = (
+        *("attendance", "closed", "created_at", "document", "graph_lock", "id", "last_activity", "project"),
+        *("size", "turn"),
+    )
+
+    def __init__(self, id: str, now: datetime, document: Document, attendance: Attendance) -> None:
         self.id = id
         self.created_at = now
         self.last_activity = now
         self.document = document
         self.project: Project | None = None
-        self.clients: set[str] = set()
-        """Ids of the connections that are subscribed."""
+        self.attendance = attendance
         self.closed = False
+        self.size = 0
+        """Bytes of the document when the registry asked last."""
         self.turn = asyncio.Lock()
+        self.graph_lock = asyncio.Lock()
 
     @property
     def channel(self) -> str:
@@ -32,11 +42,11 @@ class Session:
 
     @property
     def in_use(self) -> bool:
-        """Somebody is on it, or a change is under way, which may wait for the store."""
-        return bool(self.clients) or self.turn.locked()
+        """A client is on it, or a change is under way, which may wait for the store."""
+        return bool(self.attendance.present) or self.turn.locked()
 
     def check_open(self) -> None:
-        """Asked again after every wait: it may have been closed meanwhile."""
+        """Raises SessionNotFound. Called again after every wait, as the session may have been closed meanwhile."""
         if self.closed:
             raise SessionNotFound(f"the session {self.id} was closed")
 
@@ -46,7 +56,7 @@ class Session:
             session_id=self.id,
             created_at=self.created_at,
             last_activity=self.last_activity,
-            active_clients=len(self.clients),
+            active_clients=len(self.attendance.present),
             has_project=self.project is not None,
         )
 

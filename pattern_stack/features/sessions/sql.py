@@ -1,16 +1,17 @@
-"""Projects in a database: SQLite in a file, or whatever else SQLAlchemy speaks to asynchronously."""
+"""Projects in a database: SQLite, PostgreSQL, or another that SQLAlchemy has an asynchronous driver for."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import Column, LargeBinary, MetaData, String, Table, delete, insert, select, update
+from sqlalchemy import Column, LargeBinary, MetaData, String, Table, delete, insert, inspect, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateTable
 
+from pattern_stack.atoms.log_every import LogEvery
 from pattern_stack.errors import InvalidURL
 from pattern_stack.features.sessions.errors import ProjectNotFound, StoreUnavailable
 from pattern_stack.features.sessions.store import ProjectStore
@@ -29,15 +30,17 @@ projects = Table(
 
 
 class SQLStore(ProjectStore):
-    """`sqlite+aiosqlite:///file.db`, `postgresql+asyncpg://...`. Opened, and its table made, when it is first used.
+    """`sqlite+aiosqlite:///file.db`, `postgresql+psycopg://...`. Opened, and its table made, when it is first used.
 
-    InvalidURL for what could never be opened: no URL, or one without an asynchronous driver here.
+    Several stores may share a database, in one process or in many. While it cannot be reached, the log says why once a
+    minute. Raises InvalidURL for what could never be opened: no URL, or one without an asynchronous driver here.
     """
 
     def __init__(self, url: str) -> None:
         self._url = _checked(url)
         self._engine: AsyncEngine | None = None
         self._opening = asyncio.Lock()
+        self._log = LogEvery(logger)
 
     async def save(self, project_id: str, form: bytes) -> None:
         async with self._transaction() as connection:
@@ -67,12 +70,12 @@ class SQLStore(ProjectStore):
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Committed where the block ends well. What the database says is told to the log alone, without its password."""
+        """Committed where the block ends well. What the database says goes to the log alone, and to no client."""
         try:
             async with (await self._open()).begin() as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
-            logger.warning("the store of projects cannot be reached: %s", told(error, self._url))
+            self._log.warning("the store of projects cannot be reached: %s", _in_one_line(error, self._url))
             raise StoreUnavailable("the store of projects cannot be reached now") from error
 
     async def _open(self) -> AsyncEngine:
@@ -83,18 +86,34 @@ class SQLStore(ProjectStore):
 
     async def _opened(self) -> AsyncEngine:
         patience = {"timeout": _PATIENCE} if self._url.startswith("sqlite") else {}
-        engine = create_async_engine(self._url, connect_args=patience)
+        engine = create_async_engine(self._url, connect_args=patience, pool_pre_ping=True)
         try:
-            async with engine.begin() as connection:
-                await connection.execute(CreateTable(projects, if_not_exists=True))
+            await _make_table(engine)
         except BaseException:
             await engine.dispose()
             raise
         return engine
 
 
-def told(error: SQLAlchemyError | OSError, url: str) -> str:
-    """What the database says, in one line without the password of the URL."""
+async def _make_table(engine: AsyncEngine) -> None:
+    """Where it is missing. Others may make it at the same moment: on PostgreSQL, IF NOT EXISTS fails for all but one then."""
+    if await _has_table(engine):  # then this role need not have the right to make one
+        return
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(CreateTable(projects, if_not_exists=True))
+    except DBAPIError:
+        if not await _has_table(engine):
+            raise
+
+
+async def _has_table(engine: AsyncEngine) -> bool:
+    async with engine.connect() as connection:
+        return await connection.run_sync(lambda sync: inspect(sync).has_table(projects.name))
+
+
+def _in_one_line(error: SQLAlchemyError | OSError, url: str) -> str:
+    """What the database says, without the password of the URL."""
     text = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
     password = make_url(url).password
     return text.replace(password, "***") if password else text

@@ -1,26 +1,26 @@
-"""Where projects are kept between sessions. Another place is another class with these four methods."""
+"""The interface of the store that keeps projects."""
 
 from abc import ABC, abstractmethod
 
 
 class ProjectStore(ABC):
-    """Saved forms by project id. Every method raises StoreUnavailable where the place cannot be reached."""
+    """Saved forms by project id. Every method raises StoreUnavailable where the store cannot be reached now."""
 
     @abstractmethod
     async def save(self, project_id: str, form: bytes) -> None:
-        """The form takes the place of an earlier one as a whole: whatever interrupts this, one of the two is there.
+        """Keep the form in place of an earlier one. If this is interrupted, the whole form or the whole earlier one is kept.
 
         Once it returns, the form survives the process.
         """
 
     @abstractmethod
     async def load(self, project_id: str) -> bytes:
-        """The form saved last. ProjectNotFound where there is none."""
+        """The form that was saved last. Raises ProjectNotFound."""
 
     @abstractmethod
     async def delete(self, project_id: str) -> None:
-        """ProjectNotFound where there is none."""
+        """Delete the form. Raises ProjectNotFound."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Hold nothing open. It opens again when it is used."""
+        """Release connections and files. The next call opens them again."""

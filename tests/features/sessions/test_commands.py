@@ -2,6 +2,7 @@
 
 import random
 from copy import deepcopy
+from dataclasses import replace
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -11,49 +12,62 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pattern_stack.atoms.steps import at_once
 from pattern_stack.errors import ServiceError
-from pattern_stack.features.sessions import document as document_module
-from pattern_stack.features.sessions.commands import Command
-from pattern_stack.features.sessions.document import Document, Done
+from pattern_stack.features.sessions.core.commands import Command
+from pattern_stack.features.sessions.core.document import Document, Executed
+from pattern_stack.features.sessions.core.limits import MAX_LEVELS, SessionLimits
+from pattern_stack.features.sessions.core.schema import Property, Template
+from pattern_stack.features.sessions.core.templates import Catalogue
 from pattern_stack.features.sessions.errors import InvalidProperty
-from pattern_stack.features.sessions.graph import MAX_LEVELS
-from pattern_stack.features.sessions.schema import Property, Template
-from pattern_stack.features.sessions.templates import Catalogue
-from tests.features.sessions.dice import random_command
+from tests.features.sessions.random_commands import random_command
 from tests.features.sessions.replica import Replica
 
 RESTOMOD = Catalogue().get("restomod")
 
 
-def document(template: Template | None = None) -> Document:
+LIMITS = SessionLimits(
+    sessions=10, total_bytes=10_000_000, graph_bytes=10_000_000, node_bytes=100_000, undo_bytes=10_000_000
+)
+
+
+def document(template: Template | None = None, limits: SessionLimits = LIMITS) -> Document:
     numbers = count(1)
-    return Document(lambda: str(UUID(int=next(numbers))), lambda: f"2026-11-21T07:00:00.{next(numbers):06}Z", template)
+
+    def new_id() -> str:
+        return str(UUID(int=next(numbers)))
+
+    def now() -> str:
+        return f"2026-11-21T07:00:00.{next(numbers):06}Z"
+
+    return Document(new_id, now, limits, template)
 
 
 class Bench:
     """A document, and a client that knows of it what it is told."""
 
-    def __init__(self, template: Template | None = None) -> None:
-        self.document = document(template)
+    def __init__(self, template: Template | None = None, **limits: int) -> None:
+        self.document = document(template, replace(LIMITS, **limits))
         self.replica = Replica({"roots": []})
         self.states = [self.state]
         self.logs: list[bytes] = []
 
     @property
     def state(self) -> bytes:
-        return self.document.encoded_tree
+        return at_once(self.document.encode())
 
-    def run(self, command_type: str, **data: Any) -> Done:
-        done = self.document.execute(Command.of(command_type, data), "c")
-        self.tell(done)
-        if done.changes:
+    def run(self, command_type: str, **data: Any) -> Executed:
+        changes = list(Command.of(command_type, data).plan(self.document))
+        executed = at_once(self.document.apply(changes, "c"))
+        self.send(executed)
+        if executed.changes:
             self.states.append(self.state)
-            self.logs.append(orjson.dumps(done.told))
-        return done
+            self.logs.append(orjson.dumps(executed.events))
+        return executed
 
-    def tell(self, done: Done) -> None:
+    def send(self, executed: Executed) -> None:
         """As the wire does it; the client must come to the same graph, the order and the properties included."""
-        for name, payload in orjson.loads(orjson.dumps(done.told)):
+        for name, payload in orjson.loads(orjson.dumps(executed.events)):
             self.replica.apply({"event": name, "payload": payload})
         if self.replica.stale:
             self.replica.begin(orjson.loads(self.state))
@@ -62,14 +76,14 @@ class Bench:
     def back_and_forth(self) -> None:
         """Undo to empty, redo to full: at each step the graph as it was there, and on the way up the same events."""
         for state in reversed(self.states[:-1]):
-            self.tell(self.document.undo())
+            self.send(at_once(self.document.undo()))
             assert self.state == state
         assert not self.document.can_undo
         for state, log in zip(self.states[1:], self.logs, strict=True):
-            done = self.document.redo()
-            self.tell(done)
+            executed = at_once(self.document.redo())
+            self.send(executed)
             assert self.state == state
-            assert orjson.dumps(done.told) == log
+            assert orjson.dumps(executed.events) == log
         assert not self.document.can_redo
 
 
@@ -97,7 +111,7 @@ def work(bench: Bench, rng: random.Random, length: int) -> None:
             bench.run(command_type, **data)
         except ServiceError:
             assert (bench.document.can_undo, bench.document.can_redo) == flags
-            assert orjson.dumps(graph.tree()) == before
+            assert bench.state == before
     bench.back_and_forth()
 
 
@@ -106,7 +120,7 @@ def test_undo_and_redo_amid_commands() -> None:
     bench = Bench()
     for _ in range(400):
         if bench.document.can_undo and rng.random() < 0.3:
-            bench.tell(bench.document.undo())
+            bench.send(at_once(bench.document.undo()))
             bench.states.pop()
             bench.logs.pop()
             assert bench.state == bench.states[-1]
@@ -139,11 +153,11 @@ def refusal(bench: Bench, command_type: str, **data: Any) -> str:
 
 def test_a_new_node_has_its_types_defaults() -> None:
     bench = Bench(RESTOMOD)
-    (created,) = bench.run("CreateNode", blueprint_type_id="part", name="Disc").told
+    (created,) = bench.run("CreateNode", blueprint_type_id="part", name="Disc").events
     status, condition = (RESTOMOD.type("part").properties[index].options[0].id for index in (0, 3))
     defaults = {"status": status, "condition": condition, "quantity": 1, "warranty": False}
     assert created[1]["node"]["properties"] == defaults
-    assert Bench().run("CreateNode", blueprint_type_id="part", name="Disc").told[0][1]["node"]["properties"] == {}
+    assert Bench().run("CreateNode", blueprint_type_id="part", name="Disc").events[0][1]["node"]["properties"] == {}
 
 
 def test_what_may_stand_under_what() -> None:
@@ -204,7 +218,7 @@ def test_a_kit_is_cloned_with_new_ids_and_all_its_properties() -> None:
     assert [child["properties"] for child in clone["children"][1:]] == [{"note": ["a"]}, {"note": ["b"]}]
     assert [child["children"][0]["name"] for child in clone["children"][1:]] == ["a1", "b1"]
     assert len(set(bench.document.graph.nodes) - before) == 4
-    assert bench.run("ApplyKit", target_id=kit, kit_root_id=kit).told
+    assert bench.run("ApplyKit", target_id=kit, kit_root_id=kit).events
     bench.back_and_forth()
 
 
@@ -212,7 +226,7 @@ def test_a_kit_without_children_changes_nothing_and_is_no_step() -> None:
     bench = Bench()
     one = made(bench, "one")
     assert not bench.run("ApplyKit", target_id=one, kit_root_id=one).changes
-    bench.document.undo()
+    at_once(bench.document.undo())
     assert not bench.document.can_undo
 
 
@@ -224,10 +238,10 @@ def test_past_256_nodes_a_command_is_told_as_one_event(nodes: int, events: int) 
         made(bench, f"{number}", top)
     before = deepcopy(bench.document.graph)
     gone = bench.run("DeleteNode", node_id=top)
-    assert len(gone.told) == events
-    assert (gone.told[0][0] == "graph-changed") == (events == 1)
-    back = bench.document.undo()
-    assert len(back.told) == events
+    assert len(gone.events) == events
+    assert (gone.events[0][0] == "graph-changed") == (events == 1)
+    back = at_once(bench.document.undo())
+    assert len(back.events) == events
     assert bench.document.graph == before
 
 
@@ -254,16 +268,15 @@ def test_a_value_has_its_propertys_type(property_id: str, right: list[Any], wron
         assert got == "INVALID_PROPERTY"
 
 
-def test_undo_reaches_back_as_far_as_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(document_module, "UNDO_CHANGES", 5)
-    bench = Bench()
+def test_undo_reaches_back_as_far_as_it_is_bounded() -> None:
+    bench = Bench(undo_bytes=5 * 700)
     top = made(bench, "top")
     for name in "abc":
         made(bench, name, top)
     bench.run("DeleteNode", node_id=top)
-    bench.tell(bench.document.undo())
+    bench.send(at_once(bench.document.undo()))
     assert orjson.loads(bench.state)["roots"][0]["name"] == "top"
-    bench.tell(bench.document.undo())
+    bench.send(at_once(bench.document.undo()))
     assert not bench.document.can_undo
 
 

@@ -2,11 +2,19 @@
 
 import json
 import logging
+from dataclasses import dataclass
+from pathlib import Path
 
+import httpx2
 import pytest
+from fastapi import FastAPI
 
+from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.features.sessions import Sessions
+from pattern_stack.features.sessions.sql import SQLStore
 from tests.features.sessions.world import World
-from tests.support.server import until
+from tests.support.client import client
+from tests.support.server import serving, until
 
 
 @pytest.mark.parametrize("id", ["", "nothing", "2f0b8a52-6c1e-4d0f-9c55-0d6a2f6b9f11", "../../etc", "%00"])
@@ -16,9 +24,8 @@ async def test_d1_an_unknown_session_cannot_be_joined(world: World, id: str) -> 
     refusal = await one.receive()
     expected = "invalid_channel" if "%" in id else "not_found"
     assert refusal["error"]["code"] == expected
-    if expected == "not_found":
-        assert refusal["error"]["channel"] == f"session:{id}"
-        assert await one.receive() == {"id": 1, "subscribed": {}}
+    assert refusal["error"]["channel"] == f"session:{id}"
+    assert await one.receive() == {"id": 1, "subscribed": {}}
     await one.nothing_more()
     assert await world.server.acall(world.broadcast.get_all_channels) == []
     assert world.sessions.all() == []
@@ -42,14 +49,14 @@ async def test_d2_one_drops_amid_events_and_the_others_go_on(world: World, caplo
         await world.node(session, f"N{number}")
     await until(world.server, lambda: world.broadcast.get_total_connections() == 2)
     await world.node(session, "the last")
-    for client in (one, three):
+    for stays in (one, three):
         counts = []
-        while client.replica.roots[50:] == []:
-            event = await client.event()
-            client.replica.apply(event)
+        while stays.replica.roots[50:] == []:
+            event = await stays.event()
+            stays.replica.apply(event)
             counts += [event["payload"]["active_clients"]] if event["event"] == "session-disconnected" else []
         assert counts == [2]
-        assert client.replica.tree() == await world.tree(session)
+        assert stays.replica.tree() == await world.tree(session)
     assert (await world.info(session))["active_clients"] == 2
     assert await world.server.acall(lambda: world.broadcast.get_subscriber_count(f"session:{session}")) == 2
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
@@ -121,3 +128,39 @@ async def test_d_a_session_that_is_deleted_while_one_joins(world: World) -> None
         one.inbox.clear()
         await one.nothing_more()
     assert await world.server.acall(world.broadcast.get_all_channels) == []
+
+
+@dataclass
+class Account:
+    """What an application knows of a user. Nobody else on a session learns any of it."""
+
+    name: str
+    password_hash: str
+
+
+async def test_nothing_of_a_user_reaches_the_others_or_the_log(
+    tmp_path: Path, lane: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="pattern_stack")
+    app = FastAPI()
+    broadcast = WebSocketBroadcastBackend()
+    sessions = Sessions(broadcast, store=SQLStore(f"sqlite+aiosqlite:///{tmp_path}/projects.db"))
+    app.include_router(broadcast.get_router(authenticate=lambda: Account("ann", "hunter2")))
+    app.include_router(sessions.get_router())
+    with serving(app) as server:
+        session = sessions.create().id
+        async with (
+            client(server.url) as one,
+            client(server.url) as two,
+            httpx2.AsyncClient(base_url=f"{server.http}/api/v1", verify=False) as http,
+        ):
+            heard = [await each.subscribe(f"session:{session}") for each in (one, two)]
+            await http.post(f"/{session}/nodes", json={"blueprint_type_id": "task", "name": "N"})
+            await two.socket.close()
+            heard.append(await one.until(lambda message: message.get("event") == "session-disconnected"))
+            answers = [await http.get(path) for path in ("/sessions", f"/sessions/{session}/info", f"/{session}/graph")]
+            everything = repr([*heard, *one.inbox, *two.inbox, *(answer.text for answer in answers), caplog.text])
+    assert "session-connected" in everything
+    assert "snapshot" in everything
+    assert "hunter2" not in everything
+    assert "ann" not in everything.replace("channel", "")

@@ -120,7 +120,7 @@ async def test_a_close_that_is_cancelled_takes_everybody_off_all_the_same(tmp_pa
 
     async def publish_and_close() -> None:
         for _ in range(63):
-            await sessions.publish(session, [("noise", {})])
+            await sessions.registry.publish(session, [("noise", {})])
         await sessions.close(session.id)
 
     listening, closing = asyncio.create_task(listen()), asyncio.create_task(publish_and_close())

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from pattern_stack.features.sessions.commands import Command
+from pattern_stack.features.sessions.core.commands import Command
 from tests.features.sessions.world import build
 from tests.support.server import serving
 

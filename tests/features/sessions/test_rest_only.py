@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pattern_stack.features.sessions import Sessions
-from pattern_stack.features.sessions.commands import CreateNode, DeleteNode
+from pattern_stack.features.sessions.core.commands import CreateNode, DeleteNode
 from tests.features.sessions.world import World, build
 
 

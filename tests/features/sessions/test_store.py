@@ -8,16 +8,18 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
 
 from pattern_stack import InvalidURL
 from pattern_stack.features.sessions.errors import ProjectNotFound, StoreUnavailable
-from pattern_stack.features.sessions.sql import SQLStore, told
-from tests.features.sessions.saving import DIGITS, PROJECT, TIMES, store
+from pattern_stack.features.sessions.sql import SQLStore, _in_one_line
+from tests.features.sessions.save_loop import DIGITS, PROJECT, TIMES, store
 from tests.features.sessions.world import build
 from tests.support.instances import Instance
+from tests.support.postgres import PostgresServer
 from tests.support.process import Process
 
 
@@ -67,6 +69,64 @@ async def test_it_is_closed_also_where_the_application_ends_badly(tmp_path: Path
     assert sessions.projects._store._engine is None
 
 
+@pytest.fixture
+async def stores(postgres_server: PostgresServer) -> AsyncIterator[list[SQLStore]]:
+    """Twenty instances of an application that start on an empty database."""
+    stores = [SQLStore(postgres_server.sqlalchemy_url) for _ in range(20)]
+    yield stores
+    await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_stores_that_make_their_table_at_once_all_work(stores: list[SQLStore]) -> None:
+    ids = [str(UUID(int=number)) for number in range(len(stores))]
+    await asyncio.gather(*(store.save(id, id.encode()) for store, id in zip(stores, ids, strict=True)))
+    found = await asyncio.gather(*(store.load(id) for store, id in zip(stores, reversed(ids), strict=True)))
+    assert found == [id.encode() for id in reversed(ids)]
+
+
+async def test_a_role_that_may_not_make_the_table_can_use_it(
+    postgres_server: PostgresServer, stores: list[SQLStore]
+) -> None:
+    await stores[0].save(PROJECT, b"1")
+    postgres_server.execute("CREATE ROLE reader LOGIN PASSWORD 'sesame'")
+    postgres_server.execute("GRANT SELECT ON projects TO reader")
+    reader = SQLStore(postgres_server.url_as("reader", "sesame").replace("postgresql:", "postgresql+psycopg:"))
+    assert await reader.load(PROJECT) == b"1"
+    with pytest.raises(StoreUnavailable):
+        await reader.save(PROJECT, b"2")
+    await reader.close()
+
+
+async def test_a_role_that_may_not_make_the_table_is_told_so(
+    postgres_server: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    postgres_server.execute("CREATE ROLE nobody LOGIN PASSWORD 'sesame'")
+    store = SQLStore(postgres_server.url_as("nobody", "sesame").replace("postgresql:", "postgresql+psycopg:"))
+    with pytest.raises(StoreUnavailable):
+        await store.load(PROJECT)
+    assert "permission denied for schema public" in caplog.text
+    await store.close()
+
+
+async def test_a_database_that_comes_back_is_used_again(postgres_server: PostgresServer) -> None:
+    store = SQLStore(postgres_server.sqlalchemy_url)
+    await store.save(PROJECT, b"1")
+    postgres_server.kill()
+    with pytest.raises(StoreUnavailable):
+        await store.load(PROJECT)
+    postgres_server.start()
+    assert await store.load(PROJECT) == b"1"
+    await store.close()
+
+
+async def test_a_restart_of_the_database_between_two_calls_is_not_noticed(postgres_server: PostgresServer) -> None:
+    store = SQLStore(postgres_server.sqlalchemy_url)
+    await store.save(PROJECT, b"1")
+    postgres_server.restart()
+    assert await store.load(PROJECT) == b"1"
+    await store.close()
+
+
 def test_nothing_is_opened_before_it_is_used(tmp_path: Path) -> None:
     SQLStore(f"sqlite+aiosqlite:///{tmp_path}/projects.db")
     assert list(tmp_path.iterdir()) == []
@@ -81,14 +141,14 @@ async def test_a_store_that_cannot_be_reached_says_so_and_the_log_says_why(caplo
         assert "secret" not in str(raised.value)
     assert [line.getMessage() for line in caplog.records] == [
         "the store of projects cannot be reached: unable to open database file"
-    ] * 2
+    ]
     for thread in set(threading.enumerate()) - before:  # SQLite's, which tell this loop that they could open nothing
         await asyncio.to_thread(thread.join)
 
 
 def test_the_log_quotes_no_password() -> None:
     said = OSError("ann:se@cret@nowhere does not answer\nand more")
-    assert told(said, "postgresql+asyncpg://ann:se%40cret@nowhere/x") == "ann:***@nowhere does not answer"
+    assert _in_one_line(said, "postgresql+asyncpg://ann:se%40cret@nowhere/x") == "ann:***@nowhere does not answer"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +176,7 @@ def saved(process: Process) -> int:
 async def survivor(directory: Path, torn: bool) -> tuple[int, bytes]:
     """Kill the process while it saves. What it had told of before, and what is found then."""
     options = ["torn"] if torn else []
-    command = [sys.executable, "-m", "tests.features.sessions.saving", directory, *options]
+    command = [sys.executable, "-m", "tests.features.sessions.save_loop", directory, *options]
     process = Process(command, ready=r"saved 2\n")
     await asyncio.sleep(random.uniform(0, 0.03))  # somewhere in a save: it does nothing else
     told = saved(process)

@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import Any
 
 from pattern_stack.errors import ServiceError
-from pattern_stack.features.sessions.commands import Command, DeleteNode
+from pattern_stack.features.sessions.core.commands import Command, DeleteNode
 from pattern_stack.features.sessions.errors import NothingToRedo, NothingToUndo
-from tests.features.sessions.dice import random_command
+from tests.features.sessions.random_commands import random_command
 from tests.features.sessions.world import World
 
 
@@ -136,7 +136,7 @@ async def test_f_a_thousand_commands_undone_to_empty_and_redone_to_full(world: W
     async def follow(work: Any) -> int:
         """Until the client has what the work came to."""
         result: int = await world.server.acall(work)
-        await world.server.acall(lambda: sessions.publish(sessions.get(session), [("marker", {})]))
+        await world.server.acall(lambda: sessions.registry.publish(sessions.get(session), [("marker", {})]))
         await one.told("marker")
         assert one.replica.tree() == await world.tree(session)
         return result

@@ -94,16 +94,20 @@ class InstanceBackend(BroadcastBackend):
 
         On this instance first, then on every instance of the bridge: it returns when all of them have done it, or after 2 s.
         An instance that is cut off does it when it is back, within an hour. Raises InvalidChannel, BroadcastClosed, and
-        BroadcastUnavailable where it could not be passed on.
+        BroadcastUnavailable where it could not be passed on. A channel that is `local` ends on this instance alone.
         """
         check_channel(channel, self._limits)
-        await self._everywhere(lambda: self._instance.revocation.end(channel), {"do": "end", "channel": channel})
+        is_local = self._channels.is_local(channel)
+        end = {"do": "end", "channel": channel}
+        await self._everywhere(lambda: self._instance.revocation.end(channel), end, is_local=is_local)
 
-    async def _everywhere(self, here: Callable[[], None], command: Mapping[str, Any]) -> None:
+    async def _everywhere(
+        self, here: Callable[[], None], command: Mapping[str, Any], *, is_local: bool = False
+    ) -> None:
         async def call() -> None:
             self._instance.check_open()
             here()
-            if self._instance.control:
+            if self._instance.control and not is_local:
                 await self._instance.control.send(command)
 
         await self._instance.run(call)

@@ -1,18 +1,18 @@
-"""What the REST calls take, and what they answer."""
+"""The bodies of requests and answers."""
 
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pattern_stack.features.sessions.commands import Command, Key, Name, PropertyId, PropertyValue, TypeId
+from pattern_stack.features.sessions.core.commands import Command, Name, PropertyId, PropertyValue, TypeId, Uuid
+from pattern_stack.features.sessions.core.schema import TemplateSummary
 from pattern_stack.features.sessions.models import SessionSummary
-from pattern_stack.features.sessions.schema import TemplateSummary
 
 TemplateId = Annotated[str, Field(min_length=1, max_length=200, examples=["restomod"])]
 
 
 class Body(BaseModel):
-    """What a call takes. A key that it does not know is refused: it would be a misspelt one."""
+    """The body of a request. A key that it does not know is refused: it would be a misspelt one."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class NewChild(Body):
 
 
 class NewLink(Body):
-    child_id: Key
+    child_id: Uuid
 
 
 class NewValue(Body):
@@ -50,9 +50,9 @@ class NewValue(Body):
 
 
 class Execution(Body):
-    """`data` is what the command takes."""
+    """`data` has the fields of the command."""
 
-    session_id: Key
+    session_id: Uuid
     command_type: str = Field(max_length=200, json_schema_extra={"enum": [*Command.types]})
     data: dict[str, Any] = Field(
         json_schema_extra={"anyOf": [command.model_json_schema() for command in Command.types.values()]}
@@ -95,7 +95,7 @@ class NodeAnswer(BaseModel):
 
 
 class Branch(BaseModel):
-    """A node with its children in it."""
+    """A node that contains its children."""
 
     id: str
     blueprint_type_id: str
@@ -110,8 +110,8 @@ class Tree(BaseModel):
     roots: list[Branch]
 
 
-class Executed(BaseModel):
-    """`node_id` where the command changed one node alone; `graph` unless it was asked to be left out."""
+class ExecutedAnswer(BaseModel):
+    """`node_id` is there where the command changed a single node; `graph` unless the query said `graph=false`."""
 
     success: bool = True
     command_id: str
@@ -146,7 +146,7 @@ class SavedNode(BaseModel):
 
 
 class SavedForm(ProjectAnswer):
-    """Parents stand before their children, roots and siblings in their order."""
+    """Parents come before their children; roots and siblings are in their order."""
 
     version: int
     templates: list[dict[str, Any]]

@@ -1,20 +1,21 @@
-"""Templates from data files, validated when they are loaded: one JSON file each."""
+"""Templates from JSON files, one each, validated when they are loaded."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from pattern_stack.atoms.json_location import line_of
+from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import InvalidTemplate, TemplateNotFound
-from pattern_stack.features.sessions.schema import Template
 
-SHIPPED = Path(__file__).parent / "data"
-"""The directory of those that come with the package."""
+SHIPPED = Path(__file__).parents[1] / "data"
+"""The directory of the templates that come with the package."""
 
 
 class Catalogue:
-    """Every template of some directories. Raises InvalidTemplate, which names file and line, and OSError."""
+    """The shipped templates and those of `directories`. Raises InvalidTemplate, which names file and line, and OSError."""
 
     def __init__(self, directories: Iterable[Path] = ()) -> None:
         self._templates: dict[str, Template] = {}
@@ -26,6 +27,7 @@ class Catalogue:
         return list(self._templates.values())
 
     def get(self, template_id: str) -> Template:
+        """Raises TemplateNotFound."""
         try:
             return self._templates[template_id]
         except KeyError:
@@ -39,7 +41,7 @@ class Catalogue:
 
 
 def read(file: Path) -> Template:
-    """The template in a file."""
+    """The template in a file. Raises InvalidTemplate, which names file and line, and OSError."""
     try:
         text = file.read_text(encoding="utf-8")
         return Template.model_validate(json.loads(text))
@@ -52,43 +54,5 @@ def read(file: Path) -> Template:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InvalidTemplate(f"{file}:{line_of(text, first['loc'])}: {where or 'template'}: {first['msg']}") from None
-    except (ValueError, RecursionError) as error:  # a number without end, or nothing but brackets
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or brackets nested too deep
         raise InvalidTemplate(f"{file}:1: {error}") from None
-
-
-def line_of(text: str, path: Sequence[str | int]) -> int:
-    """The line where what the path leads to begins; where that is missing, what should have held it. Of valid JSON."""
-    at = _skip(text, 0)
-    for step in path:
-        found = _descend(text, at, step)
-        if found is None:
-            break
-        at = found
-    return text.count("\n", 0, at) + 1
-
-
-def _descend(text: str, at: int, step: str | int) -> int | None:
-    """Where the member of the object or array at `at` begins."""
-    decoder = json.JSONDecoder()
-    closing = {"{": "}", "[": "]"}.get(text[at])
-    if closing is None:
-        return None
-    at, index = _skip(text, at + 1), 0
-    while text[at] != closing:
-        key: str | int = index
-        if closing == "}":
-            key, at = decoder.raw_decode(text, at)
-            at = _skip(text, _skip(text, at) + 1)  # past the colon
-        if key == step:
-            return at
-        at = _skip(text, decoder.raw_decode(text, at)[1])
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-        index += 1
-    return None
-
-
-def _skip(text: str, at: int) -> int:
-    while text[at : at + 1].isspace():
-        at += 1
-    return at

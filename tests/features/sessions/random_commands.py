@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from pattern_stack.features.sessions.graph import Graph
+from pattern_stack.features.sessions.core.graph import Graph
 
 TYPES = ["project_root", "phase", "job", "task", "part"]
 VALUES = [None, True, 1, 1.0, "x", "", "2026-11-21", [1, {"a": None}], {}]

@@ -1,4 +1,4 @@
-"""Templates: the types of nodes that a project has, their properties, and what may stand under what."""
+"""Templates: types of nodes, their properties, and which types may be children of which."""
 
 from datetime import date
 from hashlib import sha256
@@ -17,7 +17,7 @@ STATUS = "status"
 
 
 def option_id(type_id: str, property_id: str, name: str) -> str:
-    """The same for the same names, in every process and version."""
+    """A hash: the same for the same names, in every process and version."""
     return sha256(f"{type_id}.{property_id}:{name}".encode()).hexdigest()[:16]
 
 
@@ -26,7 +26,7 @@ class _Strict(BaseModel):
 
 
 class Option(_Strict):
-    """One value of a select. `id` is derived from the names, so a template's file leaves it out."""
+    """One value of a select. `id` is derived from the names: a template's file leaves it out."""
 
     id: str = ""
     name: Text
@@ -34,7 +34,7 @@ class Option(_Strict):
 
 
 class Property(_Strict):
-    """What a node of a type may say of itself. The `default` of a select is an option's name or id."""
+    """A property of a type's nodes. The `default` of a select is an option's name or id."""
 
     id: Id
     name: Text
@@ -46,13 +46,13 @@ class Property(_Strict):
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
         if (self.type == "select") != bool(self.options):
-            raise ValueError("a select has options, and nothing else has")
+            raise ValueError("a select has options, and no other type has them")
         if len({option.name for option in self.options}) < len(self.options):
-            raise ValueError("two options have one name")
+            raise ValueError("two options have the same name")
         return self
 
     def check(self, value: object) -> None:
-        """InvalidProperty where this cannot be its value."""
+        """Raises InvalidProperty where this cannot be its value."""
         if not self._takes(value):
             raise InvalidProperty(f"{self.id} is {_WANTED[self.type]}, not {value!r:.80}")
         if self.required and value == "":
@@ -90,7 +90,7 @@ def _is_date(text: str) -> bool:
 
 
 class NodeType(_Strict):
-    """A new node's `status` is the first option, every other property its default, where it has one."""
+    """A type of nodes. A new node's `status` is its first option; other properties have their defaults."""
 
     id: Id
     name: Text
@@ -130,11 +130,11 @@ class NodeType(_Strict):
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """What a new node's properties are; a fresh copy."""
+        """The properties of a new node; a fresh copy each time."""
         return self._defaults.copy()
 
     def check(self, property_id: str, value: object) -> None:
-        """InvalidProperty where a node of this type cannot have this."""
+        """Raises InvalidProperty where a node of this type has no such property, or not this value."""
         found = next((one for one in self.properties if one.id == property_id), None)
         if found is None:
             raise InvalidProperty(f"a {self.id} has no property {property_id!r:.80}")
@@ -142,7 +142,7 @@ class NodeType(_Strict):
 
 
 class TemplateSummary(BaseModel):
-    """What a list shows of a template."""
+    """A template without its node types."""
 
     id: Id
     name: Text
@@ -151,7 +151,7 @@ class TemplateSummary(BaseModel):
 
 
 class Template(TemplateSummary):
-    """Node types; a project begins with a node of the first one. Nobody changes it once it is loaded."""
+    """A template. A project begins with a node of the first type. A template is not changed once it is loaded."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -175,6 +175,7 @@ class Template(TemplateSummary):
         return type_id in self._by_id
 
     def type(self, type_id: str) -> NodeType:
+        """Raises InvalidCommand where there is no such type."""
         try:
             return self._by_id[type_id]
         except KeyError:

@@ -1,4 +1,4 @@
-"""What the routes have in common: their parameters, both forms of a path, and how they answer."""
+"""What the routes share: their parameters, the two paths of a call, and JSON answers."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from pattern_stack.atoms.rest import error_responses
 from pattern_stack.errors import ServiceError
-from pattern_stack.features.sessions.commands import EXAMPLE_ID, canonical
+from pattern_stack.features.sessions.core.commands import EXAMPLE_ID, canonical
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,17 +18,15 @@ NodeId = Annotated[str, BeforeValidator(canonical), Path(examples=[EXAMPLE_ID])]
 ProjectId = Annotated[str, BeforeValidator(canonical), Path(examples=[EXAMPLE_ID])]
 TemplatePath = Annotated[str, Path(examples=["restomod"])]
 SessionQuery = Annotated[str, BeforeValidator(canonical), Query(examples=[EXAMPLE_ID])]
-WantGraph = Annotated[bool, Query(alias="graph", description="false: the answer comes without the graph")]
+WantGraph = Annotated[bool, Query(alias="graph", description="false: the answer is without the graph")]
 Origin = Annotated[
     str | None,
-    Header(
-        alias="X-Origin", max_length=200, description="It comes back as `origin` on the events that this call causes."
-    ),
+    Header(alias="X-Origin", max_length=200, description="The events that this call causes carry it as `origin`."),
 ]
 
 
 class JSON(Response):
-    """What orjson makes of the content; bytes in an `orjson.Fragment` go as they are."""
+    """The content as orjson encodes it. Bytes in an `orjson.Fragment` are copied as they are."""
 
     media_type = "application/json"
 
@@ -36,10 +34,13 @@ class JSON(Response):
         return orjson.dumps(content)
 
 
-def both(
+def both_paths(
     router: APIRouter, method: str, path: str, model: type[BaseModel] | None, *kinds: type[ServiceError], **route: Any
 ) -> Callable[[F], F]:
-    """The call under `sessions/{session_id}` and under the id alone. The short form matches uuids, and shadows nothing."""
+    """Decorates a call that is reached under `/sessions/{session_id}` and under the id alone.
+
+    The short path matches uuids only, so that it shadows no other path.
+    """
 
     def add(call: F) -> F:
         for prefix in ("/sessions/{session_id}", "/{session_id:uuid}"):

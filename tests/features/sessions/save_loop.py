@@ -1,4 +1,4 @@
-"""Saves one project over and over, a new version each time, until it is killed: python -m tests.features.sessions.saving
+"""Saves one project over and over, a new version each time, until it is killed: python -m tests.features.sessions.save_loop
 DIRECTORY [torn]. Each version is printed once it is saved. `torn`: into a plain file, as one should not."""
 
 import asyncio

@@ -1,0 +1,59 @@
+"""Sessions, as an application constructs them: the service, its channel and its REST calls."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from pattern_stack.atoms.broadcast import History, WebSocketBroadcastBackend
+from pattern_stack.atoms.clock import Clock, utc_now
+from pattern_stack.atoms.ids import Ids, new_id
+from pattern_stack.features.sessions.channel import register_channel
+from pattern_stack.features.sessions.core.limits import SessionLimits
+from pattern_stack.features.sessions.core.templates import Catalogue
+from pattern_stack.features.sessions.registry import Registry
+from pattern_stack.features.sessions.rest import build_router
+from pattern_stack.features.sessions.service import SessionService
+from pattern_stack.features.sessions.store import ProjectStore
+
+
+class Sessions(SessionService):
+    """Project graphs that several people edit live. All of it is about the sessions of this instance.
+
+    `store`: where projects are kept. `templates`: directories of more templates than the shipped one. `clock` and `ids`
+    are asked for every time and id. `history`: the window of each session's channel; 256 of its events may be of those who
+    come and go. docs/limits.md has the bounds. Raises InvalidTemplate, which names file and line, and OSError.
+    """
+
+    def __init__(
+        self,
+        broadcast: WebSocketBroadcastBackend,
+        *,
+        store: ProjectStore,
+        templates: Iterable[Path] = (),
+        clock: Clock = utc_now,
+        ids: Ids = new_id,
+        history: History | None = None,
+        max_sessions: int = 10_000,
+        total_bytes: int = 512 * 1024 * 1024,
+        graph_bytes: int = 48 * 1024 * 1024,
+        node_bytes: int = 2 * 1024 * 1024,
+        undo_bytes: int = 32 * 1024 * 1024,
+    ) -> None:
+        limits = SessionLimits(
+            sessions=max_sessions,
+            total_bytes=total_bytes,
+            graph_bytes=graph_bytes,
+            node_bytes=node_bytes,
+            undo_bytes=undo_bytes,
+        )
+        registry = Registry(broadcast, limits, history or History(events=512), clock, ids)
+        super().__init__(registry, Catalogue(templates), store)
+        register_channel(broadcast, registry)
+
+    def get_router(self, *, origins: Iterable[str] = ()) -> APIRouter:
+        """The REST calls, under /api/v1. Its lifespan closes the store. The application calls `add_exception_handlers`.
+
+        Pages of other origins cannot change anything, unless `origins` lists theirs, like `https://app.example`.
+        """
+        return build_router(self, origins)
