@@ -22,7 +22,7 @@ except ModuleNotFoundError:
     sys.exit("the command needs an extra: pip install '/path/to/pattern_stack[server]'")
 
 from pattern_stack.errors import PatternStackError
-from pattern_stack.lookout import CHANNELS, Lookout
+from pattern_stack.features.fleet.console import CHANNELS, Lookout
 from pattern_stack.serve import serve as run_server
 from pattern_stack.tail import Stopped, Tail
 

@@ -8,8 +8,8 @@ import orjson
 from pydantic import BaseModel
 
 from pattern_stack.features.fleet.errors import Strange
-from pattern_stack.features.fleet.kinds import KINDS, REMOVED
 from pattern_stack.features.fleet.models import NAME, Owned, Session, SessionId
+from pattern_stack.features.fleet.resources import KINDS, REMOVED
 
 F = TypeVar("F", bound=Owned)
 

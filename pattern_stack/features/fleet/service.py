@@ -16,19 +16,19 @@ from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.atoms.tasks import Tasks, wait_at_most
 from pattern_stack.errors import InvalidEvent
-from pattern_stack.features.fleet.about import about
 from pattern_stack.features.fleet.bodies import SessionBody
+from pattern_stack.features.fleet.change import News
 from pattern_stack.features.fleet.channel import register_channel
 from pattern_stack.features.fleet.directory import read
 from pattern_stack.features.fleet.errors import InvalidComputer
-from pattern_stack.features.fleet.kinds import channel
-from pattern_stack.features.fleet.knowledge import Knowledge
+from pattern_stack.features.fleet.host_info import about
 from pattern_stack.features.fleet.models import NAME, Session
-from pattern_stack.features.fleet.news import News
+from pattern_stack.features.fleet.resources import channel
 from pattern_stack.features.fleet.router import build_router
+from pattern_stack.features.fleet.state import Knowledge
 
 if TYPE_CHECKING:
-    from pattern_stack.features.fleet.wire import Wire
+    from pattern_stack.features.fleet.peer_link import Wire
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +194,7 @@ class Fleet:
 
 
 def _wires(url: str, prefix: str, seconds: float, clock: Clock, fleet: Fleet) -> "Callable[[], Wire]":
-    from pattern_stack.features.fleet.wire import Wire  # redis-py need not be there where nobody asks for it
+    from pattern_stack.features.fleet.peer_link import Wire  # redis-py need not be there where nobody asks for it
 
     return lambda: Wire(url, prefix, seconds, fleet.knowledge, fleet.interest, clock, fleet.tell, fleet.beat_now)
 

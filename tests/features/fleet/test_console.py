@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pattern_stack.lookout import Lookout
+from pattern_stack.features.fleet.console import Lookout
 
 Lines = list[str]
 
