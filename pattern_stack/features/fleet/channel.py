@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from pattern_stack.atoms.broadcast import Channel, Connection, WebSocketBroadcastBackend
 from pattern_stack.errors import NotFound
-from pattern_stack.features.fleet.resources import KINDS, channel
+from pattern_stack.features.fleet.core.resources import KINDS, channel
 
 if TYPE_CHECKING:
     from pattern_stack.features.fleet.service import Fleet

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pattern_stack.features.fleet.resources import KINDS, channel
+from pattern_stack.features.fleet.core.resources import KINDS, channel
 
 Message = dict[str, Any]
 Lines = dict[str, str]

@@ -16,12 +16,12 @@ from pattern_stack.atoms.clock import Clock, iso
 from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected
 from pattern_stack.atoms.tasks import Tasks
 from pattern_stack.errors import BroadcastError
-from pattern_stack.features.fleet.change import News
-from pattern_stack.features.fleet.entry import Entry
+from pattern_stack.features.fleet.core.change import News
+from pattern_stack.features.fleet.core.entry import Entry
+from pattern_stack.features.fleet.core.heartbeat import Heartbeat
+from pattern_stack.features.fleet.core.resources import KINDS, SHARED
+from pattern_stack.features.fleet.core.state import Knowledge
 from pattern_stack.features.fleet.errors import Strange
-from pattern_stack.features.fleet.heartbeat import Heartbeat
-from pattern_stack.features.fleet.resources import KINDS, SHARED
-from pattern_stack.features.fleet.state import Knowledge
 from pattern_stack.features.fleet.streams import Names, Reader, Writer, Written
 
 logger = logging.getLogger(__name__)

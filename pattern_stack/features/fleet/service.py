@@ -17,15 +17,15 @@ from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.atoms.tasks import Tasks, wait_at_most
 from pattern_stack.errors import InvalidEvent
 from pattern_stack.features.fleet.bodies import SessionBody
-from pattern_stack.features.fleet.change import News
 from pattern_stack.features.fleet.channel import register_channel
+from pattern_stack.features.fleet.core.change import News
+from pattern_stack.features.fleet.core.resources import channel
+from pattern_stack.features.fleet.core.state import Knowledge
 from pattern_stack.features.fleet.directory import read
 from pattern_stack.features.fleet.errors import InvalidComputer
 from pattern_stack.features.fleet.host_info import about
 from pattern_stack.features.fleet.models import NAME, Session
-from pattern_stack.features.fleet.resources import channel
 from pattern_stack.features.fleet.router import build_router
-from pattern_stack.features.fleet.state import Knowledge
 
 if TYPE_CHECKING:
     from pattern_stack.features.fleet.peer_link import Wire

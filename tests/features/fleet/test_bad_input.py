@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pattern_stack.features.fleet.bodies import SessionBody
-from pattern_stack.features.fleet.entry import Entry
+from pattern_stack.features.fleet.core.entry import Entry
+from pattern_stack.features.fleet.core.heartbeat import Heartbeat
 from pattern_stack.features.fleet.errors import Strange
-from pattern_stack.features.fleet.heartbeat import Heartbeat
 from tests.features.fleet.computers import (
     PREFIX,
     append,

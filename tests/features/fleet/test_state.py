@@ -11,13 +11,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from pattern_stack.atoms.clock import iso
 from pattern_stack.features.fleet.bodies import SessionBody
-from pattern_stack.features.fleet.change import News
-from pattern_stack.features.fleet.entry import Entry
+from pattern_stack.features.fleet.core.change import News
+from pattern_stack.features.fleet.core.entry import Entry
+from pattern_stack.features.fleet.core.heartbeat import Heartbeat
+from pattern_stack.features.fleet.core.resources import KINDS, SHARED
+from pattern_stack.features.fleet.core.state import Knowledge
 from pattern_stack.features.fleet.errors import ServiceError
-from pattern_stack.features.fleet.heartbeat import Heartbeat
 from pattern_stack.features.fleet.models import Project, Todo
-from pattern_stack.features.fleet.resources import KINDS, SHARED
-from pattern_stack.features.fleet.state import Knowledge
 
 some = st.sets(st.integers(0, 3), max_size=3)
 

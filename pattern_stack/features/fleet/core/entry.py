@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, Self, TypeVar
 import orjson
 from pydantic import BaseModel
 
+from pattern_stack.features.fleet.core.resources import KINDS, REMOVED
 from pattern_stack.features.fleet.errors import Strange
 from pattern_stack.features.fleet.models import NAME, Owned, Session, SessionId
-from pattern_stack.features.fleet.resources import KINDS, REMOVED
 
 F = TypeVar("F", bound=Owned)
 

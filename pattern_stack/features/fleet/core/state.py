@@ -8,12 +8,12 @@ from pattern_stack.atoms.cache import Cache, Change, Lifetime
 from pattern_stack.atoms.clock import Clock
 from pattern_stack.atoms.ids import Ids
 from pattern_stack.features.fleet.bodies import SessionBody
-from pattern_stack.features.fleet.change import Heard, News, Peer
-from pattern_stack.features.fleet.entry import Entry, Whole
+from pattern_stack.features.fleet.core.change import Heard, News, Peer
+from pattern_stack.features.fleet.core.entry import Entry, Whole
+from pattern_stack.features.fleet.core.heartbeat import Heartbeat
+from pattern_stack.features.fleet.core.resources import KINDS, REMOVED, SHARED
 from pattern_stack.features.fleet.errors import SessionIsRemote, SessionNotFound
-from pattern_stack.features.fleet.heartbeat import Heartbeat
 from pattern_stack.features.fleet.models import Computer, Project, Session, Todo
-from pattern_stack.features.fleet.resources import KINDS, REMOVED, SHARED
 
 _PEERS, _SIGNS, _LIVES, _RIVALS = "peers", "signs", "lives", "rivals"
 _REMEMBERED = Lifetime(86_400)

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from pattern_stack.features.fleet.heartbeat import Life
+from pattern_stack.features.fleet.core.heartbeat import Life
 
 
 class News(NamedTuple):
