@@ -22,7 +22,7 @@ except ModuleNotFoundError:
     sys.exit("the command needs an extra: pip install '/path/to/pattern_stack[server]'")
 
 from pattern_stack.errors import PatternStackError
-from pattern_stack.features.fleet.console import CHANNELS, Lookout
+from pattern_stack.features.fleet.console import CHANNELS, FleetConsole
 from pattern_stack.serve import serve as run_server
 from pattern_stack.tail import Stopped, Tail
 
@@ -128,9 +128,9 @@ def _listens(host: str, port: int) -> bool:
 
 
 async def _print_fleet(source: Tail) -> None:
-    lookout = Lookout()
+    console = FleetConsole()
     async for event in source.events():
-        for line in lookout.see(event):
+        for line in console.lines(event):
             print(line, flush=True)
 
 

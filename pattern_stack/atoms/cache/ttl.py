@@ -132,6 +132,14 @@ class Cache:
             if self._may_be_read(kind, key, entry):
                 yield key, entry.value
 
+    def has(self, kind: str, key: Hashable) -> bool:
+        """Whether there is an entry, however old."""
+        return key in self._entries[kind]
+
+    def count(self, kind: str) -> int:
+        """How many entries there are, however old."""
+        return len(self._entries[kind])
+
     def held(self, kind: str) -> list[tuple[Hashable, Any]]:
         """All that is there, however old; no refresh is asked for."""
         return [(key, entry.value) for key, entry in self._entries[kind].items()]

@@ -1,65 +1,75 @@
-"""What goes on in a fleet, in lines for a terminal."""
+"""The state of a fleet as lines for a terminal."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from pattern_stack.features.fleet.core.resources import KINDS, channel
+from pattern_stack.features.fleet.core.resources import RESOURCES, channel_name
 
-Message = dict[str, Any]
+Event = dict[str, Any]
 Lines = dict[str, str]
-"""What there is to say of each, by its key."""
+"""The line of each record, by the record's id."""
 
-CHANNELS = tuple(map(channel, KINDS))
+CHANNELS = tuple(map(channel_name, RESOURCES))
 
 
-class Lookout:
-    """Told of every event of the fleet's channels, snapshots first, it says what is other than before.
-
-    `+` for what came or changed, `-` for what went.
+class FleetConsole:
+    """Turns the events of the fleet's channels, snapshots first, into lines: `+` for what is new or changed, `-` for what is
+    gone. Nothing is said twice.
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Lines] = {}
+        self._shown: dict[tuple[str, str], Lines] = {}
+        """By resource and computer."""
 
-    def see(self, event: Message) -> Iterator[str]:
-        kind, payload = event["channel"].removeprefix("fleet:"), event["payload"]
+    def lines(self, event: Event) -> Iterator[str]:
+        """What an event changes."""
+        resource, payload = event["channel"].removeprefix("fleet:"), event["payload"]
         if event["event"] == "snapshot":
-            owners = {_owner(one) for one in payload[kind]} | {owner for known, owner in self._known if known == kind}
-            for owner in sorted(owners):
-                here = (_said(kind, one) for one in payload[kind] if _owner(one) == owner)
-                yield from self._replace(kind, owner, dict(here))
+            yield from self._snapshot(resource, payload[resource])
         elif event["event"] == "session-removed":
-            for (known, owner), lines in list(self._known.items()):
-                if known == kind and payload["session_id"] in lines:
-                    yield from self._replace(kind, owner, lines, without=payload["session_id"])
-        elif kind in payload:
-            yield from self._replace(kind, payload["computer"], dict(_said(kind, one) for one in payload[kind]))
-        elif kind in ("computers", "sessions"):
-            key, line = _said(kind, payload)
-            yield from self._replace(kind, _owner(payload), {**self._of(kind, _owner(payload)), key: line})
+            yield from self._removed(payload["session_id"])
+        elif resource in payload:
+            lines = dict(_line(resource, record) for record in payload[resource])
+            yield from self._replace(resource, payload["computer"], lines)
+        elif resource in ("computers", "sessions"):
+            id, line = _line(resource, payload)
+            computer = _computer(payload)
+            yield from self._replace(resource, computer, {**self._lines(resource, computer), id: line})
 
-    def _of(self, kind: str, owner: str) -> Lines:
-        return self._known.get((kind, owner), {})
+    def _snapshot(self, resource: str, records: list[dict[str, Any]]) -> Iterator[str]:
+        known = {computer for of_resource, computer in self._shown if of_resource == resource}
+        for computer in sorted(known | set(map(_computer, records))):
+            lines = dict(_line(resource, record) for record in records if _computer(record) == computer)
+            yield from self._replace(resource, computer, lines)
 
-    def _replace(self, kind: str, owner: str, lines: Lines, without: str = "") -> Iterator[str]:
-        before = self._of(kind, owner)
-        now = self._known[kind, owner] = {key: line for key, line in lines.items() if key != without}
-        yield from (f"- {line}" for key, line in before.items() if key not in now)
-        yield from (f"+ {line}" for key, line in now.items() if before.get(key) != line)
+    def _removed(self, session_id: str) -> Iterator[str]:
+        for (resource, computer), lines in list(self._shown.items()):
+            if resource == "sessions" and session_id in lines:
+                yield from self._replace(resource, computer, {id: lines[id] for id in lines if id != session_id})
+
+    def _lines(self, resource: str, computer: str) -> Lines:
+        return self._shown.get((resource, computer), {})
+
+    def _replace(self, resource: str, computer: str, lines: Lines) -> Iterator[str]:
+        before = self._lines(resource, computer)
+        self._shown[resource, computer] = lines
+        yield from (f"- {line}" for id, line in before.items() if id not in lines)
+        yield from (f"+ {line}" for id, line in lines.items() if before.get(id) != line)
 
 
-def _owner(fact: Message) -> str:
-    owner: str = fact.get("computer") or fact["name"]
-    return owner
+def _computer(record: dict[str, Any]) -> str:
+    name: str = record.get("computer") or record["name"]
+    return name
 
 
-def _said(kind: str, fact: Message) -> tuple[str, str]:
-    if kind == "computers":
-        return fact["name"], f"{fact['name']}: {fact['status']}"
-    if kind == "projects":
-        return fact["path"], f"{fact['computer']} has the project {fact['name']}: {fact['description']}"
-    if kind == "todos":
-        project = fact["project"].rstrip("/").rpartition("/")[2]
-        key = f"{fact['project']}/{fact['slug']}"
-        return key, f"{fact['computer']} {project}/{fact['slug']} [{fact['status']}] {fact['description']}"
-    return fact["session_id"], f"{fact['computer']} has the session {fact['title']} [{fact['status']}]"
+def _line(resource: str, record: dict[str, Any]) -> tuple[str, str]:
+    """The record's id, and what is printed of it."""
+    if resource == "computers":
+        return record["name"], f"{record['name']}: {record['status']}"
+    if resource == "projects":
+        return record["path"], f"{record['computer']} has the project {record['name']}: {record['description']}"
+    if resource == "todos":
+        project = record["project"].rstrip("/").rpartition("/")[2]
+        id = f"{record['project']}/{record['slug']}"
+        return id, f"{record['computer']} {project}/{record['slug']} [{record['status']}] {record['description']}"
+    return record["session_id"], f"{record['computer']} has the session {record['title']} [{record['status']}]"

@@ -1,4 +1,4 @@
-"""REST: lists, what is refused, and how a fleet is set up."""
+"""REST: lists, refusals, and how a fleet is set up."""
 
 import json
 from pathlib import Path
@@ -46,10 +46,10 @@ async def test_a_session_is_made_changed_and_deleted() -> None:
         assert await listed(a, "sessions") == [changed]
         assert await listed(a, "sessions", computer="b") == []
         assert await ask(a, "DELETE", "/sessions/id-1") is None
-        assert (await ask(a, "DELETE", "/sessions/id-1"))["error"]["code"] == "SESSION_NOT_FOUND"
+        assert (await ask(a, "DELETE", "/sessions/id-1"))["error"]["code"] == "FLEET_SESSION_NOT_FOUND"
 
 
-async def test_what_creates_answers_201_and_what_changes_200() -> None:
+async def test_a_new_session_answers_201_and_a_change_200() -> None:
     with computer("a") as a:
         async with httpx2.AsyncClient(base_url=a.http, verify=False, trust_env=False) as http:
             for status in (201, 200):
@@ -79,7 +79,7 @@ async def test_bodies_that_do_not_validate(body: Any) -> None:
 
 
 @pytest.mark.parametrize("channel", ["fleet:", "fleet:nothing", "fleet:sessions:x"])
-async def test_channels_that_a_fleet_does_not_have(channel: str) -> None:
+async def test_unknown_channels_are_not_found(channel: str) -> None:
     with computer("a") as a:
         async with client(a.url) as one:
             answer = await one.ask({"subscribe": [channel]})
@@ -97,7 +97,7 @@ async def test_refresh_brings_a_snapshot() -> None:
             assert (snapshot["event"], snapshot["payload"]) == ("snapshot", {"sessions": [session]})
 
 
-async def test_the_own_computer_tells_of_itself() -> None:
+async def test_the_own_computer_is_listed() -> None:
     with computer("a", role="worker") as a:
         (itself,) = await listed(a, "computers")
         assert (itself["name"], itself["status"], itself["role"]) == ("a", "online", "worker")
@@ -106,19 +106,19 @@ async def test_the_own_computer_tells_of_itself() -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "x" * 101, "ä", "a\n"])
-def test_names_that_no_computer_has(name: str) -> None:
+def test_invalid_computer_names(name: str) -> None:
     with pytest.raises(InvalidComputer):
         Fleet(WebSocketBroadcastBackend(), computer=name)
 
 
-def test_settings_that_cannot_work() -> None:
+def test_invalid_settings() -> None:
     with pytest.raises(InvalidURL):
         Fleet(WebSocketBroadcastBackend(), redis_url="http://127.0.0.1")
     with pytest.raises(ValueError, match="heartbeat_seconds"):
         Fleet(WebSocketBroadcastBackend(), heartbeat_seconds=0)
 
 
-async def test_the_environment_sets_it_up(
+async def test_settings_from_the_environment(
     tmp_path: Path, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "garden").mkdir()
@@ -139,21 +139,21 @@ async def test_the_environment_sets_it_up(
     assert heartbeat(redis_server, "env") == {}
 
 
-async def test_ready_says_what_is_wrong_with_the_fleet(redis_server: RedisServer) -> None:
+async def test_ready_names_the_trouble_of_the_fleet(redis_server: RedisServer) -> None:
     app = create_app(Settings(fleet_computer="a", fleet_redis_url=redis_server.url))
     with served(app) as server:
         async with httpx2.AsyncClient(base_url=server.http, verify=False, trust_env=False) as http:
             assert (await http.get("/ready")).status_code == 200
             redis_server.kill()
-            await server.acall(app.state.fleet.beat_now)
+            await server.acall(app.state.fleet.heartbeat_now)
             eventually(lambda: app.state.fleet.trouble)
             answer = await http.get("/ready")
             assert (answer.status_code, answer.json()["error"]["code"]) == (503, "FLEET_UNAVAILABLE")
 
 
-async def test_a_task_that_dies_takes_readiness_along(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_task_that_dies_makes_the_fleet_not_ready(caplog: pytest.LogCaptureFixture) -> None:
     with computer("a") as a:
-        a.fleet.knowledge.sweep = lambda: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+        a.fleet.state.remove_expired = lambda: 1 / 0  # type: ignore[assignment,method-assign,return-value]
         await a.until(lambda fleet: fleet.trouble)
         assert a.fleet.trouble == "the fleet's sweep has ended"
         assert "ZeroDivisionError" in caplog.text

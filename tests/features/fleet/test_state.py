@@ -1,4 +1,4 @@
-"""The core without Redis: two computers and a stream between them that loses entries, beside a client that knows events alone."""
+"""The core without Redis: two computers, a stream between them that loses entries, and a client that applies every event."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,50 +10,51 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pattern_stack.atoms.clock import iso
-from pattern_stack.features.fleet.bodies import SessionBody
-from pattern_stack.features.fleet.core.change import News
+from pattern_stack.features.fleet.bodies import FleetSessionBody
+from pattern_stack.features.fleet.core.change import StateChange
 from pattern_stack.features.fleet.core.entry import Entry
 from pattern_stack.features.fleet.core.heartbeat import Heartbeat
-from pattern_stack.features.fleet.core.resources import KINDS, SHARED
-from pattern_stack.features.fleet.core.state import Knowledge
+from pattern_stack.features.fleet.core.limits import FleetLimits
+from pattern_stack.features.fleet.core.resources import RESOURCES, SHARED
+from pattern_stack.features.fleet.core.state import FleetState
 from pattern_stack.features.fleet.errors import ServiceError
-from pattern_stack.features.fleet.models import Project, Todo
+from pattern_stack.features.fleet.models import FleetProject, Todo
 
 some = st.sets(st.integers(0, 3), max_size=3)
 
 
-def identity(kind: str, fact: dict[str, Any]) -> Any:
+def identity(resource: str, record: dict[str, Any]) -> Any:
     return {
-        "computers": fact.get("name"),
-        "sessions": fact.get("session_id"),
-        "projects": (fact.get("computer"), fact.get("path")),
-        "todos": (fact.get("computer"), fact.get("project"), fact.get("slug")),
-    }[kind]
+        "computers": record.get("name"),
+        "sessions": record.get("session_id"),
+        "projects": (record.get("computer"), record.get("path")),
+        "todos": (record.get("computer"), record.get("project"), record.get("slug")),
+    }[resource]
 
 
 class Replica:
-    """What a client has that took a snapshot once, and every event since."""
+    """What a client has after one snapshot and every event since."""
 
     def __init__(self) -> None:
-        self.facts: dict[str, dict[Any, Any]] = {kind: {} for kind in KINDS}
+        self.records: dict[str, dict[Any, Any]] = {resource: {} for resource in RESOURCES}
 
-    def take(self, news: Sequence[News]) -> None:
-        for one in news:
-            before = {**self.facts[one.kind]}
-            self._apply(one.kind, one.event, one.payload)
-            assert self.facts[one.kind] != before, f"{one} changed nothing"
+    def take(self, changes: Sequence[StateChange]) -> None:
+        for change in changes:
+            before = {**self.records[change.resource]}
+            self._apply(change.resource, change.event, change.payload)
+            assert self.records[change.resource] != before, f"{change} changed nothing"
 
-    def _apply(self, kind: str, event: str, payload: dict[str, Any]) -> None:
-        here = self.facts[kind]
+    def _apply(self, resource: str, event: str, payload: dict[str, Any]) -> None:
+        here = self.records[resource]
         if event == "session-removed":
             del here[payload["session_id"]]
-        elif kind in payload:
-            kept = {key: fact for key, fact in here.items() if fact["computer"] != payload["computer"]}
-            self.facts[kind] = kept | {identity(kind, fact): fact for fact in payload[kind]}
+        elif resource in payload:
+            kept = {id: record for id, record in here.items() if record["computer"] != payload["computer"]}
+            self.records[resource] = kept | {identity(resource, record): record for record in payload[resource]}
         elif payload.get("status") == "offline":
-            del here[identity(kind, payload)]
+            del here[identity(resource, payload)]
         else:
-            here[identity(kind, payload)] = payload
+            here[identity(resource, payload)] = payload
 
 
 class TwoComputers(RuleBasedStateMachine):
@@ -65,13 +66,19 @@ class TwoComputers(RuleBasedStateMachine):
         self.connection = 0
         self.replica = Replica()
         self.silent = 0
-        """Seconds since b heard anything of a."""
-        self.unheard: int | None = None
-        """Seconds since the last heartbeat of a, while b takes it for alive."""
+        """Seconds since b got anything from a."""
+        self.since_heartbeat: int | None = None
+        """Seconds since the last heartbeat of a, while a is online for b."""
 
-    def service(self, name: str) -> Knowledge:
-        return Knowledge(
-            name, alive=60, clock=lambda: self.now, ids=lambda: "id", about=dict, stale=lambda computer: None
+    def service(self, name: str) -> FleetState:
+        return FleetState(
+            name,
+            alive_seconds=60,
+            clock=lambda: self.now,
+            ids=lambda: "id",
+            host_info=dict,
+            refresh=lambda computer: None,
+            limits=FleetLimits(),
         )
 
     def write(self, event: str, payload: dict[str, Any]) -> None:
@@ -79,12 +86,12 @@ class TwoComputers(RuleBasedStateMachine):
         encoded = {name.encode(): text.encode() for name, text in fields.items()}
         self.stream.append({**encoded, b"data": orjson.dumps(payload)})
 
-    def happens(self, news: Sequence[News]) -> None:
-        for one in news:
-            if "b" in self.a.watchers(one.kind):
-                self.write(one.event, one.payload)
+    def send(self, changes: Sequence[StateChange]) -> None:
+        for change in changes:
+            if "b" in self.a.watchers(change.resource):
+                self.write(change.event, change.payload)
 
-    def a_hears(self, interested_in: Sequence[str]) -> None:
+    def a_gets_heartbeat(self, interested_in: Sequence[str]) -> None:
         beat = Heartbeat(
             computer="b",
             last_seen=self.now,
@@ -92,27 +99,27 @@ class TwoComputers(RuleBasedStateMachine):
             instance="b",
             connection=self.connection,
         )
-        for kind in self.a.heard(Heartbeat.decode(beat.encode()), live=True).behind:
-            self.write(KINDS[kind].whole or "", self.a.whole(kind))
+        for resource in self.a.apply_heartbeat(Heartbeat.decode(beat.encode()), live=True).send_full:
+            self.write(RESOURCES[resource].full_entry or "", self.a.full_state(resource))
 
     # -- what happens on a
 
     @rule(id=st.sampled_from("xyz"), title=st.sampled_from(["one", "two"]))
     def put(self, id: str, title: str) -> None:
-        self.happens(self.a.put_session(SessionBody(session_id=id, title=title))[2])
+        self.send(self.a.put_session(FleetSessionBody(session_id=id, title=title))[2])
 
     @rule(id=st.sampled_from("xyz"))
     def delete(self, id: str) -> None:
         try:
-            self.happens(self.a.delete_session(id))
+            self.send(self.a.delete_session(id))
         except ServiceError:
-            assert id not in {session.session_id for session in self.a.facts("sessions")}
+            assert id not in {session.session_id for session in self.a.records("sessions")}
 
     @rule(projects=some, todos=some, status=st.sampled_from(["pending", "done"]))
-    def look(self, projects: set[int], todos: set[int], status: str) -> None:
-        self.happens(
-            self.a.looked(
-                [Project(path=f"/{number}", computer="a") for number in sorted(projects)],
+    def directory_changes(self, projects: set[int], todos: set[int], status: str) -> None:
+        self.send(
+            self.a.replace_directory(
+                [FleetProject(path=f"/{number}", computer="a") for number in sorted(projects)],
                 [
                     Todo(slug=str(slug), project=f"/{number}", status=status, computer="a")
                     for number in sorted(projects)
@@ -123,72 +130,72 @@ class TwoComputers(RuleBasedStateMachine):
 
     # -- what comes between them
 
-    @rule(kinds=st.sets(st.sampled_from(SHARED)))
-    def b_watches(self, kinds: set[str]) -> None:
-        self.a_hears(sorted(kinds))
+    @rule(resources=st.sets(st.sampled_from(SHARED)))
+    def b_watches(self, resources: set[str]) -> None:
+        self.a_gets_heartbeat(sorted(resources))
 
     @rule()
-    def a_beats(self) -> None:
+    def a_sends_a_heartbeat(self) -> None:
         beat = Heartbeat(computer="a", last_seen=self.now, instance="a", connection=0)
-        self.silent = self.unheard = 0
-        self.replica.take(self.b.heard(beat, live=True).news)
+        self.silent = self.since_heartbeat = 0
+        self.replica.take(self.b.apply_heartbeat(beat, live=True).changes)
 
     @precondition(lambda self: self.stream)
     @rule()
     def b_reads(self) -> None:
         self.silent = 0
-        self.replica.take(self.b.arrived(Entry.decode(self.stream.pop(0))))
+        self.replica.take(self.b.apply_entry(Entry.decode(self.stream.pop(0))))
 
     @rule()
     def the_stream_is_lost(self) -> None:
-        """b finds out by itself, and says that its connection is new."""
+        """b notices, and sends a new connection number."""
         self.stream.clear()
         self.connection += 1
-        self.a_hears(SHARED)
+        self.a_gets_heartbeat(SHARED)
 
     @rule(seconds=st.sampled_from([1, 30, 61]))
     def time_passes(self, seconds: int) -> None:
-        """Whoever is gone for b, or for a, is new when it is back."""
+        """A computer that was removed is new when it is back."""
         self.now += timedelta(seconds=seconds)
         self.silent += seconds
-        self.replica.take(self.b.sweep())
-        self.a.sweep()
-        if self.unheard is not None:
-            self.unheard += seconds
-            if self.unheard >= 60:
-                self.unheard = None
-                assert not any(self.b.facts(kind, "a") for kind in SHARED)
+        self.replica.take(self.b.remove_expired())
+        self.a.remove_expired()
+        if self.since_heartbeat is not None:
+            self.since_heartbeat += seconds
+            if self.since_heartbeat >= 60:
+                self.since_heartbeat = None
+                assert not any(self.b.records(resource, "a") for resource in SHARED)
 
     @rule(id=st.sampled_from("xyz"))
-    def b_does_not_let_it_be_taken_over(self, id: str) -> None:
-        for session in self.b.facts("sessions", "a"):
+    def b_cannot_change_sessions_of_a(self, id: str) -> None:
+        for session in self.b.records("sessions", "a"):
             try:
-                self.b.put_session(SessionBody(session_id=session.session_id, title="mine"))
+                self.b.put_session(FleetSessionBody(session_id=session.session_id, title="mine"))
             except ServiceError as error:
                 assert error.code == "SESSION_IS_REMOTE"  # noqa: PT017
             else:
-                raise AssertionError("it was taken over")
+                raise AssertionError("b took over a session of a")
 
     # -- what holds
 
     @invariant()
-    def events_make_what_a_snapshot_shows(self) -> None:
-        for kind in KINDS:
-            shown = [fact for fact in self.b.snapshot(kind)[kind] if fact.get("name") != "b"]
-            assert self.replica.facts[kind] == {identity(kind, fact): fact for fact in shown}
+    def events_add_up_to_the_snapshot(self) -> None:
+        for resource in RESOURCES:
+            shown = [record for record in self.b.snapshot(resource)[resource] if record.get("name") != "b"]
+            assert self.replica.records[resource] == {identity(resource, record): record for record in shown}
 
     @invariant()
-    def nothing_is_left_of_who_is_silent_for_too_long(self) -> None:
+    def a_silent_computer_leaves_nothing(self) -> None:
         if self.silent >= 60:
-            assert not any(self.b.facts(kind, "a") for kind in SHARED)
+            assert not any(self.b.records(resource, "a") for resource in SHARED)
 
     def teardown(self) -> None:
         self.the_stream_is_lost()
         while self.stream:
             self.b_reads()
-        for kind in SHARED:
-            assert self.b.facts(kind, "a") == self.a.facts(kind, "a")
-        self.events_make_what_a_snapshot_shows()
+        for resource in SHARED:
+            assert self.b.records(resource, "a") == self.a.records(resource, "a")
+        self.events_add_up_to_the_snapshot()
 
 
 TwoComputers.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

@@ -1,31 +1,32 @@
-"""What follows from a change, and from a heartbeat."""
+"""What follows from a change of the state, and from a heartbeat."""
 
 from typing import Any, NamedTuple
 
-from pattern_stack.features.fleet.core.heartbeat import Life
+from pattern_stack.features.fleet.core.heartbeat import Incarnation
 
 
-class News(NamedTuple):
-    """An event for the clients here; `shared`: for the computers that watch its kind, too."""
+class StateChange(NamedTuple):
+    """One event for the clients of this computer."""
 
-    kind: str
+    resource: str
     event: str
     payload: dict[str, Any]
-    shared: bool = False
+    is_local: bool = False
+    """It happened on this computer: computers that watch the resource are told, too."""
 
 
 class Peer(NamedTuple):
-    """Another computer, as a writer sees it."""
+    """Another computer that is online, as a writer sees it."""
 
-    life: Life
+    incarnation: Incarnation
     interested_in: frozenset[str]
 
 
-class Heard(NamedTuple):
-    """What follows from a heartbeat."""
+class HeartbeatResult(NamedTuple):
+    """What follows from another computer's heartbeat."""
 
-    news: list[News]
-    behind: list[str]
-    """Kinds of which that computer has to be written all that there is here."""
-    ahead: bool
-    """That computer has to be asked for all that it has."""
+    changes: list[StateChange]
+    send_full: list[str]
+    """Resources of which that computer has to be sent all records of this one."""
+    request_full: bool
+    """That computer has to be asked for all its records."""

@@ -1,4 +1,4 @@
-"""One entry of a stream between computers, and its only codec."""
+"""One entry of a stream between computers, and its only decoder."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,57 +7,58 @@ from typing import Any, NamedTuple, Self, TypeVar
 import orjson
 from pydantic import BaseModel
 
-from pattern_stack.features.fleet.core.resources import KINDS, REMOVED
-from pattern_stack.features.fleet.errors import Strange
-from pattern_stack.features.fleet.models import NAME, Owned, Session, SessionId
+from pattern_stack.features.fleet.core.resources import RESOURCES, SESSION_REMOVED
+from pattern_stack.features.fleet.errors import Malformed
+from pattern_stack.features.fleet.models import COMPUTER_NAME, FleetSession, OwnedRecord, SessionId
 
-F = TypeVar("F", bound=Owned)
+R = TypeVar("R", bound=OwnedRecord)
 
 
-class _Removed(BaseModel):
+class _RemovedSession(BaseModel):
     session_id: SessionId
 
 
-class Whole(NamedTuple):
-    """All that a computer has of a kind."""
+class FullState(NamedTuple):
+    """All records that a computer has of one resource."""
 
-    kind: str
-    facts: Sequence[Owned]
+    resource: str
+    records: Sequence[OwnedRecord]
 
 
 class Entry(NamedTuple):
-    """What has happened on `source`: a session changed or (its id) went, or all that it has of a kind."""
+    """What happened on `source`: a changed session, the id of a removed one, or all records of a resource."""
 
     source: str
-    fact: Session | str | Whole
+    content: FleetSession | str | FullState
 
     @classmethod
     def decode(cls, fields: Mapping[bytes, bytes]) -> Self:
-        """Raises Strange."""
+        """Raises Malformed, also where `source` speaks for another computer."""
         try:
             source, event, timestamp = (fields[name].decode() for name in (b"source", b"event", b"timestamp"))
             data = orjson.loads(fields[b"data"])
-            if event == REMOVED:
-                return cls(_checked(source, source), _Removed.model_validate(data).session_id)
-            told = {"computer": source, "created_at": timestamp, "last_activity": timestamp}
-            if event == KINDS["sessions"].updated:
-                return cls(source, _fact(Session, source, {**told, **data}))
-            kind, model = next((kind, row.model) for kind, row in KINDS.items() if row.model and row.whole == event)
-            facts = [_fact(model, source, {**told, **one}) for one in data[kind]]
-            return cls(_checked(source, data.get("computer", source)), Whole(kind, facts))
+            if event == SESSION_REMOVED:
+                return cls(_checked_source(source, source), _RemovedSession.model_validate(data).session_id)
+            defaults = {"computer": source, "created_at": timestamp, "last_activity": timestamp}
+            if event == RESOURCES["sessions"].updated_event:
+                return cls(source, _record(FleetSession, source, {**defaults, **data}))
+            name, model = next(
+                (name, row.model) for name, row in RESOURCES.items() if row.model and row.full_entry == event
+            )
+            records = [_record(model, source, {**defaults, **one}) for one in data[name]]
+            return cls(_checked_source(source, data.get("computer", source)), FullState(name, records))
         except (KeyError, StopIteration, TypeError, ValueError) as error:  # pydantic's and orjson's are ValueErrors
-            raise Strange(f"no entry: {type(error).__name__} in {dict(fields)!r:.200}") from error
+            raise Malformed(f"not a stream entry: {type(error).__name__} in {dict(fields)!r:.200}") from error
 
 
-def _fact(model: type[F], source: str, data: dict[str, Any]) -> F:
-    """What it does not say of itself has happened on its source, and when it was written."""
-    fact = model.model_validate(data)
-    _checked(source, fact.computer)
-    return fact
+def _record(model: type[R], source: str, data: dict[str, Any]) -> R:
+    record = model.model_validate(data)
+    _checked_source(source, record.computer)
+    return record
 
 
-def _checked(source: str, computer: str) -> str:
-    """Nobody speaks for another one."""
-    if computer != source or not re.fullmatch(NAME, source):
-        raise Strange(f"{source:.100} tells of {computer:.100}")
+def _checked_source(source: str, computer: str) -> str:
+    """A computer writes about itself only."""
+    if computer != source or not re.fullmatch(COMPUTER_NAME, source):
+        raise Malformed(f"{source!r:.100} writes about {computer!r:.100}")
     return source

@@ -1,67 +1,65 @@
-"""What there is in a fleet, in one table."""
+"""The four resources of a fleet: how each is cached, sorted and announced."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from pattern_stack.atoms.cache import Lifetime
-from pattern_stack.features.fleet.models import Owned, Project, Session, Todo
+from pattern_stack.features.fleet.models import FleetProject, FleetSession, OwnedRecord, Todo
 
 
-class Kind(NamedTuple):
-    """`lifetime`: of what is known of other computers. None: as long as a heartbeat lives."""
-
-    model: type[Owned] | None
-    """Of what computers write to each other; None for what heartbeats tell."""
+class Resource(NamedTuple):
+    model: type[OwnedRecord] | None
+    """Its records in stream entries. None for computers: heartbeats describe those."""
     lifetime: Lifetime | None
-    key: Callable[[Any], Hashable]
-    """Where an entry of it lies in the cache."""
-    order: Callable[[Any], Any]
-    """In lists."""
-    updated: str
-    """The event of a change: of one of them, or of all that a computer has."""
-    whole: str | None
-    """The stream's entry with all that a computer has."""
+    """Of a cached record of another computer. None: as long as that computer is online."""
+    cache_key: Callable[[Any], Hashable]
+    sort_key: Callable[[Any], Any]
+    updated_event: str
+    """Tells clients of one changed computer or session, or of all projects or todos of one computer."""
+    full_entry: str | None
+    """The event name of the stream entry that holds all records of one computer."""
 
 
-KINDS = {
-    "computers": Kind(
+RESOURCES = {
+    "computers": Resource(
         None,
         None,
-        lambda one: one.name,
-        lambda one: one.name,
+        lambda computer: computer.name,
+        lambda computer: computer.name,
         "computer-updated",
         None,
     ),
-    "projects": Kind(
-        Project,
+    "projects": Resource(
+        FleetProject,
         Lifetime(300, serve_stale=True),
-        lambda one: (one.computer, one.path),
-        lambda one: (one.computer, one.path),
+        lambda project: (project.computer, project.path),
+        lambda project: (project.computer, project.path),
         "projects-updated",
         "projects-updated",
     ),
-    "todos": Kind(
+    "todos": Resource(
         Todo,
         Lifetime(300, serve_stale=True),
-        lambda one: (one.computer, one.project),  # an entry is the tuple of a project's todos
-        lambda one: (one.computer, one.project, one.slug),
+        lambda todo: (todo.computer, todo.project),  # one cache entry holds the tuple of a project's todos
+        lambda todo: (todo.computer, todo.project, todo.slug),
         "todos-updated",
         "todos-updated",
     ),
-    "sessions": Kind(
-        Session,
+    "sessions": Resource(
+        FleetSession,
         Lifetime(None),
-        lambda one: one.session_id,
-        lambda one: (one.created_at, one.session_id),
+        lambda session: session.session_id,
+        lambda session: (session.created_at, session.session_id),
         "session-updated",
         "sessions-updated",
     ),
 }
 
-REMOVED = "session-removed"
-SHARED = sorted(name for name, kind in KINDS.items() if kind.whole)
-"""Those that computers write to each other."""
+SESSION_REMOVED = "session-removed"
+SHARED = sorted(name for name, resource in RESOURCES.items() if resource.full_entry)
+"""The resources that computers write to each other."""
 
 
-def channel(kind: str) -> str:
-    return f"fleet:{kind}"
+def channel_name(resource: str) -> str:
+    """The channel on which clients follow a resource."""
+    return f"fleet:{resource}"
