@@ -1,10 +1,14 @@
 """Projects and todos from a directory, and how other computers get its changes."""
 
+import os
+import socket
 from pathlib import Path
 
+import orjson
 import pytest
 
 from pattern_stack.features.fleet.core.limits import FleetLimits
+from pattern_stack.features.fleet.core.todo_file import parse
 from pattern_stack.features.fleet.directory import read
 from tests.features.fleet.computers import computer, listed, told, watch
 from tests.support.client import client
@@ -86,6 +90,129 @@ def test_a_name_that_is_not_utf8_is_shown_with_replacements(tmp_path: Path) -> N
     (tmp_path / "gar\udcffden").mkdir()
     (project,) = read(tmp_path, "a", FleetLimits()).projects
     assert project.name == "gar?den"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---" + "\n" * 1_000_000,
+        "---\n" + " " * 1_000_000,
+        "---\n" + "-" * 1_000_000,
+        "---\n" + "---x\n" * 200_000,
+        "---\n" + "a: \t" * 250_000,
+        "#" * 1_000_000,
+        "# " * 500_000,
+    ],
+    ids=["blank lines", "spaces", "dashes", "almost fences", "almost fields", "one heading", "headings"],
+)
+def test_a_long_todo_is_parsed_line_by_line(text: str) -> None:
+    """An expression that backtracks would need minutes for the first of these."""
+    assert parse(text).status == "pending"
+    fields = parse(f"---\nstatus: done\n---\n{text}")
+    assert fields.status == "done"
+
+
+def test_a_todo_that_is_too_long_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "garden" / "todos" / "fits.md", "x" * 100)
+    write(tmp_path / "garden" / "todos" / "long.md", "x" * 101)
+    contents = read(tmp_path, "a", FleetLimits(todo_bytes=100))
+    assert [todo.slug for todo in contents.todos] == ["fits"]
+    assert contents.skipped == [
+        f"{tmp_path}/garden/todos/long.md: a todo has at most 100 bytes (FleetLimits.todo_bytes)"
+    ]
+
+
+def test_todos_and_projects_fit_into_one_entry_each(tmp_path: Path) -> None:
+    for number in range(100):
+        write(tmp_path / f"p{number:02}" / "todos" / "t.md", "x" * 100)
+    limits = FleetLimits(entry_bytes=10_000)
+    contents = read(tmp_path, "a", limits)
+    for records in (contents.projects, contents.todos):
+        encoded = orjson.dumps([record.as_json() for record in records])
+        assert 9_000 < len(encoded) + 512 <= 10_000
+    assert [line.partition(":")[0] for line in contents.skipped] == [
+        f"all after the first {len(contents.projects)} of FleetProject",
+        f"all after the first {len(contents.todos)} of Todo",
+    ]
+
+
+def test_links_are_followed_within_the_directory_only(tmp_path: Path) -> None:
+    secret, fleet = tmp_path / "secret", tmp_path / "fleet"
+    write(secret / "README.md", "secret")
+    write(secret / "todos" / "a.md", "secret")
+    write(fleet / "garden" / "README.md", "Garden")
+    write(fleet / "garden" / "todos" / "water.md", "Water")
+    (fleet / "again").symlink_to(fleet / "garden")
+    (fleet / "whole").symlink_to(secret)
+    (fleet / "loop").symlink_to("loop")
+    (fleet / "parts").mkdir()
+    (fleet / "parts" / "README.md").symlink_to(secret / "README.md")
+    (fleet / "parts" / "todos").symlink_to(secret / "todos")
+    (fleet / "garden" / "todos" / "stolen.md").symlink_to(secret / "todos" / "a.md")
+    (fleet / "garden" / "todos" / "dangling.md").symlink_to("nowhere")
+    contents = read(fleet, "a", FleetLimits())
+    assert [(project.name, project.description) for project in contents.projects] == [
+        ("again", "Garden"),
+        ("garden", "Garden"),
+        ("parts", ""),
+    ]
+    assert [(todo.project, todo.slug) for todo in contents.todos] == [
+        (f"{fleet}/again", "water"),
+        (f"{fleet}/garden", "water"),
+    ]
+    out = "it is a link out of the directory"
+    assert sorted(contents.skipped) == [
+        f"{fleet}/again/todos/stolen.md: {out}",
+        f"{fleet}/garden/todos/stolen.md: {out}",
+        f"{fleet}/loop: Too many levels of symbolic links",
+        f"{fleet}/parts/README.md: {out}",
+        f"{fleet}/parts/todos: {out}",
+        f"{fleet}/whole: {out}",
+    ]
+
+
+def test_a_directory_that_is_a_link_itself_is_read(tmp_path: Path) -> None:
+    (tmp_path / "real" / "garden").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    assert [project.path for project in read(tmp_path / "link", "a", FleetLimits()).projects] == [
+        f"{tmp_path}/link/garden"
+    ]
+
+
+def test_named_pipes_sockets_and_devices_are_not_opened(tmp_path: Path) -> None:
+    """Opening a pipe would wait for its other end, for ever."""
+    write(tmp_path / "garden" / "todos" / "water.md", "Water")
+    os.mkfifo(tmp_path / "garden" / "README.md")
+    os.mkfifo(tmp_path / "garden" / "todos" / "pipe.md")
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "garden" / "todos" / "socket.md"))
+        contents = read(tmp_path, "a", FleetLimits())
+    assert [project.name for project in contents.projects] == ["garden"]
+    assert [todo.slug for todo in contents.todos] == ["water"]
+    assert sorted(Path(line.partition(": ")[0]).name for line in contents.skipped) == [
+        "README.md",
+        "pipe.md",
+        "socket.md",
+    ]
+
+
+async def test_what_is_left_out_is_logged_once_and_on_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path / "garden" / "todos" / "\x1b[31m\n.md", "x" * 101)
+    with computer("a", directory=tmp_path, limits=FleetLimits(todo_bytes=100)) as a:
+        async with client(a.url) as one:
+            await watch(one, "computers", "todos")
+            for _ in range(3):
+                await a.server.acall(a.fleet.heartbeat_now)
+                await one.event()
+            write(tmp_path / "garden" / "todos" / "marker.md", "x")
+            await a.server.acall(a.fleet.heartbeat_now)
+            await one.until(lambda message: message.get("event") == "todos-updated")
+    (line,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+    assert line.isprintable()
+    assert "\\u001b[31m\\u000a.md: a todo has at most 100 bytes" in line
 
 
 async def test_the_directory_is_read_at_each_heartbeat_and_changes_are_sent(

@@ -1,5 +1,6 @@
 """REST: lists, refusals, and how a fleet is set up."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,17 @@ import pytest
 
 from pattern_stack import InvalidURL, WebSocketBroadcastBackend
 from pattern_stack.app import create_app
-from pattern_stack.features.fleet import Fleet
+from pattern_stack.features.fleet import Fleet, FleetSessionBody, FleetSessionNotFound
 from pattern_stack.features.fleet.errors import InvalidComputer
 from pattern_stack.settings import Settings
-from tests.features.fleet.computers import ask, computer, heartbeat, listed, put, watch
+from tests.features.fleet.computers import append, ask, computer, heartbeat, listed, put, told, watch
 from tests.support.client import client
 from tests.support.clock import Clock
 from tests.support.eventually import eventually
 from tests.support.process import BIN, running
 from tests.support.redis.server import RedisServer
 from tests.support.server import serving as served
+from tests.support.server import serving_backend
 
 
 async def test_a_session_is_made_changed_and_deleted() -> None:
@@ -47,6 +49,75 @@ async def test_a_session_is_made_changed_and_deleted() -> None:
         assert await listed(a, "sessions", computer="b") == []
         assert await ask(a, "DELETE", "/sessions/id-1") is None
         assert (await ask(a, "DELETE", "/sessions/id-1"))["error"]["code"] == "FLEET_SESSION_NOT_FOUND"
+
+
+async def test_x_origin_comes_back_on_the_events_of_this_computer() -> None:
+    with computer("a") as a:
+        async with client(a.url) as one:
+            await watch(one, "sessions")
+            await ask(a, "POST", "/sessions", json={"session_id": "s1", "title": "x"}, headers={"X-Origin": "page-7"})
+            await ask(a, "DELETE", "/sessions/s1", headers={"X-Origin": "page-7"})
+            await put(a, session_id="s2")
+            events = [await one.event() for _ in range(3)]
+            assert [event.get("origin") for event in events] == ["page-7", "page-7", None]
+            refused = await ask(a, "POST", "/sessions", json={"title": "x"}, headers={"X-Origin": "x" * 201})
+            assert refused["error"]["code"] == "VALIDATION_ERROR"
+            await one.nothing_more()
+
+
+async def test_calls_may_be_awaited_on_any_loop_and_thread() -> None:
+    """Here on the test's loop and on loops of other threads, while the fleet lives on the server's."""
+    with computer("a") as a:
+        async with client(a.url) as one:
+            await watch(one, "sessions")
+            session, is_new = await a.fleet.put_session(FleetSessionBody(session_id="s1", title="x"), origin="test")
+            assert (is_new, await a.fleet.records("sessions")) == (True, [session])
+            assert await a.fleet.snapshot("sessions") == {"sessions": [session.as_json()]}
+
+            def work(number: int) -> None:
+                asyncio.run(a.fleet.put_session(FleetSessionBody(session_id=f"t{number}", title="x")))
+
+            await asyncio.gather(*(asyncio.to_thread(work, number) for number in range(8)))
+            await a.fleet.delete_session("s1")
+            events = [await one.event() for _ in range(10)]
+            assert [events[0]["event"], events[0]["origin"], events[-1]["event"]] == [
+                "session-updated",
+                "test",
+                "session-removed",
+            ]
+            assert {event["payload"]["session_id"] for event in events[1:-1]} == {f"t{number}" for number in range(8)}
+            with pytest.raises(FleetSessionNotFound):
+                await a.fleet.delete_session("s1")
+
+
+async def test_it_can_be_started_from_another_loop_than_the_hubs(redis_server: RedisServer) -> None:
+    """Its tasks run on the hub's loop all the same, so no change comes in between two steps of another one."""
+    broadcast = WebSocketBroadcastBackend()
+    fleet = Fleet(broadcast, computer="a", redis_url=redis_server.url)
+    with serving_backend(broadcast) as server:
+        await fleet.start()
+        assert {task.get_loop() for task in fleet._tasks._tasks} == {server.loop}
+        assert fleet.trouble is None
+        async with client(server.url) as one:
+            await watch(one, "sessions")
+            append(redis_server, "a", "session-updated", {"session_id": "s1"}, "far")
+            assert (await told(one, "session-updated"))[0]["session_id"] == "s1"
+        await fleet.stop()
+        assert fleet._tasks._tasks == []
+
+
+async def test_openapi_names_say_whose_they_are() -> None:
+    schemas = create_app(Settings()).openapi()["components"]["schemas"]
+    assert {
+        "FleetSession",
+        "FleetProject",
+        "FleetSessionList",
+        "FleetProjectList",
+        "Todo",
+        "Computer",
+    } <= schemas.keys()
+    assert not {"Session", "SessionBody"} & schemas.keys()
+    assert not [name for name in schemas if "__" in name], "two models of one name"
 
 
 async def test_a_new_session_answers_201_and_a_change_200() -> None:
@@ -122,8 +193,8 @@ async def test_settings_from_the_environment(
     tmp_path: Path, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "garden").mkdir()
-    told = {"COMPUTER": "env", "REDIS_URL": redis_server.url, "PREFIX": "other[1]", "HEARTBEAT_SECONDS": "7"}
-    for name, value in {**told, "DIRECTORY": str(tmp_path)}.items():
+    environment = {"COMPUTER": "env", "REDIS_URL": redis_server.url, "PREFIX": "other[1]", "HEARTBEAT_SECONDS": "7"}
+    for name, value in {**environment, "DIRECTORY": str(tmp_path)}.items():
         monkeypatch.setenv(f"PATTERN_STACK_FLEET_{name}", value)
     settings = Settings()
     assert settings.broadcast_url == "memory://"
