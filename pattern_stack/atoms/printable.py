@@ -14,7 +14,13 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(f"\\u{ord(sign):04x}" if _is_escaped(sign) else sign for sign in text)
+    return "".join(escaped(sign) if _is_escaped(sign) else sign for sign in text)
+
+
+def escaped(text: str) -> str:
+    """All of the text as JSON escapes it: `\\u00fc`, and two of them for what UTF-16 writes as a pair."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def _is_escaped(sign: str) -> bool:
