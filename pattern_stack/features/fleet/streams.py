@@ -94,14 +94,17 @@ class StreamWriter:
         self._queue: list[OutgoingEntry] = []
         self._queued_bytes = 0
         self._wakeup = asyncio.Event()
+        self._log = LogEvery(logger)
 
     def put(self, entry: OutgoingEntry) -> None:
         """Never waits. Where too much waits, all of it fails: who is sent all records anew needs less."""
         self._queue.append(entry)
         self._queued_bytes += len(entry.data)
         if len(self._queue) > _QUEUE_ENTRIES or self._queued_bytes > _QUEUE_BYTES:
-            for target in {entry.target for entry in self.take()}:
+            dropped = self.take()
+            for target in {entry.target for entry in dropped}:
                 self._failed(target)
+            self._log.warning("Redis is slow: %d entries were dropped; their computers get the full state", len(dropped))
         self._wakeup.set()
 
     def take(self) -> list[OutgoingEntry]:
