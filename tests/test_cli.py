@@ -79,7 +79,7 @@ def test_tail_prints_what_publish_publishes(server: Process) -> None:
         (["tail", "a", "--header", "Bearer"], "is not a header"),
     ],
 )
-def test_what_went_wrong_is_one_line(server: Process, arguments: list[str], said: str) -> None:
+def test_an_error_is_one_line(server: Process, arguments: list[str], said: str) -> None:
     url = [] if "--url" in arguments else ["--url", server.http]
     result = run(*arguments, *url)
     assert result.returncode == 1
@@ -162,7 +162,7 @@ def test_another_server_is_asked_through_the_proxy_of_the_environment(command: l
     ids=["nothing", "no HTTP", "too short", "no chunk", "control characters", "a redirect to a file"],
 )
 @pytest.mark.parametrize("command", [["publish", "a", "b"], ["tail", "a"]], ids=["publish", "tail"])
-def test_what_a_strange_server_answers_is_one_printable_line(command: list[str], answer: bytes) -> None:
+def test_an_answer_of_another_kind_of_server_is_one_printable_line(command: list[str], answer: bytes) -> None:
     with answering(answer) as url:
         process = subprocess.Popen(
             [PATTERN_STACK, *command, "--url", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -198,7 +198,7 @@ def test_control_characters_and_direction_marks_are_printed_escaped(server: Proc
     assert "Gr\u00fc\u00dfe \U0001f469\u200d\U0001f4bb" in line
 
 
-def test_letters_that_the_terminal_does_not_have_are_escaped(server: Process) -> None:
+def test_letters_that_the_encoding_does_not_have_are_escaped(server: Process) -> None:
     with tail(server, "orders", PYTHONIOENCODING="ascii") as following:
         assert following.stdout
         run("publish", "orders", "created", '{"text": "Gr\u00fc\u00dfe \U0001f469"}', "--url", server.http)
@@ -220,7 +220,7 @@ def test_a_reader_that_goes_away_ends_tail_without_a_traceback(server: Process) 
 
 
 @pytest.mark.redis
-def test_publish_goes_straight_into_redis(redis_server: RedisServer) -> None:
+def test_publish_writes_into_redis(redis_server: RedisServer) -> None:
     environment = {"REDIS_URL": redis_server.url}
     with (
         running(PATTERN_STACK, "serve", "test_server:app", "--port", "0", **environment) as server,
@@ -243,7 +243,7 @@ def test_publish_goes_straight_into_redis(redis_server: RedisServer) -> None:
         (["a", "b", "[]", "--redis-url", "redis://127.0.0.1:{port}"], "payload"),
     ],
 )
-def test_what_went_wrong_with_redis_is_one_line(redis_server: RedisServer, arguments: list[str], said: str) -> None:
+def test_an_error_of_redis_is_one_line(redis_server: RedisServer, arguments: list[str], said: str) -> None:
     result = run("publish", *(argument.format(port=redis_server.port) for argument in arguments))
     assert result.returncode == 1
     assert said in result.stderr
@@ -261,7 +261,7 @@ def test_what_went_wrong_with_redis_is_one_line(redis_server: RedisServer, argum
         ("PATTERN_STACK_DATABASE_URL=postgres://ann:hunter2@nowhere/x", "the database's URL cannot be used"),
     ],
 )
-def test_a_setting_that_cannot_be_used_ends_the_start_with_one_line(variable: str, said: str) -> None:
+def test_an_invalid_setting_ends_the_start_with_one_line(variable: str, said: str) -> None:
     result = run("serve", "--port", "0", **dict([variable.split("=", 1)]))
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
@@ -277,7 +277,7 @@ def test_a_setting_that_cannot_be_used_ends_the_start_with_one_line(variable: st
         ("typer", ["--version"], "[server]"),
     ],
 )
-def test_an_extra_that_is_missing_is_one_line(missing: str, arguments: list[str], said: str) -> None:
+def test_a_missing_extra_is_one_line(missing: str, arguments: list[str], said: str) -> None:
     without = f"import sys; sys.modules[{missing!r}] = None; from pattern_stack.cli import main; main()"
     result = subprocess.run(
         [sys.executable, "-c", without, *arguments], capture_output=True, text=True, timeout=30, check=False, cwd=ROOT
@@ -291,11 +291,11 @@ def test_version() -> None:
     assert run("--version").stdout.strip() == version("pattern-stack")
 
 
-def test_publish_to_another_application_says_whom_it_speaks_to() -> None:
+def test_publish_to_an_application_that_is_no_test_server() -> None:
     with running(PATTERN_STACK, "serve", "--port", "0") as alone:
         assert "has no /test/broadcast" in run("publish", "a", "b", "--url", alone.http).stderr
 
 
-def test_serve_runs_the_application_of_the_package_by_itself() -> None:
+def test_serve_without_a_name_runs_the_application_of_the_package() -> None:
     with running(PATTERN_STACK, "serve", "--port", "0") as alone:
         assert json.loads(urlopen(f"{alone.http}/health").read()) == {"status": "ok"}

@@ -105,7 +105,7 @@ async def test_access_log_is_a_line_for_each_request(tmp_path: Path, options: li
         assert "WebSocket" not in server.log()
 
 
-def test_log_config_is_read(tmp_path: Path) -> None:
+def test_log_config_configures_logging(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     configuration = {
         "version": 1,
@@ -167,7 +167,7 @@ def test_a_unix_socket_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in str(failed.value)
 
 
-async def test_reload_starts_anew_when_a_file_changes(tmp_path: Path) -> None:
+async def test_reload_starts_again_when_a_file_changes(tmp_path: Path) -> None:
     """Clients are told to come back; a file that is broken for a while does not end the server."""
     with started(tmp_path, "--reload", ready=r"running on http://[\d.]+:(?P<port>\d+)") as server:
         eventually(lambda: value(server) == 1)
@@ -205,7 +205,7 @@ def value(server: Process) -> int | None:
         (["--host", "localhost"], "", False),
     ],
 )
-def test_an_address_of_the_network_without_authentication_is_warned_of(
+def test_it_warns_where_the_network_may_connect_without_authentication(
     tmp_path: Path, options: list[str], router: str, warns: bool
 ) -> None:
     with started(tmp_path, *options, router=router, ready=r"running on http://[\w.]+:(?P<port>\d+)") as server:
@@ -219,6 +219,6 @@ def test_an_address_of_the_network_without_authentication_is_warned_of(
         )
 
 
-def test_what_the_package_serves_is_warned_of_too() -> None:
+def test_it_warns_for_the_application_of_the_package_too() -> None:
     with running(BIN / "pattern-stack", "serve", "--host", "0.0.0.0", "--port", "0") as server:
         eventually(lambda: WARNING in server.log())

@@ -1,4 +1,4 @@
-"""Following a channel through breaks."""
+"""Following channels through breaks, refusals and servers of another kind."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ def sent_away(backend: WebSocketBroadcastBackend, server: Server, code: int, rea
     server.call(lambda: [connection.close(code, reason) for connection in list(backend._instance.connections.open)])
 
 
-async def test_what_was_missed_comes_after_the_break() -> None:
+async def test_missed_events_come_after_a_break() -> None:
     backend = WebSocketBroadcastBackend()
     said: list[str] = []
     with serving_backend(backend) as server:
@@ -38,7 +38,7 @@ async def test_what_was_missed_comes_after_the_break() -> None:
         await events.aclose()
 
 
-async def test_a_server_without_the_history_is_a_loss_that_is_said() -> None:
+async def test_lost_history_is_reported() -> None:
     said: list[str] = []
     backend = WebSocketBroadcastBackend()
     with serving_backend(backend) as server:
@@ -54,7 +54,7 @@ async def test_a_server_without_the_history_is_a_loss_that_is_said() -> None:
         await events.aclose()
 
 
-async def test_what_says_stop_stops() -> None:
+async def test_refusals_end_it() -> None:
     backend = WebSocketBroadcastBackend()
 
     @backend.channel("secret")
@@ -104,7 +104,7 @@ async def until(tries: list[None], count: int) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_an_address_that_cannot_be_reached_is_said_once_with_the_reason() -> None:
+async def test_an_unreachable_address_is_reported_once_with_the_reason() -> None:
     said, unreachable, port = list[str](), list[str](), free_port()
     url = f"ws://127.0.0.1:{port}"
     tail = Tail(url, ["a"], said.append, unreachable=unreachable.append)
@@ -161,13 +161,13 @@ async def answering(*frames: str | bytes, port: int = 0) -> AsyncIterator[str]:
         "[7]",
     ],
 )
-async def test_a_server_that_speaks_something_else_is_said_and_left(frame: str | bytes) -> None:
+async def test_a_server_that_does_not_speak_the_protocol_ends_it(frame: str | bytes) -> None:
     async with answering(frame, frame) as url, aclosing(Tail(url, ["a"], print).events()) as events:
         with pytest.raises(Stopped, match="does not speak this protocol"):
             await anext(events)
 
 
-async def test_an_event_without_an_offset_is_handed_on() -> None:
+async def test_an_event_without_an_offset_is_yielded() -> None:
     subscribed = json.dumps({"subscribed": {"a": {"epoch": "e", "offset": 7}}})
     ephemeral = {"channel": "a", "event": "typing", "payload": {}}
     async with (
@@ -190,11 +190,11 @@ async def test_an_event_without_an_offset_is_handed_on() -> None:
         ("Sat, 01", None),
     ],
 )
-def test_how_long_a_server_may_ask_to_wait(text: str, seconds: float | None) -> None:
+def test_a_delay_that_the_server_asks_for_is_bounded(text: str, seconds: float | None) -> None:
     assert _seconds(text) == seconds
 
 
-async def test_a_server_that_is_busy_is_asked_again_and_one_that_refuses_is_not() -> None:
+async def test_a_busy_server_is_tried_again_and_a_refusal_is_final() -> None:
     """By the status of its answer to the handshake."""
     answers = [(503, "busy"), (429, "slow"), (401, "who is\nthis?")]
     waits: list[float | None] = []

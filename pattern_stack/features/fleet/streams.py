@@ -104,7 +104,9 @@ class StreamWriter:
             dropped = self.take()
             for target in {entry.target for entry in dropped}:
                 self._failed(target)
-            self._log.warning("Redis is slow: %d entries were dropped; their computers get the full state", len(dropped))
+            self._log.warning(
+                "Redis is slow: %d entries were dropped; their computers get the full state", len(dropped)
+            )
         self._wakeup.set()
 
     def take(self) -> list[OutgoingEntry]:
