@@ -1,13 +1,15 @@
 """pattern-stack serve | publish | tail | fleet."""
 
 import asyncio
-import contextlib
+import codecs
 import os
 import socket
 import sys
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from threading import Thread
 from time import sleep
@@ -21,8 +23,10 @@ try:
 except ModuleNotFoundError:
     sys.exit("the command needs an extra: pip install '/path/to/pattern_stack[server]'")
 
+from pattern_stack.atoms.printable import escaped, printable
 from pattern_stack.errors import PatternStackError
-from pattern_stack.lookout import CHANNELS, Lookout
+from pattern_stack.features.fleet.console import CHANNELS, FleetConsole
+from pattern_stack.loopback import is_loopback, own_address
 from pattern_stack.serve import serve as run_server
 from pattern_stack.tail import Stopped, Tail
 
@@ -30,14 +34,28 @@ main = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Real-time for FastAPI."
 )
 
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Url = Annotated[str, typer.Option(help="Where the server is.", envvar="PATTERN_STACK_URL")]
 _HERE = "http://127.0.0.1:8000"
+_ANSWER_BYTES = 65_536
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """For letters that a terminal's encoding does not have. What is JSON stays JSON."""
+    assert isinstance(error, UnicodeEncodeError)
+    return escaped(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("pattern_stack.escaped", _escape)
 
 
 @main.callback(invoke_without_command=True)
 def options(
     show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="pattern_stack.escaped")
     if show:
         print(version("pattern-stack"))
         raise typer.Exit
@@ -46,26 +64,55 @@ def options(
 @main.command()
 def serve(
     app: Annotated[str, typer.Argument(help="module:app, yours or test_server:app")] = "",
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65_535)] = 8000,
+    uds: Annotated[Path | None, typer.Option(help="A Unix socket to listen on, in place of host and port.")] = None,
+    root_path: Annotated[str, typer.Option(help="The prefix that a proxy in front strips from paths.")] = "",
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Start again when a file in this directory changes.")
+    ] = False,
+    log_config: Annotated[
+        Path | None, typer.Option(help="Logging configuration: .ini, .json or .yaml.", exists=True, dir_okay=False)
+    ] = None,
+    forwarded_allow_ips: Annotated[
+        str | None,
+        typer.Option(
+            help="Proxies whose X-Forwarded headers are believed, comma-separated; '*' is any. "
+            "Default: $FORWARDED_ALLOW_IPS, else 127.0.0.1."
+        ),
+    ] = None,
+    access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A line for each request.")] = False,
 ) -> None:
-    """Run an application; without a name this package's, with pages on /sessions and /notifications. Requests are not logged."""
-    run_server(app or "pattern_stack.app:create_app", host, port, factory=not app)
+    """Run an application; without a name this package's, with pages on /sessions and /notifications."""
+    run_server(
+        app or "pattern_stack.app:create_app",
+        host,
+        port,
+        factory=not app,
+        root_path=root_path,
+        reload=reload,
+        log_config=log_config,
+        forwarded_allow_ips=forwarded_allow_ips,
+        access_log=access_log,
+        uds=uds,
+    )
 
 
 @main.command()
 def fleet(
-    computer: Annotated[str, typer.Argument(help="Its name; the host's, where none is given.")] = "",
-    directory: Annotated[Path | None, typer.Option(help="Its projects, with their todos/*.md.")] = None,
-    redis_url: Annotated[str, typer.Option(help="Where the fleet meets; without one this computer is alone.")] = "",
-    heartbeat: Annotated[float | None, typer.Option(help="Seconds; the same on all of them.", min=0.05)] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    computer: Annotated[str, typer.Argument(help="This computer's name. Default: the host's.")] = "",
+    directory: Annotated[Path | None, typer.Option(help="Its directories are projects, with their todos/*.md.")] = None,
+    redis_url: Annotated[str, typer.Option(help="Where the computers meet. Without one this computer is alone.")] = "",
+    heartbeat: Annotated[
+        float | None, typer.Option(help="Seconds between heartbeats, the same on all computers.", min=0.05)
+    ] = None,
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65_535)] = 8000,
 ) -> None:
-    """Run this computer of a fleet, and print what goes on in all of it: + what came or changed, - what went."""
+    """Run one computer of a fleet, and print the state of all: + is new or changed, - is gone."""
     chosen = {"COMPUTER": computer, "DIRECTORY": directory, "REDIS_URL": redis_url, "HEARTBEAT_SECONDS": heartbeat}
     os.environ.update({f"PATTERN_STACK_FLEET_{name}": str(value) for name, value in chosen.items() if value})
-    Thread(target=_look_out, args=(host, port), daemon=True).start()
+    Thread(target=_show_fleet, args=(host, port), daemon=True).start()
     run_server("pattern_stack.app:create_app", host, port, factory=True)
 
 
@@ -89,7 +136,7 @@ def publish(
             _fail(str(error))
     else:
         answer = _posted(url, {"channel": channel, "event": event, "payload": content})
-    print(answer)
+    _print(answer)
 
 
 @main.command()
@@ -110,13 +157,16 @@ def tail(
         pass
 
 
-def _look_out(host: str, port: int) -> None:
-    """As any client of this computer does it: that it watches is what the others write for."""
-    source = Tail(f"ws://{host}:{port}/ws/broadcast", CHANNELS, _quiet)
-    while not _listens(host, port):
+def _show_fleet(host: str, port: int) -> None:
+    """As a client of this computer, which makes it interested in all resources."""
+    address = own_address(host)
+    source = Tail(f"ws://{address}:{port}/ws/broadcast", CHANNELS, lambda text: None, unreachable=_note, proxy=False)
+    while not _listens(address.strip("[]"), port):
         sleep(0.05)
-    with contextlib.suppress(Stopped):
+    try:
         asyncio.run(_print_fleet(source))
+    except Stopped as error:
+        _note(f"the fleet cannot be shown: {error}")
 
 
 def _listens(host: str, port: int) -> bool:
@@ -128,10 +178,10 @@ def _listens(host: str, port: int) -> bool:
 
 
 async def _print_fleet(source: Tail) -> None:
-    lookout = Lookout()
+    console = FleetConsole()
     async for event in source.events():
-        for line in lookout.see(event):
-            print(line, flush=True)
+        for line in console.lines(event):
+            _print(line)
 
 
 async def _published(redis_url: str, channel: str, event: str, payload: Any) -> str:
@@ -146,32 +196,37 @@ async def _published(redis_url: str, channel: str, event: str, payload: Any) -> 
 
 
 def _posted(url: str, event: dict[str, Any]) -> str:
-    headers = {"Content-Type": "application/json"}
     address = f"{_checked(url)}/test/broadcast"
-    request = urllib.request.Request(address, orjson.dumps(event), headers)  # noqa: S310 - it was checked
+    request = urllib.request.Request(address, orjson.dumps(event), {"Content-Type": "application/json"})  # noqa: S310 - it was checked
+    proxies = urllib.request.ProxyHandler({} if is_loopback(urlsplit(url).hostname or "") else None)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            text: str = answer.read().decode()
-            return text
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            _fail(
-                f"{url} has no /test/broadcast: this speaks to test_server; an application calls broadcast.broadcast()"
-            )
-        return _fail(f"{error.code} {error.read().decode()}")
-    except OSError as error:
-        return _fail(f"no server at {url}: {getattr(error, 'reason', error)}")
+        with _open(urllib.request.build_opener(proxies), request) as answer:
+            status, text = answer.status, answer.read(_ANSWER_BYTES).decode(errors="replace").strip()
+    except (HTTPException, OSError, ValueError) as error:
+        _fail(f"no server at {url}: {getattr(error, 'reason', error) or type(error).__name__}")
+    if status == 404:
+        _fail(f"{url} has no /test/broadcast: publish is for test_server; applications call broadcast.broadcast()")
+    if status != 200:
+        _fail(f"{url} answers HTTP {status}: {text}")
+    return str(text)
+
+
+def _open(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> Any:
+    try:
+        return opener.open(request, timeout=10)
+    except urllib.error.HTTPError as answer:
+        return answer
 
 
 async def _print_all(source: Tail) -> None:
     async for event in source.events():
-        print(orjson.dumps(event).decode(), flush=True)
+        _print(orjson.dumps(event).decode())
 
 
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable():
             return url.rstrip("/")
     except ValueError:  # the port
         pass
@@ -180,18 +235,18 @@ def _checked(url: str) -> str:
 
 def _pairs(headers: list[str]) -> list[tuple[str, str]]:
     pairs = [header.partition(":") for header in headers]
-    for name, colon, _ in pairs:
-        if not (name.strip() and colon):
+    for header, (name, colon, _) in zip(headers, pairs, strict=True):
+        if not (name.strip() and colon and header.isprintable()):
             _fail(f"{name} is not a header, like 'Authorization: Bearer TOKEN'")
     return [(name.strip(), value.strip()) for name, _, value in pairs]
 
 
-def _quiet(text: str) -> None:
-    """It speaks to itself: there is nothing to say about the line."""
+def _print(text: str) -> None:
+    print(printable(text), flush=True)
 
 
 def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def _fail(text: str) -> NoReturn:

@@ -4,12 +4,19 @@ import contextlib
 import logging
 import socket
 import sys
+from pathlib import Path
+from typing import Any
 
 import uvicorn
+from uvicorn.supervisors import ChangeReload
 
+from pattern_stack import errors
 from pattern_stack.atoms.broadcast.instance.instance import drain_all
+from pattern_stack.atoms.broadcast.transports.endpoint import open_paths
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
-from pattern_stack.errors import BroadcastError, PatternStackError
+from pattern_stack.atoms.printable import printable
+from pattern_stack.errors import PatternStackError
+from pattern_stack.loopback import is_loopback
 
 _DRAIN_SECONDS = 4.0
 _HTTP_SECONDS = 5
@@ -24,6 +31,31 @@ class PacedServer(uvicorn.Server):
     A close that has not been answered within 4 s ends with the socket aborted.
     """
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Until SIGTERM or SIGINT. Where the application cannot be made, exits with one line and status 1."""
+        logger.addFilter(_NoLinePerClient())
+        logger.addFilter(_OneLine())
+        try:
+            super().run(sockets)
+        except PatternStackError as error:
+            sys.exit(f"{self.config.app} cannot be made: {printable(str(error))}")
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except OSError as error:  # of a Unix socket; of an address uvicorn says it itself
+            await self.lifespan.shutdown()
+            sys.exit(f"cannot listen on {self.config.uds}: {error.strerror}")
+        if self.started and not self.config.uds and not is_loopback(self.config.host):
+            for path in open_paths():
+                logger.warning(
+                    "Anybody who reaches %s port %s may connect to %s: give its get_router() authenticate= or verify_token=, "
+                    "or listen on 127.0.0.1",
+                    self.config.host or "this host",
+                    self.config.port,
+                    path,
+                )
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
@@ -31,6 +63,8 @@ class PacedServer(uvicorn.Server):
         if count:
             logger.info("Closed %d broadcast connections, %d of them by force", count, forced)
         await super().shutdown(sockets)
+        if self.config.uds and sockets is None:  # uvicorn ends by the signal, and would leave it
+            _remove(self.config.uds)
 
 
 class _NoLinePerClient(logging.Filter):
@@ -41,26 +75,47 @@ class _NoLinePerClient(logging.Filter):
 
 
 class _OneLine(logging.Filter):
-    """What keeps the application from starting is told by what this package raised: a traceback has nothing to add."""
+    """An error of this package that ends the start is logged without its traceback, which adds nothing."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = str(record.msg)
-        error, _, told = text.rstrip().rpartition("\n")[2].partition(": ")
-        if text.startswith("Traceback") and error == f"{BroadcastError.__module__}.{BroadcastError.__qualname__}":
-            record.msg, record.args = "%s", (told,)
+        kind, _, message = text.rstrip().rpartition("\n")[2].partition(": ")
+        module, _, name = kind.rpartition(".")
+        if text.startswith("Traceback") and module == errors.__name__ and hasattr(errors, name):
+            record.msg, record.args = "%s", (printable(message),)
         return True
 
 
-def serve(app: str, host: str, port: int, *, factory: bool = False) -> None:
-    """Run `module:app` until SIGTERM or SIGINT. Where it cannot start, the process ends with a status other than 0."""
+def serve(
+    app: str,
+    host: str,
+    port: int,
+    *,
+    factory: bool = False,
+    root_path: str = "",
+    reload: bool = False,
+    log_config: Path | None = None,
+    forwarded_allow_ips: str | None = None,
+    access_log: bool = False,
+    uds: Path | None = None,
+) -> None:
+    """Run `module:app` until SIGTERM or SIGINT. Where it cannot start, the process ends with a status other than 0.
+
+    The options mean what uvicorn's mean. Requests are logged with `access_log` only, WebSocket handshakes never.
+    """
     sys.path.insert(0, "")
     _raise_file_limit()
-    config = uvicorn.Config(
-        app,
+    config = _config(
+        log_config,
+        app=app,
         factory=factory,
         host=host,
         port=port,
-        access_log=False,
+        uds=str(uds) if uds else None,
+        root_path=root_path,
+        reload=reload,
+        forwarded_allow_ips=forwarded_allow_ips,
+        access_log=access_log,
         backlog=4096,
         timeout_graceful_shutdown=_HTTP_SECONDS,
         ws=FastLane,
@@ -68,16 +123,29 @@ def serve(app: str, host: str, port: int, *, factory: bool = False) -> None:
         ws_ping_timeout=_PING_SECONDS,
         ws_per_message_deflate=False,
     )
-    logger.addFilter(_NoLinePerClient())
-    logger.addFilter(_OneLine())
     server = PacedServer(config)
     with contextlib.suppress(KeyboardInterrupt):
-        try:
+        if config.should_reload:
+            ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
+        else:
             server.run()
-        except PatternStackError as error:
-            sys.exit(f"{app} cannot be made: {error}")
-        if not server.started:
-            sys.exit(1)
+            if not server.started:
+                sys.exit(1)
+    if config.uds:
+        _remove(config.uds)
+
+
+def _remove(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
+
+
+def _config(log_config: Path | None, **options: Any) -> uvicorn.Config:
+    if log_config is None:
+        return uvicorn.Config(**options)
+    try:
+        return uvicorn.Config(**options, log_config=str(log_config))
+    except Exception as error:  # logging.config raises whatever a wrong file leads to
+        sys.exit(f"the log configuration {log_config} cannot be used: {printable(str(error) or type(error).__name__)}")
 
 
 def _raise_file_limit() -> None:

@@ -1,4 +1,4 @@
-"""A log line that may come often, written seldom."""
+"""A warning that may have many causes a second, and is written once in a while."""
 
 import logging
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from time import monotonic
 
 
 class LogEvery:
-    """Writes one warning in `seconds` at most, and says how many were left out since the one before.
+    """Writes at most one warning in `seconds`. The next one written says how many were left out in between.
 
-    `clock` is in seconds and never goes back.
+    All calls of one LogEvery count together, whatever they say. `clock` returns seconds and never goes back.
     """
 
     def __init__(self, logger: logging.Logger, seconds: float = 60, clock: Callable[[], float] = monotonic) -> None:
@@ -19,6 +19,7 @@ class LogEvery:
         self._left_out = 0
 
     def warning(self, message: str, *args: object) -> None:
+        """Write `message % args`, or count it."""
         now = self._clock()
         if now < self._next:
             self._left_out += 1

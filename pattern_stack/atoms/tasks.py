@@ -1,4 +1,4 @@
-"""Supervised background tasks, and a wait that has a time limit."""
+"""Supervised background tasks, and a wait with a time limit."""
 
 import asyncio
 import contextlib
@@ -10,13 +10,19 @@ logger = logging.getLogger(__name__)
 
 
 class Tasks:
-    """`trouble` names the first that ended by itself, which is logged with its traceback; None while all of them run."""
+    """Background tasks that are meant to run until `stop`, all on one event loop.
+
+    A task that ends by itself, with an exception or without, is logged with its traceback and named in `trouble`. The others
+    run on.
+    """
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self.trouble: str | None = None
+        """Names the first task that ended by itself; None while all of them run."""
 
     def start(self, name: str, run: Coroutine[Any, Any, None]) -> None:
+        """Run the coroutine on the running event loop. `name` stands in log lines and in `trouble`."""
         task = asyncio.get_running_loop().create_task(run, name=name)
         task.add_done_callback(self._ended)
         self._tasks.append(task)
@@ -27,7 +33,7 @@ class Tasks:
             logger.error("%s has ended", task.get_name(), exc_info=task.exception())
 
     async def stop(self) -> None:
-        """Once they have ended."""
+        """Cancel all tasks. Returns when each has ended, and forgets the trouble: new ones may be started then."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -37,7 +43,7 @@ class Tasks:
 
 
 async def wait_at_most(seconds: float, event: asyncio.Event) -> None:
-    """Wait until the event is set, or for so many seconds. The event is not cleared."""
+    """Return when the event is set, or after so many seconds. The event is not cleared."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

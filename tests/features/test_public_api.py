@@ -9,8 +9,8 @@ from pattern_stack import ServiceError
 EMBEDDING = ["Clock", "Ids", "add_exception_handlers"]
 NAMES = {
     "fleet": [
-        "Computer", "Fleet", "InvalidComputer", "Project", "Session", "SessionBody", "SessionIsRemote", "SessionNotFound",
-        "Todo",
+        "Computer", "EntryTooLarge", "Fleet", "FleetFull", "FleetLimits", "FleetProject", "FleetSession", "FleetSessionBody",
+        "FleetSessionNotFound", "InvalidComputer", "SessionIsRemote", "Todo",
     ],
     "notifications": [
         "Alert", "AlertNotFound", "EVERYONE", "InvalidReport", "MemoryStore", "Notification", "NotificationNotFound",

@@ -1,4 +1,4 @@
-"""What is known for a while, and who wants to know it: an atom without IO."""
+"""Entries that age, and a count of who watches them: an atom without IO."""
 
 from pattern_stack.atoms.cache.interest import Interest
 from pattern_stack.atoms.cache.ttl import Cache, Change, Lifetime

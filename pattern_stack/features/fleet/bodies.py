@@ -2,21 +2,29 @@
 
 from pydantic import BaseModel, Field
 
-from pattern_stack.features.fleet.models import Computer, Line, Path, Project, Session, SessionId, Todo
+from pattern_stack.features.fleet.models import (
+    Computer,
+    FleetProject,
+    FleetSession,
+    PathText,
+    SessionId,
+    ShortText,
+    Todo,
+)
 
 
-class SessionBody(BaseModel):
-    """A session as its own computer tells of it. What an update leaves out stays as it is."""
+class FleetSessionBody(BaseModel):
+    """A session of this computer. An update keeps the fields that are left out."""
 
     session_id: SessionId | None = Field(default=None, description="a new one where it is left out")
-    title: Line
-    origin: Line = "api"
-    working_directory: Path | None = None
-    status: Line = "active"
+    title: ShortText
+    origin: ShortText = "api"
+    working_directory: PathText | None = None
+    status: ShortText = "active"
 
 
 class FleetSessionList(BaseModel):
-    sessions: list[Session]
+    sessions: list[FleetSession]
     total: int
 
 
@@ -25,8 +33,8 @@ class ComputerList(BaseModel):
     total: int
 
 
-class ProjectList(BaseModel):
-    projects: list[Project]
+class FleetProjectList(BaseModel):
+    projects: list[FleetProject]
     total: int
 
 

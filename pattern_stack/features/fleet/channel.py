@@ -1,29 +1,27 @@
-"""The fleet's channels: whoever is on one has an interest in its kind."""
+"""The fleet's channels. Clients that are on one are what makes this computer interested in its resource."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pattern_stack.atoms.broadcast import Channel, Connection, WebSocketBroadcastBackend
 from pattern_stack.errors import NotFound
-from pattern_stack.features.fleet.kinds import KINDS, channel
-
-if TYPE_CHECKING:
-    from pattern_stack.features.fleet.service import Fleet
+from pattern_stack.features.fleet.core.resources import RESOURCES, channel_name
+from pattern_stack.features.fleet.service import FleetService
 
 
-def register_channel(broadcast: WebSocketBroadcastBackend, fleet: "Fleet") -> None:
-    """`fleet:{kind}`, for each kind that there is; also where a bridge is configured they stay here."""
+def register_channel(broadcast: WebSocketBroadcastBackend, fleet: FleetService) -> None:
+    """`fleet:{resource}`, for each resource there is. They never cross a bridge."""
 
-    @broadcast.channel(channel("{kind}"), local=True)
-    class Watching(Channel):
-        async def authorize(self, connection: Connection, kind: str) -> None:
-            if kind not in KINDS:
-                raise NotFound(f"a fleet has {', '.join(sorted(KINDS))}; not {kind[:80]}")
+    @broadcast.channel(channel_name("{resource}"), local=True)
+    class ResourceChannel(Channel):
+        async def authorize(self, connection: Connection, resource: str) -> None:
+            if resource not in RESOURCES:
+                raise NotFound(f"a fleet has {', '.join(sorted(RESOURCES))}; not {resource[:80]}")
 
-        async def joined(self, connection: Connection, kind: str) -> None:
-            fleet.interest.watch(connection.id, kind)
+        async def joined(self, connection: Connection, resource: str) -> None:
+            fleet.interest.watch(connection.id, resource)
 
-        async def snapshot(self, connection: Connection, kind: str) -> Any:
-            return await fleet.snapshot(kind), await broadcast.position(channel(kind))
+        async def snapshot(self, connection: Connection, resource: str) -> Any:
+            return await fleet.snapshot(resource), await broadcast.position(channel_name(resource))
 
-        async def left(self, connection: Connection, kind: str) -> None:
-            fleet.interest.unwatch(connection.id, kind)
+        async def left(self, connection: Connection, resource: str) -> None:
+            fleet.interest.unwatch(connection.id, resource)

@@ -1,4 +1,4 @@
-"""What a fleet knows. It is the same on the wire between computers, over REST and in events."""
+"""The records of a fleet. They are the same in stream entries, over REST and in events."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pattern_stack.atoms.clock import Time
 from pattern_stack.atoms.json import Value
 
-NAME = r"^[A-Za-z0-9_.@-]{1,100}$"
+COMPUTER_NAME = r"^[A-Za-z0-9_.@-]{1,100}$"
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -18,65 +18,64 @@ def _in_utc(time: datetime) -> datetime:
         raise ValueError("it is outside of the calendar in UTC") from None
 
 
-Moment = Annotated[Time, AfterValidator(_in_utc)]
-"""A time that names no zone is in UTC."""
+UTCTime = Annotated[Time, AfterValidator(_in_utc)]
+"""A time without a zone is taken as UTC."""
 Stats = dict[str, Value]
-Name = Annotated[str, StringConstraints(pattern=NAME)]
-"""Of a computer."""
-Line = Annotated[str, StringConstraints(max_length=1_000)]
-Text = Annotated[str, StringConstraints(max_length=10_000)]
-Path = Annotated[str, StringConstraints(max_length=4_096)]
+ComputerName = Annotated[str, StringConstraints(pattern=COMPUTER_NAME)]
+ShortText = Annotated[str, StringConstraints(max_length=1_000)]
+LongText = Annotated[str, StringConstraints(max_length=10_000)]
+PathText = Annotated[str, StringConstraints(max_length=4_096)]
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@-]{1,200}$")]
 
 
-class Fact(BaseModel):
-    """Frozen, and equal where all of it is equal. What it has no field for is left out."""
+class Record(BaseModel):
+    """Frozen; equal where all fields are equal. Unknown fields are dropped."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    def shown(self) -> dict[str, Any]:
-        """As JSON has it."""
+    def as_json(self) -> dict[str, Any]:
+        """As REST, events and stream entries have it."""
         return self.model_dump(mode="json")
 
 
-class Computer(Fact):
-    name: Name
+class Computer(Record):
+    name: ComputerName
     status: str
-    """online; conflict: another one goes by the same name; offline: in its last event alone."""
-    last_seen: Moment
-    user: Line | None = None
-    host: Line | None = None
-    role: Line | None = None
+    """`online`; `conflict`: another computer has the same name; `offline`: in the last event of a computer only."""
+    last_seen: UTCTime
+    user: ShortText | None = None
+    host: ShortText | None = None
+    role: ShortText | None = None
     system_stats: Stats = Field(default_factory=dict)
 
 
-class Owned(Fact):
-    """What a computer has. What others leave out of theirs is as here."""
+class OwnedRecord(Record):
+    """What belongs to one computer. Other programs may leave out the fields that have a default."""
 
-    computer: Name
+    computer: ComputerName
 
 
-class Session(Owned):
+class FleetSession(OwnedRecord):
     session_id: SessionId
-    origin: Line = ""
-    title: Line = ""
-    working_directory: Path | None = None
-    status: Line = "active"
-    created_at: Moment
-    last_activity: Moment
+    origin: ShortText = ""
+    title: ShortText = ""
+    working_directory: PathText | None = None
+    status: ShortText = "active"
+    created_at: UTCTime
+    last_activity: UTCTime
 
 
-class Project(Owned):
-    name: Line = ""
-    description: Text = ""
-    path: Path
+class FleetProject(OwnedRecord):
+    name: ShortText = ""
+    description: LongText = ""
+    path: PathText
 
 
-class Todo(Owned):
-    slug: Line
-    status: Line = "pending"
-    description: Text = ""
+class Todo(OwnedRecord):
+    slug: ShortText
+    status: ShortText = "pending"
+    description: LongText = ""
     has_requirements: bool = False
     has_implementation_plan: bool = False
-    project: Path
-    """Its path."""
+    project: PathText
+    """The path of its project."""

@@ -1,21 +1,25 @@
-"""The REST calls, under /api/v1/fleet: what is known here, at once."""
+"""The REST calls, under /api/v1/fleet."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, Response
 
-from pattern_stack.atoms.rest import BoundedRoute, error_responses
-from pattern_stack.features.fleet.bodies import ComputerList, FleetSessionList, ProjectList, SessionBody, TodoList
-from pattern_stack.features.fleet.errors import SessionIsRemote, SessionNotFound
-from pattern_stack.features.fleet.models import Session
+from pattern_stack.atoms.rest import BoundedRoute, EventOrigin, error_responses
+from pattern_stack.features.fleet.bodies import (
+    ComputerList,
+    FleetProjectList,
+    FleetSessionBody,
+    FleetSessionList,
+    TodoList,
+)
+from pattern_stack.features.fleet.errors import EntryTooLarge, FleetFull, FleetSessionNotFound, SessionIsRemote
+from pattern_stack.features.fleet.models import FleetSession
+from pattern_stack.features.fleet.service import FleetService
 
-if TYPE_CHECKING:
-    from pattern_stack.features.fleet.service import Fleet
 
-
-def build_router(fleet: "Fleet", origins: Iterable[str]) -> APIRouter:
+def build_router(fleet: FleetService, origins: Iterable[str]) -> APIRouter:
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         await fleet.start()
@@ -32,47 +36,49 @@ def build_router(fleet: "Fleet", origins: Iterable[str]) -> APIRouter:
     return router
 
 
-def _add_session_routes(router: APIRouter, fleet: "Fleet") -> None:
+def _add_session_routes(router: APIRouter, fleet: FleetService) -> None:
     @router.get("/sessions", responses=error_responses())
     async def sessions(computer: str | None = None) -> FleetSessionList:
-        """Those of this computer, and those that others told it of."""
-        facts = await fleet.facts("sessions", computer or None)
-        return FleetSessionList(sessions=facts, total=len(facts))
+        """The sessions of all computers that are online, or of one, the oldest first."""
+        records = await fleet.records("sessions", computer or None)
+        return FleetSessionList(sessions=records, total=len(records))
 
     @router.post(
         "/sessions",
         status_code=201,
         responses={
-            200: {"model": Session, "description": "it was there, and is changed"},
-            **error_responses(SessionIsRemote),
+            200: {"model": FleetSession, "description": "the session was there, and is changed"},
+            **error_responses(SessionIsRemote, FleetFull, EntryTooLarge),
         },
     )
-    async def put_session(body: SessionBody, response: Response) -> Session:
-        """A new session of this computer, or (200) a change of one: what is left out stays as it is."""
-        session, is_new = await fleet.put_session(body)
+    async def put_session(body: FleetSessionBody, response: Response, origin: EventOrigin = None) -> FleetSession:
+        """Make a session of this computer, or (200) change one: fields that are left out stay as they are."""
+        session, is_new = await fleet.put_session(body, origin=origin)
         response.status_code = 201 if is_new else 200
         return session
 
     @router.delete(
-        "/sessions/{session_id}", status_code=204, responses=error_responses(SessionNotFound, SessionIsRemote)
+        "/sessions/{session_id}", status_code=204, responses=error_responses(FleetSessionNotFound, SessionIsRemote)
     )
-    async def delete_session(session_id: str) -> None:
-        await fleet.delete_session(session_id)
+    async def delete_session(session_id: str, origin: EventOrigin = None) -> None:
+        await fleet.delete_session(session_id, origin=origin)
 
 
-def _add_list_routes(router: APIRouter, fleet: "Fleet") -> None:
+def _add_list_routes(router: APIRouter, fleet: FleetService) -> None:
     @router.get("/computers", responses=error_responses())
     async def computers() -> ComputerList:
-        """Those that live, this one among them."""
-        facts = await fleet.facts("computers")
-        return ComputerList(computers=facts, total=len(facts))
+        """The computers that are online, this one among them."""
+        records = await fleet.records("computers")
+        return ComputerList(computers=records, total=len(records))
 
     @router.get("/projects", responses=error_responses())
-    async def projects(computer: str | None = None) -> ProjectList:
-        facts = await fleet.facts("projects", computer or None)
-        return ProjectList(projects=facts, total=len(facts))
+    async def projects(computer: str | None = None) -> FleetProjectList:
+        """The projects of all computers that are online, or of one."""
+        records = await fleet.records("projects", computer or None)
+        return FleetProjectList(projects=records, total=len(records))
 
     @router.get("/todos", responses=error_responses())
     async def todos(computer: str | None = None) -> TodoList:
-        facts = await fleet.facts("todos", computer or None)
-        return TodoList(todos=facts, total=len(facts))
+        """The todos of all computers that are online, or of one."""
+        records = await fleet.records("todos", computer or None)
+        return TodoList(todos=records, total=len(records))

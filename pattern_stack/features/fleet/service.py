@@ -1,214 +1,271 @@
-"""A fleet's computer, as an application constructs it: what it knows, its line to the others, and its tasks."""
+"""One computer of a fleet: its state, its link to the others, and the tasks that keep both going."""
 
 import asyncio
 import logging
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from fastapi import APIRouter
-
-from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, on_the_hub
 from pattern_stack.atoms.cache import Interest
-from pattern_stack.atoms.clock import Clock, utc_now
-from pattern_stack.atoms.ids import Ids, new_id
+from pattern_stack.atoms.clock import Clock
+from pattern_stack.atoms.ids import Ids
+from pattern_stack.atoms.printable import printable
 from pattern_stack.atoms.tasks import Tasks, wait_at_most
 from pattern_stack.errors import InvalidEvent
-from pattern_stack.features.fleet.about import about
-from pattern_stack.features.fleet.bodies import SessionBody
-from pattern_stack.features.fleet.channel import register_channel
+from pattern_stack.features.fleet.bodies import FleetSessionBody
+from pattern_stack.features.fleet.core.change import StateChange
+from pattern_stack.features.fleet.core.limits import FleetLimits
+from pattern_stack.features.fleet.core.resources import channel_name
+from pattern_stack.features.fleet.core.state import FleetState
 from pattern_stack.features.fleet.directory import read
 from pattern_stack.features.fleet.errors import InvalidComputer
-from pattern_stack.features.fleet.kinds import channel
-from pattern_stack.features.fleet.knowledge import Knowledge
-from pattern_stack.features.fleet.models import NAME, Session
-from pattern_stack.features.fleet.news import News
-from pattern_stack.features.fleet.router import build_router
-
-if TYPE_CHECKING:
-    from pattern_stack.features.fleet.wire import Wire
+from pattern_stack.features.fleet.host_info import host_info
+from pattern_stack.features.fleet.models import COMPUTER_NAME, FleetSession
 
 logger = logging.getLogger(__name__)
 
-_PREFIX = "pattern_stack:fleet"
 _SWEEP_SECONDS = 0.25
-_SHORTEST_BEAT = 0.1
+_SHORTEST_HEARTBEAT = 0.1
 """Seconds between two heartbeats, however often interest changes."""
 
 
-class Fleet:
-    """A computer that shows its state to the others of its fleet, and theirs to its clients, from a cache.
+class Peers(Protocol):
+    """The other computers of the fleet, as the service reaches them."""
 
-    `computer` is its name: the host's, where none is given. Without `redis_url` it is alone, and connects to nothing.
-    `heartbeat_seconds` must be the same on all of them: one that is silent for twice that is gone. `directory`: see
-    directory.py. `role` is whatever it shall be called.
-    InvalidComputer for a name of another form, InvalidURL for a URL that cannot be read.
+    @property
+    def trouble(self) -> str | None: ...
+
+    async def start(self, tasks: Tasks) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def send_heartbeat(self) -> None: ...
+
+    def interest_changed(self) -> None: ...
+
+    def send(self, change: StateChange) -> None: ...
+
+    def request_full_state(self, computer: str) -> None: ...
+
+
+class FleetService:
+    """What a fleet's computer does, without FastAPI: `Fleet` adds the channels and the REST calls.
+
+    Awaited calls may be made on any event loop, in any thread. All of it concerns this process.
     """
 
     def __init__(
         self,
         broadcast: WebSocketBroadcastBackend,
         *,
-        computer: str | None = None,
-        redis_url: str | None = None,
-        prefix: str = _PREFIX,
-        heartbeat_seconds: float = 30,
-        directory: Path | None = None,
-        role: str | None = None,
-        clock: Clock = utc_now,
-        ids: Ids = new_id,
+        computer: str | None,
+        redis_url: str | None,
+        prefix: str,
+        heartbeat_seconds: float,
+        directory: Path | None,
+        role: str | None,
+        limits: FleetLimits | None,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         if not 0.05 <= heartbeat_seconds <= 86_400:
             raise ValueError("heartbeat_seconds is 0.05 to 86400")
-        self._broadcast = broadcast
-        self._seconds = heartbeat_seconds
+        self.broadcast = broadcast
+        self.limits = limits or FleetLimits()
+        self._heartbeat_seconds = heartbeat_seconds
         self._directory = directory
-        self.knowledge = Knowledge(
-            _checked(computer) if computer else _host(),
-            alive=2 * heartbeat_seconds,
+        self._skipped: list[str] = []
+        self.state = FleetState(
+            _checked(computer) if computer else _host_name(),
+            alive_seconds=2 * heartbeat_seconds,
             clock=clock,
             ids=ids,
-            about=lambda: about(role),
-            stale=self._ask,
+            host_info=lambda: host_info(role),
+            refresh=self._request_full_state,
+            limits=self.limits,
         )
-        self.interest = Interest(lambda topic, watched: self._interested())
-        self._due, self._look_due = asyncio.Event(), asyncio.Event()
+        self.interest = Interest(lambda topic, watched: self._interest_changed())
+        self._heartbeat_due, self._read_due = asyncio.Event(), asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks = Tasks()
-        self._make_wire = _wires(redis_url, prefix, heartbeat_seconds, clock, self) if redis_url else lambda: None
-        self._wire = self._make_wire()
-        register_channel(broadcast, self)
+        self._connect = self._connector(redis_url, prefix, clock) if redis_url else lambda: None
+        self._peers = self._connect()
 
-    def get_router(self, *, origins: Iterable[str] = ()) -> APIRouter:
-        """The REST calls, under /api/v1/fleet. Its lifespan starts and stops the fleet.
+    def _connector(self, url: str, prefix: str, clock: Clock) -> Callable[[], Peers]:
+        from pattern_stack.features.fleet.peer_link import PeerLink  # needs redis-py, which a computer alone does not
 
-        The application calls `add_exception_handlers`. Pages of other origins cannot change anything, unless `origins` lists
-        theirs, like `https://app.example`.
-        """
-        return build_router(self, origins)
+        return lambda: PeerLink(
+            url,
+            prefix,
+            self._heartbeat_seconds,
+            self.state,
+            self.interest,
+            clock,
+            self.limits,
+            publish=self._publish,
+            heartbeat_now=self.heartbeat_now,
+        )
 
     @property
     def trouble(self) -> str | None:
-        """What keeps it from its work, in words; None while it works."""
+        """What keeps the fleet from working, in words; None while it works."""
         if self._tasks.trouble:
             return self._tasks.trouble
-        if self._wire and self._wire.trouble:
-            return self._wire.trouble
-        if rivals := self.knowledge.rivals:
-            return f"another computer goes by the name {self.knowledge.name}: it is on {rivals[0]}"
+        if self._peers and self._peers.trouble:
+            return self._peers.trouble
+        if hosts := self.state.name_conflicts:
+            return f"another computer is online under the name {self.state.name}, on the host {hosts[0]}"
         return None
 
-    # -- its life
+    # -- start and stop
 
     async def start(self) -> None:
-        """On the loop of the broadcast. BroadcastError where Redis refuses."""
-        self._due, self._look_due = asyncio.Event(), asyncio.Event()
-        await self._look()
+        """Read the directory, connect, and start the tasks. Raises BroadcastError where Redis refuses.
+
+        Returns when the link is up, or when Redis did not answer: it tries on.
+        """
+        self._loop = await self.broadcast.run(_running_loop)
+        await _run_on(self._loop, self._start)
+
+    async def _start(self) -> None:
+        self._heartbeat_due, self._read_due = asyncio.Event(), asyncio.Event()
+        await self._read_directory()
         try:
-            if self._wire:
-                await self._wire.start(self._tasks)
-            self._tasks.start("the fleet's heartbeat", self._beat())
-            self._tasks.start("the fleet's look into its directory", self._look_at_each_beat())
+            if self._peers:
+                await self._peers.start(self._tasks)
+            self._tasks.start("the fleet's heartbeat", self._send_heartbeats())
+            self._tasks.start("the fleet's directory", self._read_at_each_heartbeat())
             self._tasks.start("the fleet's sweep", self._sweep())
         except BaseException:
-            await self.stop()
+            await self._stop()
             raise
 
     async def stop(self) -> None:
+        """End the tasks and the link. It can be started again, on another event loop too."""
+        loop, self._loop = self._loop, None
+        if loop and loop.is_running():
+            await _run_on(loop, self._stop)
+        else:  # the tasks ended with their loop
+            self._tasks, self._peers = Tasks(), self._connect()
+
+    async def _stop(self) -> None:
         await self._tasks.stop()
-        if self._wire:
-            await self._wire.stop()
-            self._wire = self._make_wire()  # the next start may be on another loop
+        if self._peers:
+            await self._peers.stop()
+            self._peers = self._connect()
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            self._due.clear()
-            if self._wire:
-                await self._wire.beat()
-            await self.tell(self.knowledge.beat())
-            self._look_due.set()
-            await asyncio.sleep(min(_SHORTEST_BEAT, self._seconds))
-            await wait_at_most(self._seconds, self._due)
+            self._heartbeat_due.clear()
+            if self._peers:
+                await self._peers.send_heartbeat()
+            await self._publish(self.state.heartbeat_sent())
+            self._read_due.set()
+            await asyncio.sleep(min(_SHORTEST_HEARTBEAT, self._heartbeat_seconds))
+            await wait_at_most(self._heartbeat_seconds, self._heartbeat_due)
 
-    async def _look_at_each_beat(self) -> None:
+    async def _read_at_each_heartbeat(self) -> None:
         while True:
-            await self._look_due.wait()
-            self._look_due.clear()
-            await self._look()
+            await self._read_due.wait()
+            self._read_due.clear()
+            await self._read_directory()
 
-    async def _look(self) -> None:
+    async def _read_directory(self) -> None:
         if self._directory:
-            found = await asyncio.to_thread(read, self._directory, self.knowledge.name)
-            await self.tell(self.knowledge.looked(*found))
+            projects, todos, skipped = await asyncio.to_thread(read, self._directory, self.state.name, self.limits)
+            if skipped and skipped != self._skipped:
+                logger.warning("left out of the fleet's directory: %s", printable("; ".join(skipped))[:2_000])
+            self._skipped = skipped
+            await self._publish(self.state.replace_directory(projects, todos))
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            await self.tell(self.knowledge.sweep())
+            await self._publish(self.state.remove_expired())
 
-    def beat_now(self) -> None:
-        self._due.set()
+    def heartbeat_now(self) -> None:
+        """Send a heartbeat without waiting for the next one. On the fleet's loop."""
+        self._heartbeat_due.set()
 
-    def _interested(self) -> None:
-        if self._wire:
-            self._wire.interested()
-        self.beat_now()
+    def _interest_changed(self) -> None:
+        if self._peers:
+            self._peers.interest_changed()
+        self.heartbeat_now()
 
-    def _ask(self, computer: str) -> None:
-        if self._wire and computer != self.knowledge.name:
-            self._wire.ask(computer)
+    def _request_full_state(self, computer: str) -> None:
+        if self._peers and computer != self.state.name:
+            self._peers.request_full_state(computer)
 
     # -- in use
 
-    async def facts(self, kind: str, computer: str | None = None) -> list[Any]:
-        """What is known now."""
-        await self.tell(self.knowledge.sweep())
-        return self.knowledge.facts(kind, computer)
+    @on_the_hub
+    async def records(self, resource: str, computer: str | None = None) -> list[Any]:
+        """The sessions, projects, todos or computers that are known now: of one computer, or of all of them (None)."""
+        await self._publish(self.state.remove_expired())
+        return self.state.records(resource, computer)
 
-    async def snapshot(self, kind: str) -> dict[str, Any]:
-        await self.tell(self.knowledge.sweep())
-        return self.knowledge.snapshot(kind)
+    @on_the_hub
+    async def snapshot(self, resource: str) -> dict[str, Any]:
+        """The same of all computers, as a client's snapshot has it."""
+        await self._publish(self.state.remove_expired())
+        return self.state.snapshot(resource)
 
-    async def put_session(self, body: SessionBody) -> tuple[Session, bool]:
-        """The session, and whether it is new. Raises SessionIsRemote."""
-        session, is_new, news = self.knowledge.put_session(body)
-        await self.tell(news)
+    @on_the_hub
+    async def put_session(self, body: FleetSessionBody, *, origin: str | None = None) -> tuple[FleetSession, bool]:
+        """Make or change a session of this computer. Returns it, and whether it is new.
+
+        `origin` comes back on the event of this computer's clients. Raises SessionIsRemote, FleetFull or EntryTooLarge; then
+        nothing has changed.
+        """
+        session, is_new, changes = self.state.put_session(body)
+        await self._publish(changes, origin)
         return session, is_new
 
-    async def delete_session(self, id: str) -> None:
-        """Raises SessionIsRemote or SessionNotFound."""
-        await self.tell(self.knowledge.delete_session(id))
+    @on_the_hub
+    async def delete_session(self, id: str, *, origin: str | None = None) -> None:
+        """Delete a session of this computer. Raises SessionIsRemote or FleetSessionNotFound."""
+        await self._publish(self.state.delete_session(id), origin)
 
-    async def tell(self, news: list[News]) -> None:
-        """To computers and clients, both before anything else happens: nothing here waits before the events have their places."""
-        for one in news:
-            if one.shared and self._wire:
-                self._wire.write(one)
-        if news:
+    async def _publish(self, changes: list[StateChange], origin: str | None = None) -> None:
+        """To computers and clients. There is no await before the events have their offsets, so nothing comes in between."""
+        for change in changes:
+            if change.is_local and self._peers:
+                self._peers.send(change)
+        if changes:
             try:
-                await self._broadcast.broadcast_many([(channel(one.kind), one.event, one.payload) for one in news])
+                await self._broadcast(changes, origin)
             except InvalidEvent as error:
-                logger.warning("%s: clients are told without it, to ask for a snapshot", error)
-                await self._broadcast.broadcast_many([(channel(one.kind), one.event, _short(one)) for one in news])
+                logger.warning("%s: clients get the event without its list, and may ask for a snapshot", error)
+                await self._broadcast([change._replace(payload=_without_lists(change)) for change in changes], origin)
+
+    async def _broadcast(self, changes: list[StateChange], origin: str | None) -> None:
+        events = [(channel_name(change.resource), change.event, change.payload) for change in changes]
+        await self.broadcast.broadcast_many(events, origin=origin)
 
 
-def _wires(url: str, prefix: str, seconds: float, clock: Clock, fleet: Fleet) -> "Callable[[], Wire]":
-    from pattern_stack.features.fleet.wire import Wire  # redis-py need not be there where nobody asks for it
-
-    return lambda: Wire(url, prefix, seconds, fleet.knowledge, fleet.interest, clock, fleet.tell, fleet.beat_now)
+async def _running_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
 
 
-def _short(news: News) -> dict[str, Any]:
-    """Without its list, which may be too long for an event."""
-    return {name: value for name, value in news.payload.items() if not isinstance(value, list)}
+async def _run_on(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:
+    if loop is asyncio.get_running_loop():
+        await call()
+    else:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(), loop))
+
+
+def _without_lists(change: StateChange) -> dict[str, Any]:
+    return {name: value for name, value in change.payload.items() if not isinstance(value, list)}
 
 
 def _checked(name: str) -> str:
-    if not re.fullmatch(NAME, name):
+    if not re.fullmatch(COMPUTER_NAME, name):
         raise InvalidComputer(f"a computer's name is 1 to 100 characters of A-Z a-z 0-9 _ . @ -, not {name!r:.120}")
     return name
 
 
-def _host() -> str:
+def _host_name() -> str:
     return re.sub(r"[^A-Za-z0-9_.@-]", "-", socket.gethostname())[:100] or "computer"

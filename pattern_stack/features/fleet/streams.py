@@ -1,22 +1,26 @@
-"""What computers write to each other: a stream for each, that others append to and it alone reads."""
+"""What computers write to each other: a stream for each computer, which the others append to and it alone reads."""
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
+from pattern_stack.atoms.log_every import LogEvery
 from pattern_stack.atoms.redis import Link, LinkDown, ResponseError
 from pattern_stack.atoms.tasks import wait_at_most
 
 logger = logging.getLogger(__name__)
 
-LENGTH = 1_000
-"""Entries that a stream keeps, approximately: never less."""
+MOST_ENTRIES, FEWEST_ENTRIES = 1_000, 16
+"""What a stream keeps, approximately: never less. It is the fewer, the longer the entry that is written."""
+_STREAM_BYTES = 16 * 1024 * 1024
+_ENTRY_BYTES = _STREAM_BYTES // MOST_ENTRIES
+"""A longer entry trims a stream to fewer than MOST_ENTRIES."""
+_QUEUE_BYTES = 16 * 1024 * 1024
+_QUEUE_ENTRIES = 10_000
+_PAGE_BYTES = 1024 * 1024
 _KEPT_SECONDS = 3_600
-_WAITING = 10_000
 _POLL_SECONDS = 0.5
-_TOLD_SECONDS = 60.0
 
 _WRITE = """
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
@@ -25,9 +29,32 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])  -- of a computer that is gone for good n
 redis.call('PUBLISH', ARGV[3], '')
 """
 
+_READ = """
+-- KEYS[1] a stream; ARGV: the id to begin with, the most bytes of an entry, the bytes of a page.
+-- Answers the id of the oldest entry, whether the page is full, and the entries. Of one that is too long it has id and size.
+-- Of the first id, whose entry is known, it has nothing else: that it is there is all that counts.
+local limit, page = tonumber(ARGV[2]), tonumber(ARGV[3])
+local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
+local entries, bytes, from = {}, 0, ARGV[1]
+repeat
+  local some = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 16)
+  for _, entry in ipairs(some) do
+    local size = 0
+    for _, text in ipairs(entry[2]) do size = size + #text end
+    if entry[1] == ARGV[1] then entry[2], size = {}, 0
+    elseif size > limit then entry[2], size = size, 0 end
+    entries[#entries + 1] = entry
+    bytes = bytes + size
+    from = '(' .. entry[1]
+    if bytes >= page then return {oldest[1][1], 1, entries} end
+  end
+until #some < 16 or #entries >= 1000
+return {oldest[1] and oldest[1][1] or '', #entries >= 1000 and 1 or 0, entries}
+"""
 
-class Names(NamedTuple):
-    """Where a fleet keeps what in Redis."""
+
+class Keys(NamedTuple):
+    """The names that a fleet uses in Redis."""
 
     prefix: str
 
@@ -35,135 +62,157 @@ class Names(NamedTuple):
         return f"{self.prefix}:computer:{computer}:heartbeat"
 
     def events(self, computer: str) -> str:
+        """The stream of a computer."""
         return f"{self.prefix}:events:{computer}"
 
     def wake(self, computer: str) -> str:
-        """A channel that it alone follows: empty messages say that something was written to it, heartbeats ask it for all
-        that it has."""
+        """A channel that this computer alone follows. An empty message says that its stream has a new entry; a heartbeat asks
+        it for all its records."""
         return f"{self.prefix}:wake:{computer}"
 
     @property
     def heartbeats(self) -> str:
-        """The channel that all of them follow."""
+        """The channel that all computers follow."""
         return f"{self.prefix}:heartbeats"
 
 
-class Written(NamedTuple):
+class OutgoingEntry(NamedTuple):
     target: str
     event: str
     data: bytes
     timestamp: str
 
 
-class Writer:
-    """Appends in the order of `put`, which never waits. `failed(target)`: something for it could not be written."""
+class StreamWriter:
+    """Appends entries in the order of `put`. `failed(target)` is called where an entry for that computer was not written."""
 
-    def __init__(self, link: Link, names: Names, source: str, failed: Callable[[str], None]) -> None:
+    def __init__(self, link: Link, keys: Keys, source: str, failed: Callable[[str], None]) -> None:
         self._link = link
-        self._names = names
+        self._keys = keys
         self._source = source
         self._failed = failed
-        self._waiting: list[Written] = []
-        self._some = asyncio.Event()
+        self._queue: list[OutgoingEntry] = []
+        self._queued_bytes = 0
+        self._wakeup = asyncio.Event()
+        self._log = LogEvery(logger)
 
-    def put(self, one: Written) -> None:
-        self._waiting.append(one)
-        if len(self._waiting) > _WAITING:  # whoever is behind will be written all there is: that is less
-            for each in self.forget():
-                self._failed(each.target)
-        self._some.set()
+    def put(self, entry: OutgoingEntry) -> None:
+        """Never waits. Where too much waits, all of it fails: who is sent all records anew needs less."""
+        self._queue.append(entry)
+        self._queued_bytes += len(entry.data)
+        if len(self._queue) > _QUEUE_ENTRIES or self._queued_bytes > _QUEUE_BYTES:
+            dropped = self.take()
+            for target in {entry.target for entry in dropped}:
+                self._failed(target)
+            self._log.warning(
+                "Redis is slow: %d entries were dropped; their computers get the full state", len(dropped)
+            )
+        self._wakeup.set()
 
-    def forget(self) -> list[Written]:
-        waiting, self._waiting = self._waiting, []
-        return waiting
+    def take(self) -> list[OutgoingEntry]:
+        """Empty the queue."""
+        queue, self._queue, self._queued_bytes = self._queue, [], 0
+        return queue
 
     async def run(self) -> None:
         while True:
-            await self._some.wait()
-            self._some.clear()
-            await asyncio.gather(*map(self._write, self.forget()))
+            await self._wakeup.wait()
+            self._wakeup.clear()
+            await asyncio.gather(*map(self._write, self.take()))
 
-    async def _write(self, one: Written) -> None:
-        key, wake = self._names.events(one.target), self._names.wake(one.target)
-        arguments = (LENGTH, _KEPT_SECONDS, wake, one.event, one.data, one.timestamp, self._source)
+    async def _write(self, entry: OutgoingEntry) -> None:
+        key, wake = self._keys.events(entry.target), self._keys.wake(entry.target)
+        kept = max(FEWEST_ENTRIES, min(MOST_ENTRIES, _STREAM_BYTES // (len(entry.data) or 1)))
+        arguments = (kept, _KEPT_SECONDS, wake, entry.event, entry.data, entry.timestamp, self._source)
         try:
             await self._link.call(key, "EVAL", _WRITE, 1, key, *arguments)
-        except LinkDown:  # once the link is up again, everybody is written all that there is
+        except LinkDown:  # once the link is up again, every computer is sent all records
             pass
         except ResponseError as error:
-            logger.warning("%s was not told of %s: Redis says %s", one.target, one.event, error)
-            self._failed(one.target)
+            logger.warning("%s was not told of %s: Redis says %s", entry.target, entry.event, error)
+            self._failed(entry.target)
 
 
-class Reader:
-    """Hands on each entry of one stream once, in its order, while it is wanted.
+class StreamReader:
+    """Hands on each entry of one stream once, in its order, while it is active.
 
-    It keeps the id of the last one, also across breaks of the link. `broken` is called where entries after that id may have
-    been trimmed, or the stream been lost.
+    It keeps the id of the last entry, also across breaks of the link. `lost()` is called where entries after that id may have
+    been trimmed, or the stream deleted. `oversized(bytes)` is called for an entry of more than `entry_bytes`, which is skipped.
     """
 
     def __init__(
         self,
         link: Link,
         key: str,
-        arrived: Callable[[Mapping[bytes, bytes]], Awaitable[None]],
-        broken: Callable[[], None],
+        entry_bytes: int,
+        *,
+        received: Callable[[Mapping[bytes, bytes]], Awaitable[None]],
+        oversized: Callable[[int], None],
+        lost: Callable[[], None],
     ) -> None:
         self._link = link
         self._key = key
-        self._arrived = arrived
-        self._broken = broken
-        self._place = ""
+        self._entry_bytes = entry_bytes
+        self._received = received
+        self._oversized = oversized
+        self._lost = lost
+        self._last_id = ""
         self._is_entry = False
-        """Whether the place is that of an entry, which is to be found there again."""
-        self._wanted = asyncio.Event()
-        self._woken = asyncio.Event()
-        self._told = -_TOLD_SECONDS
+        """Whether an entry had the last id, and has to be found there again."""
+        self._active = asyncio.Event()
+        self._wakeup = asyncio.Event()
+        self._log = LogEvery(logger)
 
-    async def begin(self) -> None:
-        """What was written before the first call is none of its business: it was for an earlier run. Raises LinkDown."""
-        if not self._place:
+    async def start_at_end(self) -> None:
+        """On the first call: start at the stream's current end. Raises LinkDown."""
+        if not self._last_id:
             seconds, micros = await self._link.call(self._key, "TIME")
-            self._place = f"{int(seconds) * 1000 + int(micros) // 1000}-0"
+            self._last_id = f"{int(seconds) * 1000 + int(micros) // 1000}-0"
 
-    def want(self, wanted: bool) -> None:
-        (self._wanted.set if wanted else self._wanted.clear)()
-        self._woken.set()
+    def set_active(self, active: bool) -> None:
+        (self._active.set if active else self._active.clear)()
+        self._wakeup.set()
 
     def wake(self) -> None:
-        self._woken.set()
+        """The stream has a new entry."""
+        self._wakeup.set()
 
     async def run(self) -> None:
-        """Whoever only appends, and wakes nobody, is heard within half a second."""
+        """Reads when it is woken, and every half a second: other programs may append without a word."""
         while True:
-            await self._wanted.wait()
-            await wait_at_most(_POLL_SECONDS, self._woken)
-            self._woken.clear()
+            await self._active.wait()
+            await wait_at_most(_POLL_SECONDS, self._wakeup)
+            self._wakeup.clear()
             try:
-                while self._wanted.is_set() and self._place and await self._read():
+                while self._active.is_set() and self._last_id and await self._read():
                     pass
             except LinkDown:
                 await self._link.wait_until_up()
             except ResponseError as error:
-                self._say(error)
+                self._log.warning("%s cannot be read: Redis says %s", self._key, error)
 
     async def _read(self) -> bool:
-        """Whether there may be more. Reads from the last entry on, that one included: where it is gone, others may be too."""
-        answer = await self._link.call(self._key, "XRANGE", self._key, self._place, "+", "COUNT", LENGTH + 1)
-        found = bool(answer) and answer[0][0].decode() == self._place
-        if not found and (self._is_entry or len(answer) > LENGTH):
+        """One page, from the last entry on, that one included. Returns whether there may be more."""
+        arguments = (self._last_id, self._entry_bytes, _PAGE_BYTES)
+        oldest, more, entries = await self._link.call(self._key, "EVAL", _READ, 1, self._key, *arguments)
+        found = bool(entries) and entries[0][0].decode() == self._last_id
+        if not found and (self._is_entry or self._may_be_trimmed(oldest.decode(), more, entries)):
             self._is_entry = False
-            self._broken()
-        for id, fields in answer[found:]:
-            self._place, self._is_entry = id.decode(), True
-            await self._arrived(_pairs(fields))
-        return len(answer) > LENGTH
+            self._lost()
+        for id, fields in entries[found:]:
+            self._last_id, self._is_entry = id.decode(), True
+            if isinstance(fields, int):
+                self._oversized(fields)
+            else:
+                await self._received(dict(zip(fields[::2], fields[1::2], strict=True)))
+        return bool(more)
 
-    def _say(self, error: Exception) -> None:
-        if time.monotonic() - self._told >= _TOLD_SECONDS:
-            self._told = time.monotonic()
-            logger.warning("%s cannot be read: Redis says %s", self._key, error)
+    def _may_be_trimmed(self, oldest: str, more: int, entries: list[Any]) -> bool:
+        """Before the first entry: whether the stream may have had older ones, after the start."""
+        trims = more or any(isinstance(fields, int) or sum(map(len, fields)) > _ENTRY_BYTES for _, fields in entries)
+        return bool(trims) and _order(oldest) > _order(self._last_id)
 
 
-def _pairs(fields: list[Any] | dict[Any, Any]) -> dict[bytes, bytes]:
-    return dict(zip(fields[::2], fields[1::2], strict=False)) if isinstance(fields, list) else dict(fields)
+def _order(id: str) -> tuple[int, int]:
+    milliseconds, _, number = id.partition("-")
+    return int(milliseconds), int(number)

@@ -1,11 +1,11 @@
-"""First in, last out, once."""
+"""Interest is counted by watcher: the first one and the last one of a topic matter."""
 
 import pytest
 
 from pattern_stack.atoms.cache import Interest
 
 
-def test_first_in_and_last_out() -> None:
+def test_the_first_watcher_and_the_last_one_are_reported_once() -> None:
     calls = list[object]()
     interest = Interest(lambda topic, watched: calls.append((*topic, watched)))
     interest.watch("ann", "todos")
@@ -32,7 +32,7 @@ def test_one_source_or_all() -> None:
     assert calls == [("todos", "north", True), ("todos", None, True)]
 
 
-def test_a_dead_watcher_takes_its_interest_along() -> None:
+def test_dropping_a_watcher_ends_all_that_it_watches() -> None:
     calls = list[object]()
     interest = Interest(lambda topic, watched: calls.append((*topic, watched)))
     interest.watch("ann", "todos")
@@ -44,7 +44,7 @@ def test_a_dead_watcher_takes_its_interest_along() -> None:
     assert interest.kinds() == ["todos"]
 
 
-def test_a_hook_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callback_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     def fail(topic: object, watched: bool) -> None:
         raise ZeroDivisionError
 

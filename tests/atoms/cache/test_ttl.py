@@ -1,4 +1,4 @@
-"""What a cache promises about age, policies and subscribers."""
+"""Lifetimes, stale entries and subscribers of a cache."""
 
 from collections.abc import Hashable
 from datetime import timedelta
@@ -9,7 +9,7 @@ from pattern_stack.atoms.cache import Cache, Change, Lifetime
 from tests.support.clock import Clock
 
 
-def test_an_entry_is_fresh_until_its_seconds_are_over() -> None:
+def test_an_entry_is_fresh_for_its_lifetime() -> None:
     clock = Clock()
     cache = Cache({"a": Lifetime(60)}, clock)
     cache.upsert("a", 1, "one")
@@ -32,12 +32,12 @@ def test_zero_is_always_stale_and_none_never() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
-def test_no_other_lifetimes(seconds: float) -> None:
-    with pytest.raises(ValueError, match="fresh for"):
+def test_invalid_lifetimes(seconds: float) -> None:
+    with pytest.raises(ValueError, match="a lifetime is"):
         Lifetime(seconds)
 
 
-def test_a_stale_entry_is_served_and_a_refresh_asked_for_once_a_lifetime() -> None:
+def test_a_stale_entry_is_served_and_a_refresh_requested_once_a_lifetime() -> None:
     clock, asked = Clock(), list[tuple[str, Hashable]]()
     cache = Cache({"a": Lifetime(60, serve_stale=True)}, clock, lambda kind, key: asked.append((kind, key)))
     cache.upsert("a", 1, "one")
@@ -58,7 +58,7 @@ def test_a_stale_entry_is_served_and_a_refresh_asked_for_once_a_lifetime() -> No
     assert cache.held("a") == [(1, "two")]
 
 
-def test_subscribers_are_told_whatever_another_one_does() -> None:
+def test_a_subscriber_that_fails_disturbs_no_other() -> None:
     cache = Cache({"a": Lifetime(None)}, Clock())
     told = list[Change]()
 
@@ -77,7 +77,7 @@ def test_subscribers_are_told_whatever_another_one_does() -> None:
     assert len(told) == 3
 
 
-def test_nobody_is_told_that_an_absent_key_was_removed() -> None:
+def test_removing_an_absent_key_notifies_nobody() -> None:
     cache = Cache({"a": Lifetime(None)}, Clock())
     told = list[Change]()
     cache.subscribe(told.append)
@@ -85,7 +85,7 @@ def test_nobody_is_told_that_an_absent_key_was_removed() -> None:
     assert not told
 
 
-def test_a_sweep_removes_what_is_left_out() -> None:
+def test_a_sweep_removes_what_cannot_be_read() -> None:
     clock, told = Clock(), list[Change]()
     cache = Cache({"a": Lifetime(60), "b": Lifetime(None)}, clock)
     cache.upsert("a", 1, "old")
@@ -98,7 +98,7 @@ def test_a_sweep_removes_what_is_left_out() -> None:
     assert cache.held("a") == [(2, "new")]
 
 
-def test_a_clock_that_runs_backwards_makes_nothing_live_longer() -> None:
+def test_a_clock_that_is_set_back_extends_no_lifetime() -> None:
     clock = Clock()
     cache = Cache({"a": Lifetime(60)}, clock)
     cache.upsert("a", 1, "one")
@@ -112,7 +112,7 @@ def test_a_clock_that_runs_backwards_makes_nothing_live_longer() -> None:
 
 
 @pytest.mark.parametrize("is_read", [False, True])
-def test_nor_is_it_swept_later(is_read: bool) -> None:
+def test_a_clock_that_is_set_back_delays_no_sweep(is_read: bool) -> None:
     clock, told = Clock(), list[Change]()
     cache = Cache({"a": Lifetime(60)}, clock)
     cache.sweep()
@@ -128,6 +128,22 @@ def test_nor_is_it_swept_later(is_read: bool) -> None:
     assert told == [("a", 1, "one", None)]
 
 
-def test_a_kind_that_was_not_named_is_an_error() -> None:
+def test_an_unknown_kind_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         Cache({}, Clock()).upsert("a", 1, "one")
+
+
+def test_counting_and_looking_up_entries_of_any_age() -> None:
+    clock = Clock()
+    cache = Cache({"a": Lifetime(10), "b": Lifetime(None)}, clock)
+    cache.upsert("a", 1, "x")
+    clock.move(60)
+    assert (cache.get("a", 1), cache.has("a", 1), cache.has("a", 2), cache.count("a"), cache.count("b")) == (
+        None,
+        True,
+        False,
+        1,
+        0,
+    )
+    cache.sweep()
+    assert (cache.has("a", 1), cache.count("a")) == (False, 0)

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -22,7 +21,7 @@ PREFIX = "pattern_stack:fleet"
 
 
 class Computer:
-    """One in this process: what is asked of it over REST, and its innards."""
+    """A computer that runs in this process: its address, and its Fleet."""
 
     def __init__(self, server: Server, fleet: Fleet) -> None:
         self.server = server
@@ -30,7 +29,7 @@ class Computer:
         self.http, self.url = server.http, server.url
 
     async def until(self, is_it: Callable[[Fleet], object]) -> None:
-        """Until it holds, on its loop."""
+        """Wait until the condition holds. It is looked at on the server's loop."""
 
         async def watch() -> None:
             while not is_it(self.fleet):  # noqa: ASYNC110 - what it watches has no event
@@ -38,12 +37,12 @@ class Computer:
 
         await asyncio.wait_for(self.server.acall(watch), 20)
 
-    async def until_interested(self, *kinds: str) -> None:
-        await self.until(lambda fleet: fleet.interest.kinds() == sorted(kinds))
+    async def until_interested(self, *resources: str) -> None:
+        await self.until(lambda fleet: fleet.interest.kinds() == sorted(resources))
 
-    async def until_watched(self, kind: str, *computers: str) -> None:
-        """Until it knows that these, and no others, watch it."""
-        await self.until(lambda fleet: sorted(fleet.knowledge.watchers(kind)) == sorted(computers))
+    async def until_watched(self, resource: str, *computers: str) -> None:
+        """Wait until it knows that these computers, and no others, watch the resource."""
+        await self.until(lambda fleet: sorted(fleet.state.watchers(resource)) == sorted(computers))
 
 
 @contextmanager
@@ -62,7 +61,7 @@ def computer(name: str, **settings: Any) -> Iterator[Computer]:
 
 @contextmanager
 def processes(names: str, **environment: str) -> Iterator[list[Instance]]:
-    """Those with names of one letter, ready."""
+    """One process for each letter of `names`, its computer's name. All of them are ready."""
     started = [Instance(PATTERN_STACK_FLEET_COMPUTER=name, **environment) for name in names]
     with ExitStack() as ends:
         for one in started:
@@ -74,7 +73,7 @@ def processes(names: str, **environment: str) -> Iterator[list[Instance]]:
 
 
 def settings_of(redis_url: str, **more: object) -> dict[str, str]:
-    """As the environment has them."""
+    """The settings as environment variables."""
     return {
         f"PATTERN_STACK_FLEET_{name.upper()}": str(value) for name, value in {"redis_url": redis_url, **more}.items()
     }
@@ -84,17 +83,17 @@ def settings_of(redis_url: str, **more: object) -> dict[str, str]:
 
 
 async def ask(one: Computer | Instance, method: str, path: str, **how: Any) -> Any:
-    """The answer's JSON; None where it has none."""
+    """The answer's JSON, or None where the answer has no content."""
     async with httpx2.AsyncClient(base_url=f"{one.http}/api/v1/fleet", verify=False, trust_env=False) as http:
         answer = await http.request(method, path, **how)
         return answer.json() if answer.content else None
 
 
-async def listed(one: Computer | Instance, kind: str, **filters: str) -> list[dict[str, Any]]:
-    answer = await ask(one, "GET", f"/{kind}", params=filters)
-    assert answer["total"] == len(answer[kind])
-    facts: list[dict[str, Any]] = answer[kind]
-    return facts
+async def listed(one: Computer | Instance, resource: str, **filters: str) -> list[dict[str, Any]]:
+    answer = await ask(one, "GET", f"/{resource}", params=filters)
+    assert answer["total"] == len(answer[resource])
+    records: list[dict[str, Any]] = answer[resource]
+    return records
 
 
 async def put(one: Computer | Instance, **session: str) -> dict[str, Any]:
@@ -103,27 +102,18 @@ async def put(one: Computer | Instance, **session: str) -> dict[str, Any]:
     return answer
 
 
-async def watch(client: Client, *kinds: str) -> dict[str, Any]:
-    """The snapshots, by kind."""
-    await client.subscribe(*(f"fleet:{kind}" for kind in kinds))
-    snapshots = [await client.until(lambda message: message.get("event") == "snapshot") for _ in kinds]
-    return {kind: facts for snapshot in snapshots for kind, facts in snapshot["payload"].items()}
+async def watch(client: Client, *resources: str) -> dict[str, Any]:
+    """Subscribe to the resources. Returns their snapshots."""
+    await client.subscribe(*(f"fleet:{resource}" for resource in resources))
+    snapshots = [await client.until(lambda message: message.get("event") == "snapshot") for _ in resources]
+    return {resource: records for snapshot in snapshots for resource, records in snapshot["payload"].items()}
 
 
 async def told(client: Client, *events: str) -> list[Any]:
-    """The payloads of the next events, which have to be these."""
+    """The payloads of the next events, whose names have to be these."""
     messages = [await client.event() for _ in events]
     assert [message["event"] for message in messages] == list(events), messages
     return [message["payload"] for message in messages]
-
-
-def delay(message: dict[str, Any]) -> float:
-    """Seconds between a change on its computer and its event on this one, by the clock that both have."""
-    return (_time(message["timestamp"]) - _time(message["payload"]["last_activity"])).total_seconds()
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 # -- in Redis
@@ -135,7 +125,7 @@ def heartbeat(redis: RedisServer, name: str) -> dict[str, Any]:
 
 
 def append(redis: RedisServer, target: str, event: str, data: Any, source: str) -> None:
-    """To a stream, as somebody else's program does it, who wakes nobody."""
+    """Append to a stream as another program does it, without a wake-up message."""
     text = data if isinstance(data, str) else json.dumps(data)
     stamp = "2026-11-21T07:00:00.000000Z"
     redis.command(
@@ -144,7 +134,7 @@ def append(redis: RedisServer, target: str, event: str, data: Any, source: str) 
 
 
 def writes(redis: RedisServer) -> dict[str, int]:
-    """How often each command that counts was called so far."""
+    """How often each command was called so far."""
     stats = redis.command("INFO", "commandstats")
     return {
         name: stats.get(f"cmdstat_{name}", {}).get("calls", 0)

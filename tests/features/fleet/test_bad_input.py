@@ -1,4 +1,4 @@
-"""What strangers write, clocks that are set back, two computers of one name, and streams that were cut."""
+"""Malformed messages of other programs, clocks that are set back, two computers of one name, and trimmed streams."""
 
 import json
 import logging
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pattern_stack.features.fleet.bodies import SessionBody
-from pattern_stack.features.fleet.entry import Entry
-from pattern_stack.features.fleet.errors import Strange
-from pattern_stack.features.fleet.heartbeat import Heartbeat
+from pattern_stack.features.fleet.bodies import FleetSessionBody
+from pattern_stack.features.fleet.core.entry import Entry
+from pattern_stack.features.fleet.core.heartbeat import Heartbeat
+from pattern_stack.features.fleet.errors import Malformed
 from tests.features.fleet.computers import (
     PREFIX,
     append,
@@ -56,12 +56,12 @@ SESSION = {"session_id": "s1", "title": "x"}
         ("rm -rf", {}, "far"),
     ],
 )
-def test_entries_of_strangers(event: str, data: Any, source: str) -> None:
+def test_malformed_entries(event: str, data: Any, source: str) -> None:
     text = data if isinstance(data, str) else json.dumps(data)
     fields = {"event": event, "data": text, "timestamp": "2026-11-21T07:00:00Z", "source": source}
-    with pytest.raises(Strange):
+    with pytest.raises(Malformed):
         Entry.decode({name.encode(): value.encode() for name, value in fields.items()})
-    with pytest.raises(Strange):
+    with pytest.raises(Malformed):
         Entry.decode({b"event": event.encode(), b"data": b"\xff"})
 
 
@@ -85,17 +85,17 @@ def test_entries_of_strangers(event: str, data: Any, source: str) -> None:
         b'{"computer": "a", "last_seen": "2026-11-21T07:00:00Z", "interested_in": [7]}',
     ],
 )
-def test_heartbeats_of_strangers(data: bytes) -> None:
-    with pytest.raises(Strange):
+def test_malformed_heartbeats(data: bytes) -> None:
+    with pytest.raises(Malformed):
         Heartbeat.decode(data)
 
 
-def test_a_heartbeat_says_of_interest_only_what_there_is() -> None:
+def test_a_heartbeat_without_interest_leaves_the_field_out() -> None:
     beat = Heartbeat.decode(b'{"computer": "a", "last_seen": "2026-11-21T07:00:00", "more": 1}')
     assert beat.encode() == b'{"computer":"a","last_seen":"2026-11-21T07:00:00.000000Z","system_stats":{}}'
 
 
-async def test_strangers_on_the_line_are_skipped_and_said(
+async def test_malformed_messages_are_skipped_and_logged_once(
     redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "pattern_stack.features.fleet")
@@ -121,10 +121,10 @@ async def test_strangers_on_the_line_are_skipped_and_said(
             assert await told(one, "session-updated", "session-removed") == [mine, {"session_id": "s1"}]
             assert await listed(a, "sessions") == [mine]
             assert a.fleet.trouble is None
-    assert caplog.text.count("of strangers were skipped so far") == 1
+    assert caplog.text.count("skipped a message of another computer") == 1
 
 
-async def test_a_stream_that_is_none_leaves_the_rest_alone(redis_server: RedisServer) -> None:
+async def test_a_key_that_is_no_stream_disturbs_nothing_else(redis_server: RedisServer) -> None:
     redis_server.command("SET", f"{PREFIX}:events:a", "not a stream")
     with computer("a", redis_url=redis_server.url) as a, computer("b", redis_url=redis_server.url) as b:
         async with client(a.url) as one, client(b.url) as two:
@@ -135,14 +135,14 @@ async def test_a_stream_that_is_none_leaves_the_rest_alone(redis_server: RedisSe
             await put(b)
             redis_server.command("DEL", f"{PREFIX}:events:a")
             await one.event()
-            await b.server.acall(b.fleet.beat_now)
-            await a.server.acall(a.fleet.beat_now)
+            await b.server.acall(b.fleet.heartbeat_now)
+            await a.server.acall(a.fleet.heartbeat_now)
             await one.event()
             assert len(await listed(a, "sessions")) == 2
 
 
 async def test_a_clock_that_runs_backwards(redis_server: RedisServer) -> None:
-    """Of the computer that tells, and of the one that is told."""
+    """First the clock of the computer that sends, then the clock of the one that receives."""
     mine, theirs = Clock(), Clock()
     with (
         computer("a", redis_url=redis_server.url, clock=theirs) as a,
@@ -150,10 +150,8 @@ async def test_a_clock_that_runs_backwards(redis_server: RedisServer) -> None:
     ):
         made = await put(a)
         theirs.move(-3_600)
-        await a.server.acall(a.fleet.beat_now)
-        await b.until(
-            lambda fleet: [each.last_seen for each in fleet.knowledge.facts("computers")] == [theirs(), mine()]
-        )
+        await a.server.acall(a.fleet.heartbeat_now)
+        await b.until(lambda fleet: [each.last_seen for each in fleet.state.records("computers")] == [theirs(), mine()])
         mine.move(-3_600)
         assert [each["name"] for each in await listed(b, "computers")] == ["a", "b"]
         changed = await put(a, session_id=made["session_id"])
@@ -178,9 +176,9 @@ async def test_two_computers_of_one_name(redis_server: RedisServer, caplog: pyte
     with computer("a", redis_url=url, clock=clock) as a, computer("a", redis_url=url, clock=clock) as other:
         for one in (a, other):
             await one.until(lambda fleet: fleet.trouble)
-            assert "another computer goes by the name a" in (one.fleet.trouble or "")
+            assert "another computer is online under the name a" in (one.fleet.trouble or "")
             assert [each["status"] for each in await listed(one, "computers")] == ["conflict"]
-        assert caplog.text.count("another computer goes by the name a") == 2
+        assert caplog.text.count("another computer is online under the name a") == 2
     with computer("a", redis_url=url, clock=clock) as a:  # a key is left of the others, but they do not live
         assert heartbeat(redis_server, "a")
         assert a.fleet.trouble is None
@@ -197,7 +195,7 @@ async def test_a_conflict_of_names_ends_with_the_other_one(redis_server: RedisSe
 
 
 async def test_a_stream_that_was_trimmed_past_the_last_id(redis_server: RedisServer) -> None:
-    """b cannot know what was trimmed, only that something may have been: it says that it is behind."""
+    """b knows only that something may have been trimmed. It requests a resync."""
     url = redis_server.url
     with computer("a", redis_url=url) as a, computer("b", redis_url=url) as b:
         async with client(b.url) as one:
@@ -218,7 +216,7 @@ async def test_a_stream_that_was_trimmed_past_the_last_id(redis_server: RedisSer
             await one.nothing_more()
 
 
-async def test_what_a_trimmed_stream_has_lost_is_made_up_for(redis_server: RedisServer) -> None:
+async def test_entries_lost_to_trimming_arrive_with_the_resync(redis_server: RedisServer) -> None:
     url = redis_server.url
     with computer("a", redis_url=url) as a, computer("b", redis_url=url) as b:
         async with client(b.url) as one:
@@ -227,8 +225,8 @@ async def test_what_a_trimmed_stream_has_lost_is_made_up_for(redis_server: Redis
             await put(a, session_id="s1")
             await told(one, "session-updated")
             # as if what a wrote of it had been trimmed before b could read it
-            lost = SessionBody(session_id="s2", title="lost")
-            await a.server.acall(lambda: a.fleet.knowledge.put_session(lost))
+            lost = FleetSessionBody(session_id="s2", title="lost")
+            await a.server.acall(lambda: a.fleet.state.put_session(lost))
             redis_server.command("XTRIM", f"{PREFIX}:events:b", "MAXLEN", 0)
             assert (await told(one, "session-updated"))[0]["session_id"] == "s2"
             marker = await put(a)

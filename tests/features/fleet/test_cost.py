@@ -12,7 +12,7 @@ from tests.support.redis.server import RedisServer
 
 COUNT = 100
 REAL = 5
-"""The others are but their heartbeats: a hundred links in one process would need a processor that is theirs."""
+"""The others are heartbeats alone: a hundred links in one process would fill a processor."""
 
 
 @asynccontextmanager
@@ -26,8 +26,7 @@ async def started(name: str, url: str) -> Any:
 
 
 def calls(redis: RedisServer) -> dict[str, int]:
-    """Of every command so far, without those of the links' probes: each of them is an EVAL that SETs and PUBLISHes, and
-    an INFO."""
+    """How often each command was called so far, without the links' probes: an EVAL that calls SET and PUBLISH, and an INFO."""
     stats = {name.removeprefix("cmdstat_"): one["calls"] for name, one in redis.command("INFO", "commandstats").items()}
     probes = stats.pop("eval", 0)
     stats.pop("info")
@@ -36,12 +35,12 @@ def calls(redis: RedisServer) -> dict[str, int]:
 
 async def until(redis: RedisServer, name: str, count: int) -> None:
     async with asyncio.timeout(60):
-        while calls(redis)[name] < count:  # noqa: ASYNC110 - Redis tells nobody
+        while calls(redis)[name] < count:  # noqa: ASYNC110 - Redis has no event for it
             await asyncio.sleep(0.05)
 
 
 def speak(redis: RedisServer, names: list[str]) -> None:
-    """A heartbeat of each, as its own process would send it."""
+    """One heartbeat of each, as its process would send it."""
     with redis.client() as client, client.pipeline(transaction=False) as voices:
         for name in names:
             key, value = (
@@ -53,7 +52,7 @@ def speak(redis: RedisServer, names: list[str]) -> None:
         voices.execute()
 
 
-async def test_a_hundred_idle_computers_cost_their_heartbeats_and_nothing_more(redis_server: RedisServer) -> None:
+async def test_a_hundred_idle_computers_cost_nothing_but_heartbeats(redis_server: RedisServer) -> None:
     names = [f"c{number}" for number in range(COUNT)]
     async with AsyncExitStack() as stack:
         fleets = [await stack.enter_async_context(started(name, redis_server.url)) for name in names[:REAL]]
@@ -61,7 +60,7 @@ async def test_a_hundred_idle_computers_cost_their_heartbeats_and_nothing_more(r
         before = calls(redis_server)
         speak(redis_server, names[REAL:])
         for fleet in fleets:
-            fleet.beat_now()
+            fleet.heartbeat_now()
         await until(redis_server, "publish", REAL + COUNT)
         probed = redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"]
         async with asyncio.timeout(60):  # a round of the links' probes: time in which an idle fleet could do something
@@ -72,4 +71,4 @@ async def test_a_hundred_idle_computers_cost_their_heartbeats_and_nothing_more(r
         for of_connections in ("client|setinfo", "hello"):  # which this test makes
             grown.pop(of_connections, None)
         assert grown == {"set": COUNT, "publish": COUNT}
-        assert all(len(fleet.knowledge.facts("computers")) == COUNT for fleet in fleets)
+        assert all(len(fleet.state.records("computers")) == COUNT for fleet in fleets)

@@ -1,6 +1,5 @@
 """What an application declares about its channels: a pattern, and hooks for clients that subscribe and leave."""
 
-import re
 from collections.abc import Callable
 from inspect import signature
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ from pattern_stack.atoms.broadcast.core.callables import runs_in_thread
 from pattern_stack.atoms.broadcast.core.connection import Connection
 from pattern_stack.atoms.broadcast.core.event import Position
 from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.pattern import ChannelPattern
 
 Snapshot = dict[str, Any] | tuple[dict[str, Any], Position] | None
 
@@ -49,7 +49,7 @@ class Channel:
 class Spec(NamedTuple):
     """One pattern, and what holds for the channels that match it."""
 
-    pattern: re.Pattern[str]
+    pattern: ChannelPattern
     channel: Channel
     hooks: frozenset[str]
     """The hooks that the application wrote."""
@@ -87,17 +87,17 @@ class Channels:
         local: bool,
     ) -> None:
         """Raises ValueError for a pattern that cannot be read, TypeError for a hook that cannot be called as hooks are."""
-        regex = _compile(pattern)
+        compiled = ChannelPattern(pattern)
         hooks = frozenset(hook for hook in HOOKS if getattr(type(channel), hook) is not getattr(Channel, hook))
-        plain = frozenset(hook for hook in hooks if _is_plain(channel, hook, pattern, list(regex.groupindex)))
+        plain = frozenset(hook for hook in hooks if _is_plain(channel, hook, pattern, compiled.parameters))
         show = presence if callable(presence) else None
-        self._specs.append(Spec(regex, channel, hooks, plain, history, bool(presence), show, local))
+        self._specs.append(Spec(compiled, channel, hooks, plain, history, bool(presence), show, local))
 
     def match(self, channel: str) -> tuple[Spec, dict[str, str]] | None:
         """What holds for the channel, and the pattern's parameters."""
         for spec in self._specs:
-            if found := spec.pattern.fullmatch(channel):
-                return spec, found.groupdict()
+            if (values := spec.pattern.match(channel)) is not None:
+                return spec, values
         return None
 
     def has_hooks(self, channel: str) -> bool:
@@ -129,17 +129,3 @@ def _is_plain(channel: Channel, hook: str, pattern: str, parameters: list[str]) 
         takes = ", ".join(["connection", *parameters])
         raise TypeError(f"{name} has to take ({takes}), because its pattern is {pattern!r}: {error}") from None
     return plain
-
-
-def _compile(pattern: str) -> re.Pattern[str]:
-    """`session:{session_id}`. A parameter may be empty, and takes as much as it can, so that no odd name slips past
-    the channel's authorize."""
-    parts = re.split(r"\{(\w+)\}", pattern)
-    literals, names = parts[::2], parts[1::2]
-    for name in names:
-        if not name.isidentifier():
-            raise ValueError(f"{name!r} in {pattern!r} is not a parameter's name")
-    regex = re.escape(literals[0]) + "".join(
-        f"(?P<{name}>.*){re.escape(literal)}" for name, literal in zip(names, literals[1:], strict=True)
-    )
-    return re.compile(regex)

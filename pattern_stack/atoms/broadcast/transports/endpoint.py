@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from fastapi import APIRouter, Depends, WebSocket
 from fastapi.exceptions import WebSocketRequestValidationError
@@ -34,8 +34,18 @@ _ORIGINS_LOGGED = 100
 _EXPECTED = (PatternStackError, HTTPException, WebSocketException, WebSocketRequestValidationError)
 
 
+_serving: "WeakSet[Endpoint]" = WeakSet()
+
+
+def open_paths() -> list[str]:
+    """The paths, of the applications that run in this process, on which nobody is asked who connects."""
+    return sorted(endpoint.path for endpoint in _serving if not endpoint.asks_who_connects)
+
+
 class Endpoint:
     """One WebSocket path of an application."""
+
+    path = ""
 
     def __init__(
         self,
@@ -56,7 +66,13 @@ class Endpoint:
         self._routes: WeakKeyDictionary[Any, APIWebSocketRoute] = WeakKeyDictionary()
         self._refused: set[str] = set()
 
+    @property
+    def asks_who_connects(self) -> bool:
+        """Whether a connection has to prove itself, by its handshake or by a first frame."""
+        return self._authenticate is not None or self._verify is not None
+
     def router(self, path: str) -> APIRouter:
+        self.path = path
         router = APIRouter(lifespan=self._lifespan)
         router.add_api_websocket_route(path, self._serve, name="broadcast")
         return router
@@ -68,8 +84,10 @@ class Endpoint:
         try:
             if self._instance.link:
                 await self._instance.link.start()
+            _serving.add(self)
             yield self._state
         finally:
+            _serving.discard(self)
             await self._instance.stop()
             self._instance.loop_owner.release()
 

@@ -1,0 +1,1 @@
+"""What a computer knows of its fleet, and what follows from each message: without IO and without asyncio."""
