@@ -1,6 +1,6 @@
 """How far a channel of a shared store was delivered here: no gap, no repeat, nothing that our instances did not publish."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Reading
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
@@ -55,17 +55,22 @@ class ChannelTracker:
         return True
 
     def apply(self, here: Position, reading: Reading) -> None:
-        """Deliver what the store has after `here`, or a reset if it no longer has all of it."""
+        """Deliver what the store has after `here`, or a reset if it no longer has the next event."""
         newest = Position(reading.epoch, reading.offset)
         if newest == here:
             return
-        if reading.bodies is None:
+        if reading.epoch != here.epoch or reading.first != here.offset + 1 or not reading.bodies:
             self.position = newest
             self._deliver(Reset(self._channel, newest))
             return
-        for event in events(self._channel, here, reading.bodies):
+        for event in events_of(self._channel, reading):
             self.position = event.position
             self._deliver(event)
+
+    def has_reached(self, reading: Reading) -> bool:
+        """Whether it is where the store was, or further."""
+        assert self.position is not None
+        return self.position.epoch == reading.epoch and self.position.offset >= reading.offset
 
     def drop_unrecognised(self, known: int) -> int:
         """Drop those of the first `known` queued arrivals that lie beyond the store's newest position.
@@ -80,6 +85,5 @@ class ChannelTracker:
         return len(before) - len(kept)
 
 
-def events(channel: str, since: Position, bodies: Sequence[bytes]) -> list[Event]:
-    """The events that follow the position."""
-    return [Event(channel, body, since.epoch, since.offset + index) for index, body in enumerate(bodies, 1)]
+def events_of(channel: str, reading: Reading) -> list[Event]:
+    return [Event(channel, body, reading.epoch, offset) for offset, body in enumerate(reading.bodies, reading.first)]
