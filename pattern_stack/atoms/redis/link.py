@@ -6,12 +6,13 @@ import random
 import secrets
 from typing import Any, Protocol
 
-from pattern_stack.atoms.redis.errors import ELSEWHERE, LinkDown, ServerRejected, refused
+from pattern_stack.atoms.redis.errors import ELSEWHERE, LinkDown, ServerRejected, in_short, refused
 from pattern_stack.atoms.redis.feed import Feed
 from pattern_stack.atoms.redis.line import Line
 from pattern_stack.atoms.redis.pipe import Pipe
-from pattern_stack.atoms.redis.servers import Servers, dialler
+from pattern_stack.atoms.redis.servers import Servers
 from pattern_stack.atoms.redis.tls import mismatch
+from pattern_stack.atoms.redis.url import dialler
 from pattern_stack.atoms.tasks import wait_at_most
 
 logger = logging.getLogger(__name__)
@@ -44,8 +45,8 @@ class Link:
 
     Every 2 s it writes a key and sends itself a message: a link on which nothing comes for 3 s while that is due is broken,
     whatever TCP says.
-    `trouble` is what keeps it from working, in words; None while it works. Clients see it, so it names no host: the log
-    does. InvalidURL for what is no Redis URL.
+    `trouble` is what keeps it from working, in words that name neither host nor port; None while it works.
+    InvalidURL for what is no Redis URL.
     """
 
     def __init__(self, url: str, listener: Listener, name: str, *, bulk: bool = False) -> None:
@@ -167,7 +168,7 @@ class Link:
         why = f"{type(error).__name__}: {error}" if error else "stopped"
         if error and not self._refusal and (self.trouble is None or not self._tried.is_set()):
             logger.warning("the link to Redis at %s is down: %s", self.place, why)
-        self.trouble = f"the link to Redis is down: {_kind(error) if error else why}"
+        self.trouble = f"the link to Redis is down: {in_short(error) if error else 'stopped'}"
         self._up.clear()
         for part in (*(self._servers.pipes if self._servers else ()), *([self._feed] if self._feed else ())):
             part.close()
@@ -189,7 +190,7 @@ class Link:
             return await (server.bulk if bulk else server.commands).call(command)
         except ELSEWHERE as error:
             self._broken.set()
-            raise LinkDown(_kind(error), sent=False) from error  # its text may name another server
+            raise LinkDown(in_short(error), sent=False) from error
 
     async def scan(self, pattern: str) -> list[bytes]:
         """The keys of every server that match, each at least once. Raises LinkDown or ResponseError."""
@@ -216,11 +217,6 @@ async def _keys(pipe: Pipe, pattern: str) -> list[bytes]:
         cursor, some = await pipe.call(("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", _SCANNED))
         keys += some
     return keys
-
-
-def _kind(error: BaseException) -> str:
-    """What has failed, without the host and the port that texts of others name."""
-    return str(error) if isinstance(error, LinkDown) else type(error).__name__
 
 
 def _first(error: BaseException) -> BaseException:

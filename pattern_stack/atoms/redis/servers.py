@@ -1,19 +1,13 @@
 """Which servers a URL stands for: one, or those of a cluster; and which of them has a key."""
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit
+from typing import NamedTuple, Self
 
-from redis.asyncio.connection import Connection as TcpConnection
-from redis.asyncio.connection import parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.crc import key_slot
 
 from pattern_stack.atoms.redis.errors import LinkDown, ServerRejected
-from pattern_stack.atoms.redis.line import Dial, Line
+from pattern_stack.atoms.redis.line import Line
 from pattern_stack.atoms.redis.pipe import Pipe
-from pattern_stack.errors import InvalidURL
 
 _OLDEST = (6, 2)
 
@@ -90,24 +84,6 @@ class Servers:
                 about = _fields(await server.commands.call(("INFO", "replication")))
             if (about[b"role"], about[b"master_replid"]) != (b"master", server.life):
                 raise LinkDown("a server has another role, or another life", sent=False)
-
-
-def dialler(url: str) -> tuple[Dial, str]:
-    """What makes connections to a URL, and where that is, without its secrets. InvalidURL where it cannot be read."""
-    try:
-        arguments: dict[str, Any] = dict(parse_url(url))
-        kind = arguments.pop("connection_class", TcpConnection)
-        arguments |= {"protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_timeout": None, "decode_responses": False}
-        place = arguments.get("path") or f"{arguments.get('host', 'localhost')}:{arguments.get('port', 6379)}"
-        kind(**arguments)
-        path = urlsplit(url).path.strip("/")
-        if "path" not in arguments and path and not path.isdecimal():
-            raise ValueError(path)
-    except (TypeError, ValueError):  # which may quote a password
-        raise InvalidURL(
-            "not a Redis URL, like redis://user:password@host:6379/0, rediss:// with TLS, or unix://"
-        ) from None
-    return lambda where: kind(**{**arguments, **where}), place
 
 
 async def _pipes(line: Line, open: Open, bulk: bool) -> tuple[Pipe, Pipe]:

@@ -9,7 +9,7 @@ import pytest
 from pattern_stack.atoms.redis import LinkDown
 from pattern_stack.atoms.redis.line import Line
 from pattern_stack.atoms.redis.pipe import _SILENT_SECONDS, Pipe
-from pattern_stack.atoms.redis.servers import dialler
+from pattern_stack.atoms.redis.url import dialler
 
 STEP = _SILENT_SECONDS / 4
 ANSWER = b"x" * 20

@@ -14,7 +14,7 @@ from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Read
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.log_every import LogEvery
-from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected
+from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected, in_short
 from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
 
 _log = LogEvery(logging.getLogger(__name__))
@@ -176,7 +176,7 @@ class RedisStore(Store):
             raise BroadcastUnavailable(self.unavailable_reason or "Redis does not answer") from None
         except ResponseError as error:
             _log.warning("Redis at %s refused a command: %s", self._link.place, error)
-            raise BroadcastUnavailable(f"Redis refused the command: {type(error).__name__}") from error
+            raise BroadcastUnavailable(f"Redis cannot do it: {in_short(error)}") from error
 
     async def _run(
         self, script: str, channel: str, keep: int, *arguments: Any, again: str = "", bulk: bool = False

@@ -8,12 +8,8 @@ from pattern_stack.atoms.broadcast.bridge.coalesced import Coalesced
 from pattern_stack.atoms.broadcast.bridge.presence import SharedPresence
 from pattern_stack.atoms.broadcast.bridge.replays import Replays
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Store
-<<<<<<< HEAD
-from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker, events
-from pattern_stack.atoms.broadcast.core.channels import CONTROL
-=======
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
->>>>>>> 76e28dc (bridge: read what clients missed once for all of them)
+from pattern_stack.atoms.broadcast.core.channels import CONTROL
 from pattern_stack.atoms.broadcast.core.engine import LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.core.history import History
