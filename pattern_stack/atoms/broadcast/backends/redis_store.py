@@ -4,13 +4,13 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
-from itertools import count
+from itertools import count, takewhile
 from time import monotonic
 from typing import Any
 
-from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Reading, Store
+from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Reading, Store, is_event
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.log_every import LogEvery
@@ -90,12 +90,7 @@ class RedisStore(Store):
         name = channel[len(self._prefix) + 2 : -1].decode()
         epoch, _, rest = data.partition(b":")
         offset, _, body = rest.partition(b":")
-        if (
-            offset.isdigit()
-            and len(offset) < _DIGITS
-            and body.startswith(b'{"channel":"%b",' % name.encode())
-            and body.endswith(b"}")
-        ):
+        if offset.isdigit() and len(offset) < _DIGITS and is_event(name, body):
             self.arrived(name, Arrival(epoch.decode("latin-1"), int(offset), body))
         else:
             self.unrecognised(name)
@@ -146,7 +141,10 @@ class RedisStore(Store):
     async def read(self, channel: str, since: Position, until: int | None = None) -> Reading:
         arguments = (*since, "+" if until is None else until, _PIECE_BYTES)
         answer = await self._patiently(lambda: self._run(self._read, channel, 0, *arguments, bulk=True))
-        return Reading(answer[0].decode(), int(answer[1]), int(answer[2]), answer[3])
+        first, bodies = int(answer[2]), list(takewhile(partial(is_event, channel), answer[3]))
+        if answer[3] and not bodies:
+            first += 1  # as if it were not there
+        return Reading(answer[0].decode(), int(answer[1]), first, bodies)
 
     async def attend(self, channel: str, *arguments: Any) -> Attendance:
         topic = self._topic(channel).decode()

@@ -223,6 +223,9 @@ class SharedEngine(LinkedEngine):
     async def _read_missed(self, channel: str) -> None:
         tracker = self._trackers.get(channel)
         known = tracker.queued if tracker else 0
+        if tracker and tracker.position and (offset := tracker.doubtful) is not None:
+            before = Position(tracker.position.epoch, offset - 1)
+            tracker.settle(offset, await self._store.read(channel, before, offset))
         behind = True
         while behind and tracker and tracker.position and self._trackers.get(channel) is tracker:
             here = tracker.position

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
+import orjson
+
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 
@@ -87,3 +89,15 @@ class Store(ABC):
 
     @abstractmethod
     def unfollow(self, channel: str) -> None: ...
+
+
+def is_event(channel: str, body: bytes) -> bool:
+    """Whether one of our instances may have published these bytes: what anybody can write to a store reaches browsers."""
+    try:
+        message = orjson.loads(body)
+    except ValueError:
+        return False
+    if not body.startswith(b'{"channel":"') or not body.endswith(b"}") or "offset" in message:
+        return False
+    kinds = [type(message.get(name)) for name in ("event", "payload", "timestamp", "origin")]
+    return message["channel"] == channel and kinds[:3] == [str, dict, str] and kinds[3] in (str, type(None))
