@@ -49,10 +49,12 @@ class Link:
     InvalidURL for what is no Redis URL.
     """
 
-    def __init__(self, url: str, listener: Listener, name: str, *, bulk: bool = False) -> None:
-        """`bulk`: calls with a long answer have a connection of their own."""
+    def __init__(self, url: str, listener: Listener, name: str, *, probe: str = _PROBE, bulk: bool = False) -> None:
+        """`probe`: a script that does all that the listener needs, on KEYS[1], and publishes ARGV[1] on that channel.
+        `bulk`: calls with a long answer have a connection of their own."""
         self._dial, self.place = dialler(url)
         self._listener = listener
+        self._probe_script = probe
         self._bulk = bulk
         self._probe_channel = f"{name}:probe:{secrets.token_hex(8)}".encode()
         self._followed: set[bytes] = set()
@@ -153,7 +155,7 @@ class Link:
         key = self._probe_channel.decode()
         pipe = servers.server(key).commands
         async with pipe.line.moving(_SILENT_SECONDS):
-            await pipe.call(("EVAL", _PROBE, 1, key, self._token))
+            await pipe.call(("EVAL", self._probe_script, 1, key, self._token))
         async with feed.line.moving(_SILENT_SECONDS):
             await self._heard.wait()
         await servers.check(_SILENT_SECONDS)

@@ -50,7 +50,7 @@ class RedisStore(Store):
 
     def __init__(self, url: str, prefix: str) -> None:
         self._prefix = prefix
-        self._link = Link(url, self, prefix, bulk=True)
+        self._link = Link(url, self, prefix, probe=_script("probe"), bulk=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._publish, self._read = _script("epoch", "publish"), _script("epoch", "read")
         self._presence = _script("presence")
