@@ -100,4 +100,4 @@ def is_event(channel: str, body: bytes) -> bool:
     if not body.startswith(b'{"channel":"') or not body.endswith(b"}") or "offset" in message:
         return False
     kinds = [type(message.get(name)) for name in ("event", "payload", "timestamp", "origin")]
-    return message["channel"] == channel and kinds[:3] == [str, dict, str] and kinds[3] in (str, type(None))
+    return message["channel"] == channel and kinds[:2] == [str, dict] and {*kinds[2:]} <= {str, type(None)}
