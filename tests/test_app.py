@@ -11,7 +11,7 @@ from tests.support.client import client
 from tests.support.ports import free_port
 from tests.support.server import serving
 
-PATIENCE = "pattern_stack.atoms.broadcast.backends.redis._PATIENCE"
+PATIENCE = "pattern_stack.atoms.broadcast.backends.redis_store._PATIENCE"
 
 
 def settings(directory: Path, **values: object) -> Settings:

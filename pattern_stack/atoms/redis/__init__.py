@@ -7,7 +7,7 @@ try:
 except ModuleNotFoundError as error:
     raise NotInstalled("redis-py is missing: pip install '/path/to/pattern_stack[redis]'") from error
 
-from pattern_stack.atoms.redis.errors import LinkDown, ServerRejected
+from pattern_stack.atoms.redis.errors import LinkDown, ServerRejected, in_short
 from pattern_stack.atoms.redis.link import Link, Listener
 
-__all__ = ["Link", "LinkDown", "Listener", "ResponseError", "ServerRejected"]
+__all__ = ["Link", "LinkDown", "Listener", "ResponseError", "ServerRejected", "in_short"]

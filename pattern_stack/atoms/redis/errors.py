@@ -60,6 +60,20 @@ def refused(error: BaseException) -> ServerRejected | None:
     return None
 
 
+def in_short(error: BaseException) -> str:
+    """What is wrong, for clients: no host, port or user, which the texts of redis-py and of servers name."""
+    if isinstance(error, ELSEWHERE):
+        return "another server has this key now, or none"
+    if isinstance(error, LinkDown):
+        return str(error)
+    if isinstance(error, ServerRejected):
+        return "it refuses to serve this application"
+    if isinstance(error, ResponseError):
+        code = str(error).partition(" ")[0]
+        return f"it refuses the command: {code if code.isupper() else type(error).__name__}"
+    return "it does not answer" if isinstance(error, TimeoutError) else "it cannot be reached"
+
+
 def give_up(answers: Iterable[asyncio.Future[Any]], why: str, *, sent: bool) -> None:
     for answer in answers:
         if not answer.done():

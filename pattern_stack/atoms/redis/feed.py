@@ -1,13 +1,11 @@
 """Messages of one server, and the channels that they are asked for."""
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from redis.asyncio.connection import AbstractConnection
-
 from pattern_stack.atoms.redis.errors import give_up
+from pattern_stack.atoms.redis.line import Line
 
 _NAMES = 512
 
@@ -15,8 +13,8 @@ _NAMES = 512
 class Feed:
     """One connection for messages, and the channels that it is subscribed to."""
 
-    def __init__(self, connection: AbstractConnection, message: Callable[[bytes, bytes], None]) -> None:
-        self._connection = connection
+    def __init__(self, line: Line, message: Callable[[bytes, bytes], None]) -> None:
+        self.line = line
         self._message = message
         self._asked: set[bytes] = set()
         self._acknowledged: set[bytes] = set()
@@ -60,12 +58,12 @@ class Feed:
                 for start in range(0, len(names), _NAMES):
                     if wish:
                         self._due.update(names[start : start + _NAMES])
-                    await self._connection.send_command(word, *names[start : start + _NAMES], check_health=False)
+                    await self.line.command(word, *names[start : start + _NAMES])
 
     async def read(self) -> None:
         """Hand on messages until the connection breaks."""
         while True:
-            kind, channel, *rest = await self._connection.read_response(timeout=math.inf, disconnect_on_error=False)
+            kind, channel, *rest = await self.line.answer()
             if kind == b"message":
                 self._message(channel, rest[0])
             elif kind == b"subscribe":

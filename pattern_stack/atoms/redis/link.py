@@ -6,19 +6,20 @@ import random
 import secrets
 from typing import Any, Protocol
 
-from redis.asyncio.connection import AbstractConnection
-
-from pattern_stack.atoms.redis.errors import ELSEWHERE, LinkDown, ServerRejected, refused
+from pattern_stack.atoms.redis.errors import ELSEWHERE, LinkDown, ServerRejected, in_short, refused
 from pattern_stack.atoms.redis.feed import Feed
+from pattern_stack.atoms.redis.line import Line
 from pattern_stack.atoms.redis.pipe import Pipe
-from pattern_stack.atoms.redis.servers import Servers, dialler
+from pattern_stack.atoms.redis.servers import Servers
 from pattern_stack.atoms.redis.tls import mismatch
+from pattern_stack.atoms.redis.url import dialler
 from pattern_stack.atoms.tasks import wait_at_most
 
 logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 2.0
+_SILENT_SECONDS = 3.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _SCANNED = 1_000
 _NOT_YET = "the link to Redis is not up yet"
@@ -42,20 +43,24 @@ class Listener(Protocol):
 class Link:
     """Commands and messages of one URL, on one loop. It reconnects by itself, with full jitter up to 2 s.
 
-    Every 2 s it writes a key and sends itself a message: a link on which it does not come back within 3 s is broken,
+    Every 2 s it writes a key and sends itself a message: a link on which nothing comes for 3 s while that is due is broken,
     whatever TCP says.
-    `trouble` is what keeps it from working, in words; None while it works. Clients see it, so it names no host: the log
-    does. InvalidURL for what is no Redis URL.
+    `trouble` is what keeps it from working, in words that name neither host nor port; None while it works.
+    InvalidURL for what is no Redis URL.
     """
 
-    def __init__(self, url: str, listener: Listener, name: str) -> None:
+    def __init__(self, url: str, listener: Listener, name: str, *, probe: str = _PROBE, bulk: bool = False) -> None:
+        """`probe`: a script that does all that the listener needs, on KEYS[1], and publishes ARGV[1] on that channel.
+        `bulk`: calls with a long answer have a connection of their own."""
         self._dial, self.place = dialler(url)
         self._listener = listener
+        self._probe_script = probe
+        self._bulk = bulk
         self._probe_channel = f"{name}:probe:{secrets.token_hex(8)}".encode()
         self._followed: set[bytes] = set()
         self._servers: Servers | None = None
         self._feed: Feed | None = None
-        self._connections: list[AbstractConnection] = []
+        self._lines: list[Line] = []
         self._task: asyncio.Task[None] | None = None
         self._token = b""
         self._refusal: ServerRejected | None = None
@@ -85,7 +90,7 @@ class Link:
         """Its loop was closed, and has taken everything along."""
         self._task = self._servers = self._feed = None
         self._followed.clear()
-        self._connections.clear()
+        self._lines.clear()
         self.trouble = _NOT_YET
 
     async def wait_until_up(self) -> None:
@@ -108,7 +113,7 @@ class Link:
 
     async def _connect(self) -> None:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            self._servers = await Servers.behind(self._open)
+            self._servers = await Servers.behind(self._open, bulk=self._bulk)
             self._feed = Feed(await self._open(), self._message)
 
     async def _reason(self, error: BaseException) -> BaseException:
@@ -117,11 +122,11 @@ class Link:
             self._refusal = refusal = refusal or await mismatch(self._dial({}))
         return refusal or error
 
-    async def _open(self, **where: Any) -> AbstractConnection:
-        connection = self._dial(where)
-        self._connections.append(connection)
-        await connection.connect()  # type: ignore[no-untyped-call]
-        return connection
+    async def _open(self, **where: Any) -> Line:
+        line = Line(self._dial, **where)
+        self._lines.append(line)
+        await line.connect()
+        return line
 
     async def _work(self) -> None:
         assert self._feed
@@ -130,9 +135,9 @@ class Link:
         async with asyncio.TaskGroup() as group:
             for run in (self._feed.read(), self._feed.write(), *(pipe.run() for pipe in self._servers.pipes)):
                 group.create_task(run)
-            async with asyncio.timeout(_CONNECT_SECONDS):
+            async with self._feed.line.moving(_CONNECT_SECONDS):
                 await asyncio.gather(*map(self._feed.subscribe, [self._probe_channel, *self._followed]))
-            await self._probe(self._servers)
+            await self._probe(self._servers, self._feed)
             self._up.set()  # before what was missed is fetched: whoever fetches may be waiting for it
             await self._listener.restored()
             logger.info("the link to Redis at %s is up", self.place)
@@ -140,18 +145,20 @@ class Link:
             self._tried.set()
             while not self._broken.is_set():
                 await wait_at_most(_PROBE_SECONDS, self._broken)
-                await self._probe(self._servers)
+                await self._probe(self._servers, self._feed)
             raise LinkDown("the server takes no writes", sent=False)
 
-    async def _probe(self, servers: Servers) -> None:
+    async def _probe(self, servers: Servers, feed: Feed) -> None:
         """Through the commands' connection and back through the messages'; and whether the servers are those they were."""
         self._token = secrets.token_bytes(8)
         self._heard.clear()
-        async with asyncio.timeout(_PROBE_SECONDS + 1):
-            key = self._probe_channel.decode()
-            await servers.pipe(key).call(("EVAL", _PROBE, 1, key, self._token))
+        key = self._probe_channel.decode()
+        pipe = servers.server(key).commands
+        async with pipe.line.moving(_SILENT_SECONDS):
+            await pipe.call(("EVAL", self._probe_script, 1, key, self._token))
+        async with feed.line.moving(_SILENT_SECONDS):
             await self._heard.wait()
-            await servers.check()
+        await servers.check(_SILENT_SECONDS)
 
     def _message(self, channel: bytes, data: bytes) -> None:
         if channel != self._probe_channel:
@@ -163,33 +170,35 @@ class Link:
         why = f"{type(error).__name__}: {error}" if error else "stopped"
         if error and not self._refusal and (self.trouble is None or not self._tried.is_set()):
             logger.warning("the link to Redis at %s is down: %s", self.place, why)
-        self.trouble = f"the link to Redis is down: {_kind(error) if error else why}"
+        self.trouble = f"the link to Redis is down: {in_short(error) if error else 'stopped'}"
         self._up.clear()
         for part in (*(self._servers.pipes if self._servers else ()), *([self._feed] if self._feed else ())):
             part.close()
         self._servers = self._feed = None
-        connections, self._connections = self._connections, []
+        lines, self._lines = self._lines, []
         self._tried.set()
-        for connection in connections:
-            await _abort(connection)
+        for line in lines:
+            await line.abort()
 
     # -- in use
 
-    async def call(self, key: str, *command: Any) -> Any:
-        """The answer to a command about this key. Raises LinkDown, or ResponseError with what the server says."""
+    async def call(self, key: str, *command: Any, bulk: bool = False) -> Any:
+        """The answer to a command about this key; `bulk`, where that may be long. In the order of the calls, those with and
+        those without `bulk` each for themselves. Raises LinkDown, or ResponseError with what the server says."""
         if self._servers is None:
             raise LinkDown(self.trouble or "down", sent=False)
+        server = self._servers.server(key)
         try:
-            return await self._servers.pipe(key).call(command)
+            return await (server.bulk if bulk else server.commands).call(command)
         except ELSEWHERE as error:
             self._broken.set()
-            raise LinkDown(_kind(error), sent=False) from error  # its text may name another server
+            raise LinkDown(in_short(error), sent=False) from error
 
     async def scan(self, pattern: str) -> list[bytes]:
         """The keys of every server that match, each at least once. Raises LinkDown or ResponseError."""
         if self._servers is None:
             raise LinkDown(self.trouble or "down", sent=False)
-        return [key for pipe in self._servers.pipes for key in await _keys(pipe, pattern)]
+        return [key for server in self._servers.all for key in await _keys(server.bulk, pattern)]
 
     async def follow(self, channel: bytes) -> None:
         """Hand its messages to the listener, across breaks, until `unfollow`. Also where this raises LinkDown."""
@@ -210,19 +219,6 @@ async def _keys(pipe: Pipe, pattern: str) -> list[bytes]:
         cursor, some = await pipe.call(("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", _SCANNED))
         keys += some
     return keys
-
-
-def _kind(error: BaseException) -> str:
-    """What has failed, without the host and the port that texts of others name."""
-    return str(error) if isinstance(error, LinkDown) else type(error).__name__
-
-
-async def _abort(connection: AbstractConnection) -> None:
-    """What was not sent yet must not be sent later, and TLS must not wait for the other end's goodbye."""
-    writer = getattr(connection, "_writer", None)
-    if writer:
-        writer.transport.abort()
-    await connection.disconnect(nowait=True)
 
 
 def _first(error: BaseException) -> BaseException:

@@ -1,26 +1,29 @@
 """Commands to one server: those of one turn of the loop share a pipeline."""
 
 import asyncio
-import math
 from typing import Any
 
 from hiredis import pack_command
-from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
 from pattern_stack.atoms.redis.errors import give_up
+from pattern_stack.atoms.redis.line import Line
 
 Command = tuple[Any, ...]
 
-_COMMAND_SECONDS = 5.0
-_BATCH = 512
+_SILENT_SECONDS = 5.0
+_BATCH_COMMANDS = 512
+_BATCH_BYTES = 1_048_576
 
 
 class Pipe:
-    """One connection for commands: those of one turn of the loop leave together, and answers come in their order."""
+    """One connection for commands: those of one turn of the loop leave together, and answers come in their order.
 
-    def __init__(self, connection: AbstractConnection) -> None:
-        self._connection = connection
+    A connection on which nothing moves for 5 s, while answers are due, is broken.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
         self._queue: list[tuple[Command, asyncio.Future[Any]]] = []
         self._ready = asyncio.Event()
 
@@ -35,28 +38,39 @@ class Pipe:
         """Until the connection breaks, which it raises."""
         while True:
             await self._ready.wait()
-            batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
-            if not self._queue:
-                self._ready.clear()
+            packed, answers = self._next_batch()
             try:
-                async with asyncio.timeout(_COMMAND_SECONDS):
-                    await self._exchange(batch)
+                async with self.line.moving(_SILENT_SECONDS):
+                    await self.line.send(packed)
+                    for answer in answers:
+                        await self._settle(answer)
             finally:
-                give_up([answer for _, answer in batch], "the link to Redis broke", sent=True)
+                give_up(answers, "the link to Redis broke", sent=True)
 
-    async def _exchange(self, batch: list[tuple[Command, asyncio.Future[Any]]]) -> None:
-        await self._connection.send_packed_command([pack_command(command) for command, _ in batch])
-        for _, answer in batch:
-            try:
-                value, error = await self._connection.read_response(timeout=math.inf, disconnect_on_error=False), None
-            except ResponseError as refusal:
-                value, error = None, refusal
-            if answer.done():
-                continue
-            if error is None:
-                answer.set_result(value)
-            else:
-                answer.set_exception(error)
+    def _next_batch(self) -> tuple[bytes, list[asyncio.Future[Any]]]:
+        parts: list[bytes] = []
+        size = 0
+        for command, _ in self._queue[:_BATCH_COMMANDS]:
+            if parts and size > _BATCH_BYTES:
+                break
+            parts.append(pack_command(command))
+            size += len(parts[-1])
+        batch, self._queue = self._queue[: len(parts)], self._queue[len(parts) :]
+        if not self._queue:
+            self._ready.clear()
+        return b"".join(parts), [answer for _, answer in batch]
+
+    async def _settle(self, answer: asyncio.Future[Any]) -> None:
+        try:
+            value, error = await self.line.answer(), None
+        except ResponseError as refusal:
+            value, error = None, refusal
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(value)
+        else:
+            answer.set_exception(error)
 
     def close(self) -> None:
         give_up([answer for _, answer in self._queue], "the link to Redis is down", sent=False)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import subprocess
+from importlib.resources import files
 
 import pytest
 
@@ -93,6 +94,9 @@ async def test_passwords(caplog: pytest.LogCaptureFixture) -> None:
         "-subscribe",
         "-info",
         "-publish",
+        "-xadd",
+        "-hincrby",
+        "-xrevrange",
         "-@write",
         "resetkeys ~other:*",
         "resetchannels &other:*",
@@ -104,6 +108,27 @@ async def test_permissions(redis_server: RedisServer, rights: str, caplog: pytes
     said = await start(redis_server.url_as("app", SECRET))
     assert "permissions" in said or "can't run" in said
     assert SECRET not in caplog.text
+
+
+async def test_a_right_that_is_taken_away_is_told_by_readiness(redis_server: RedisServer) -> None:
+    redis_server.command("ACL", "SETUSER", "app", *ALL.split())
+    async with Instance(redis_server.url_as("app", SECRET)) as one:
+        await one.until_ready_says(200)
+        redis_server.command("ACL", "SETUSER", "app", "-xadd")
+        await one.until_ready_says(503)
+        redis_server.command("ACL", "SETUSER", "app", "+xadd")
+        await one.until_ready_says(200)
+        await one.backend.broadcast(CHANNEL, "e", {})
+
+
+def test_the_probe_does_all_that_publishing_and_reading_do() -> None:
+    """What it leaves out may be a right that is missing."""
+    lua = files("pattern_stack.atoms.broadcast.backends") / "lua"
+
+    def commands(name: str) -> set[str]:
+        return set(re.findall(r"redis\.call\('(\w+)'", (lua / f"{name}.lua").read_text()))
+
+    assert commands("probe") == commands("epoch") | commands("publish") | commands("read")
 
 
 async def test_the_rights_that_the_page_names_are_enough(redis_server: RedisServer) -> None:

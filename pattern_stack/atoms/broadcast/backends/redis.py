@@ -1,190 +1,14 @@
 """RedisBroadcastBackend: a channel's place and history in Redis, and its events to every instance over pub/sub."""
 
-import asyncio
-import logging
-import secrets
-from collections.abc import Callable, Sequence
-from functools import cache
-from importlib.resources import files
-from itertools import count
-from time import monotonic
+from collections.abc import Sequence
 from typing import Any
 
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
+from pattern_stack.atoms.broadcast.backends.redis_store import RedisStore
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
-from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Reading, Store
 from pattern_stack.atoms.broadcast.core.channels import Channels
-from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
-from pattern_stack.atoms.log_every import LogEvery
-from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected
-from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
-
-_log = LogEvery(logging.getLogger(__name__))
-
-_PATIENCE = 9.0
-"""Seconds that a publish or a read waits for the link."""
-_KEPT = 86_400
-"""Seconds that a channel's place outlives its last use."""
-_DIGITS = 17
-"""Of an offset that nobody gave: Lua counts to 2**53."""
-
-
-@cache
-def _terse(lua: str) -> str:
-    """Without comments and indentation: every call sends it, and the server takes a hash of all of it."""
-    return "\n".join(filter(None, (line.partition("--")[0].strip() for line in lua.splitlines())))
-
-
-def _script(*parts: str) -> str:
-    lua = files("pattern_stack.atoms.broadcast.backends") / "lua"
-    return _terse("\n".join((lua / f"{part}.lua").read_text() for part in parts))
-
-
-class RedisStore(Store):
-    """A channel's keys share a hash tag, so that a cluster keeps them together:
-
-    `{prefix}:{channel}:state`, a hash of epoch, offset and the server that gave them; `:events`, a stream whose ids are
-    the offsets; `:again:` with a publish's id, for an hour, where that was tried again; and the pub/sub channel
-    `{prefix}:{channel}`, which carries `epoch:offset:bytes`.
-    """
-
-    def __init__(self, url: str, prefix: str) -> None:
-        self._prefix = prefix
-        self._link = Link(url, self, prefix)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._publish, self._read = _script("epoch", "publish"), _script("epoch", "read")
-        self._presence = _script("presence")
-        self._ids = (f"{secrets.token_hex(6)}:{number}" for number in count())
-
-    # -- the link
-
-    @property
-    def unavailable_reason(self) -> str | None:
-        return self._link.trouble
-
-    async def start(self) -> None:
-        if self.closed:
-            raise BroadcastClosed("the bridge was closed")
-        running = asyncio.get_running_loop()
-        if self._loop is not None and self._loop.is_closed():
-            self.forget_loop()
-        if self._loop not in (None, running):
-            raise BroadcastError("this bridge is in use on another event loop")
-        self._loop = running
-        try:
-            await self._link.start()
-        except ServerRejected as error:
-            self._loop = None
-            raise BroadcastError(f"Redis at {self._link.place} cannot be used: {error}") from error
-
-    async def stop(self) -> None:
-        if self._loop is asyncio.get_running_loop():
-            await self._link.stop()
-            self._loop = None
-
-    def forget_loop(self) -> None:
-        self._link.forget()
-        self._loop = None
-
-    def message(self, channel: bytes, data: bytes) -> None:
-        name = channel[len(self._prefix) + 2 : -1].decode()
-        epoch, _, rest = data.partition(b":")
-        offset, _, body = rest.partition(b":")
-        if (
-            offset.isdigit()
-            and len(offset) < _DIGITS
-            and body.startswith(b'{"channel":"%b",' % name.encode())
-            and body.endswith(b"}")
-        ):
-            self.arrived(name, Arrival(epoch.decode("latin-1"), int(offset), body))
-        else:
-            self.unrecognised(name)
-
-    async def restored(self) -> None:
-        await self.resumed()
-
-    async def follow(self, channel: str) -> None:
-        await self.start()
-        try:
-            await self._link.follow(self._topic(channel))
-        except LinkDown as error:
-            raise BroadcastUnavailable(str(error)) from error
-
-    def unfollow(self, channel: str) -> None:
-        self._link.unfollow(self._topic(channel))
-
-    # -- scripts
-
-    async def publish(self, draft: Draft, window: History) -> Position:
-        """One place, however often the link breaks: a try whose answer was lost is looked for before the next one."""
-        id, tried = next(self._ids), list[float]()
-        topic, keep = self._topic(draft.channel), int(window.seconds * 1000)
-
-        async def attempt() -> list[Any]:
-            began = monotonic()
-            since = int((began - tried[0]) * 1000) + 1_000 if tried else -1
-            arguments = (draft.body, id, max(window.events, 1), max(keep, 1), topic, since)
-            try:
-                answer: list[Any] = await self._run(self._publish, draft.channel, keep, *arguments, again=id)
-                return answer
-            except LinkDown as error:
-                if error.sent:
-                    tried.append(began)
-                raise
-
-        answer = await self._patiently(attempt)
-        if not answer:
-            raise BroadcastUnavailable(
-                "the link to Redis broke, and it cannot be known whether the event was published"
-            )
-        return Position(answer[0].decode(), int(answer[1]))
-
-    async def read(self, channel: str, since: Position | None, last: int | None = None) -> Reading:
-        epoch, offset = since or ("", 0)
-        arguments = (epoch, offset, "+" if last is None else last)
-        answer = await self._patiently(lambda: self._run(self._read, channel, 0, *arguments))
-        return Reading(answer[0].decode(), int(answer[1]), answer[2])
-
-    async def attend(self, channel: str, *arguments: Any) -> Attendance:
-        topic = self._topic(channel).decode()
-        keys = (f"{topic}:members", f"{topic}:leases")
-        answer = await self._patiently(lambda: self._link.call(topic, "EVAL", self._presence, 2, *keys, *arguments))
-        return Attendance(*answer)
-
-    async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
-        topic = self._topic(place).decode()
-        names = [f"{topic}:{key}" for key in keys]
-        return await self._patiently(
-            lambda: self._link.call(topic, "EVAL", _terse(script), len(names), *names, *arguments)
-        )
-
-    async def _patiently(self, attempt: Callable[[], Any]) -> Any:
-        """Again while the link is down. Raises BroadcastUnavailable after 9 s, or where the server will not do it."""
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self.start()
-                while True:
-                    try:
-                        return await attempt()
-                    except LinkDown:
-                        await self._link.wait_until_up()
-        except TimeoutError:
-            raise BroadcastUnavailable(self.unavailable_reason or "Redis does not answer") from None
-        except ResponseError as error:
-            _log.warning("Redis at %s refused a command: %s", self._link.place, error)
-            raise BroadcastUnavailable(f"Redis refused the command: {type(error).__name__}") from error
-
-    async def _run(self, script: str, channel: str, keep: int, *arguments: Any, again: str = "") -> Any:
-        topic = self._topic(channel).decode()
-        keys = (f"{topic}:state", f"{topic}:events", f"{topic}:again:{again}")
-        return await self._link.call(
-            topic, "EVAL", script, 3, *keys, secrets.token_hex(6), max(keep, _KEPT * 1000), *arguments
-        )
-
-    def _topic(self, channel: str) -> bytes:
-        return f"{self._prefix}:{{{channel}}}".encode()
 
 
 class RedisBroadcastBackend(InstanceBackend):
@@ -205,8 +29,9 @@ class RedisBroadcastBackend(InstanceBackend):
             raise ValueError("a channel_prefix is 1 to 100 printable characters without braces and spaces")
         channels = Channels(history or History())
         self._store = RedisStore(redis_url, channel_prefix)
-        self.engine = SharedEngine(self._store, channels.window)
-        super().__init__(self.engine, self.engine, channels, limits or Limits())
+        limits = limits or Limits()
+        self.engine = SharedEngine(self._store, channels.window, limits)
+        super().__init__(self.engine, self.engine, channels, limits)
 
     async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
         """Run a Lua script of an application's own over this link, on the keys `{prefix}:{place}:{key}`, which a cluster

@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from pattern_stack.atoms.broadcast.bridge.coalesced import Coalesced
 from pattern_stack.atoms.broadcast.bridge.presence import SharedPresence
+from pattern_stack.atoms.broadcast.bridge.replays import Replays
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Store
-from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker, events
+from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.channels import CONTROL
 from pattern_stack.atoms.broadcast.core.engine import LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, Reset, encode
@@ -25,7 +27,7 @@ _RESUME_SECONDS = 5
 class SharedEngine(LinkedEngine):
     """An engine over a store. Events come back from it to the instance that published them, as to every other."""
 
-    def __init__(self, store: Store, window: Callable[[str], History]) -> None:
+    def __init__(self, store: Store, window: Callable[[str], History], limits: Limits) -> None:
         super().__init__()
         self.window = window
         self._store = store
@@ -33,6 +35,8 @@ class SharedEngine(LinkedEngine):
         self._trackers: dict[str, ChannelTracker] = {}
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._catching_up: dict[str, asyncio.Task[None]] = {}
+        self._missed = Coalesced(self._read_missed)
+        self._replays = Replays(store.read, limits.replay_bytes)
         self._presence = SharedPresence(store.attend, self._publish_presence)
         self.unrecognised = 0
         """Messages that none of our instances published, and that were skipped."""
@@ -57,6 +61,8 @@ class SharedEngine(LinkedEngine):
         self._trackers.clear()
         self._opening.clear()
         self._catching_up.clear()
+        self._missed.clear()
+        self._replays.clear()
         self._presence.forget()
         self._store.forget_loop()
 
@@ -89,8 +95,7 @@ class SharedEngine(LinkedEngine):
 
     async def _open(self, channel: str, tracker: ChannelTracker) -> None:
         await self._store.follow(channel)
-        reading = await self._store.read(channel, None)
-        tracker.position = Position(reading.epoch, reading.offset)
+        tracker.position = await self._store.position(channel)
         self._deliver_queued(channel, tracker)
 
     def unsubscribe(self, channel: str) -> None:
@@ -101,6 +106,7 @@ class SharedEngine(LinkedEngine):
         if tracker.subscribed:
             return
         del self._trackers[channel]
+        self._replays.forget(channel)
         self._store.unfollow(channel)
         for tasks in (self._opening, self._catching_up):
             if task := tasks.pop(channel, None):
@@ -115,8 +121,7 @@ class SharedEngine(LinkedEngine):
         tracker = self._trackers.get(channel)
         if tracker and tracker.position:
             return tracker.position
-        reading = await self._store.read(channel, None)
-        return Position(reading.epoch, reading.offset)
+        return await self._store.position(channel)
 
     def presence(self, channel: str) -> SharedPresence:
         return self._presence
@@ -126,20 +131,31 @@ class SharedEngine(LinkedEngine):
             await self.publish([encode(channel, event_type, payload, limits=Limits())])
 
     async def catch_up(self, channel: str, position: Position | None) -> bool:
-        tracker = self._trackers[channel]
         before = self.position(channel)
         if position and position.epoch == before.epoch and position.offset <= before.offset:
             return False
-        await self._read_missed(channel, tracker)
-        return tracker.position != before
+        await self._missed.call(channel)
+        return self.position(channel) != before
 
     async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:
         if since.epoch != until.epoch or since.offset > until.offset:
             return None
         if since == until:
             return []
-        reading = await self._store.read(channel, since, until.offset)
-        return None if reading.bodies is None else events(channel, since, reading.bodies)
+        tracker = self._trackers.get(channel)
+        if tracker is None or tracker.position is None:
+            return await self._history_once(channel, since, until)
+        if tracker.position.epoch != until.epoch:
+            return None
+        return await self._replays.between(channel, since.offset, until.offset, tracker.position, self.window(channel))
+
+    async def _history_once(self, channel: str, since: Position, until: Position) -> list[Event] | None:
+        """Of a channel that nobody is subscribed to."""
+        await self.subscribe(channel)
+        try:
+            return await self.history(channel, since, until)
+        finally:
+            self.unsubscribe(channel)
 
     # -- messages of the store
 
@@ -154,6 +170,10 @@ class SharedEngine(LinkedEngine):
             self._start_catching_up(channel, tracker)
 
     def _hand_over(self, event: Event | Reset) -> None:
+        if isinstance(event, Event):
+            self._replays.delivered(event)
+        else:
+            self._replays.forget(event.channel)
         for deliver in self._deliver:
             deliver(event)
 
@@ -179,12 +199,12 @@ class SharedEngine(LinkedEngine):
 
     def _start_catching_up(self, channel: str, tracker: ChannelTracker) -> None:
         if channel not in self._catching_up:
-            task = asyncio.create_task(self._catch_up_until_in_step(channel, tracker))
+            task = asyncio.create_task(self._catch_up_until_in_step(channel))
             self._catching_up[channel] = task
             task.add_done_callback(lambda done: self._caught_up(channel, tracker, done))
 
-    async def _catch_up_until_in_step(self, channel: str, tracker: ChannelTracker) -> None:
-        while not await self._has_caught_up(channel, tracker):  # noqa: ASYNC110 - the store is asked again
+    async def _catch_up_until_in_step(self, channel: str) -> None:
+        while not await self._has_caught_up(channel):  # noqa: ASYNC110 - the store is asked again
             await asyncio.sleep(_RETRY_SECONDS)
 
     def _caught_up(self, channel: str, tracker: ChannelTracker, task: asyncio.Task[None]) -> None:
@@ -192,23 +212,30 @@ class SharedEngine(LinkedEngine):
         if not task.cancelled() and self._trackers.get(channel) is tracker:
             self._deliver_queued(channel, tracker)
 
-    async def _has_caught_up(self, channel: str, tracker: ChannelTracker) -> bool:
+    async def _has_caught_up(self, channel: str) -> bool:
         try:
-            await self._read_missed(channel, tracker)
+            await self._missed.call(channel)
         except BroadcastUnavailable as error:
             logger.warning("%s is behind the store: %s", channel, error)
             return False
         return True
 
-    async def _read_missed(self, channel: str, tracker: ChannelTracker) -> None:
-        known = tracker.queued
-        here = tracker.position
-        reading = await self._store.read(channel, here)
-        assert here is not None
-        if tracker.position == here:  # another call may have caught up meanwhile
-            tracker.apply(here, reading)
-        for _ in range(tracker.drop_unrecognised(known)):
-            self._unrecognised(channel)
+    async def _read_missed(self, channel: str) -> None:
+        tracker = self._trackers.get(channel)
+        known = tracker.queued if tracker else 0
+        if tracker and tracker.position and (offset := tracker.doubtful) is not None:
+            before = Position(tracker.position.epoch, offset - 1)
+            tracker.settle(offset, await self._store.read(channel, before, offset))
+        behind = True
+        while behind and tracker and tracker.position and self._trackers.get(channel) is tracker:
+            here = tracker.position
+            reading = await self._store.read(channel, here)
+            if tracker.position == here:  # else more has arrived meanwhile
+                tracker.apply(here, reading)
+            behind = not tracker.has_reached(reading)
+            if not behind:
+                for _ in range(tracker.drop_unrecognised(known)):
+                    self._unrecognised(channel)
 
     def _unrecognised(self, channel: str) -> None:
         self.unrecognised += 1

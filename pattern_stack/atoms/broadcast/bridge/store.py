@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
+import orjson
+
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 
@@ -17,11 +19,13 @@ class Arrival(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A channel's newest position, and the events that were asked for; None where not all of them are kept."""
+    """A channel's newest position, and of the events that were asked for the first that are kept, as many as fit."""
 
     epoch: str
     offset: int
-    bodies: list[bytes] | None
+    first: int
+    """The offset of the first of `bodies`."""
+    bodies: list[bytes]
 
 
 class Attendance(NamedTuple):
@@ -65,8 +69,15 @@ class Store(ABC):
         """Give the draft the channel's next position, keep it, and send it to every instance that follows the channel."""
 
     @abstractmethod
-    async def read(self, channel: str, since: Position | None, last: int | None = None) -> Reading:
-        """The newest position and, where `since` is given, the events after it up to the offset `last`."""
+    async def position(self, channel: str) -> Position:
+        """The channel's newest position."""
+
+    @abstractmethod
+    async def read(self, channel: str, since: Position, until: int | None = None) -> Reading:
+        """Events after `since` up to the offset `until`, or the newest. What is long comes in pieces: ask again for the next.
+
+        No event, where none of them is kept, or `since` is of another epoch than the channel's.
+        """
 
     @abstractmethod
     async def attend(self, channel: str, *arguments: Any) -> Attendance:
@@ -78,3 +89,15 @@ class Store(ABC):
 
     @abstractmethod
     def unfollow(self, channel: str) -> None: ...
+
+
+def is_event(channel: str, body: bytes) -> bool:
+    """Whether one of our instances may have published these bytes: what anybody can write to a store reaches browsers."""
+    try:
+        message = orjson.loads(body)
+    except ValueError:
+        return False
+    if not body.startswith(b'{"channel":"') or not body.endswith(b"}") or "offset" in message:
+        return False
+    kinds = [type(message.get(name)) for name in ("event", "payload", "timestamp", "origin")]
+    return message["channel"] == channel and kinds[:2] == [str, dict] and {*kinds[2:]} <= {str, type(None)}

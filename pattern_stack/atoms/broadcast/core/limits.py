@@ -50,3 +50,6 @@ class Limits:
     idle_channels: int = 100_000
     """Channels of one window that are kept though nobody is on them, and as many that have no event yet. The longest idle
     are dropped first."""
+    replay_bytes: int = 64 * 1_048_576
+    """Events of channels in a store that an instance keeps so that clients that come back share them. Beyond it those of
+    the channel that was left alone longest are dropped, and read from the store when they are needed again."""

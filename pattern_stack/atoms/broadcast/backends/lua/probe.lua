@@ -1,0 +1,16 @@
+-- All that publishing and reading do, on a key of the link's own: a server that takes no writes, or does not give a user
+-- one of these rights, is no good. ARGV[1]: what is sent on the channel KEYS[1].
+redis.call('INFO', 'replication')
+redis.call('TIME')
+redis.call('EXISTS', KEYS[1])
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'n', 0)
+redis.call('HINCRBY', KEYS[1], 'n', 1)
+redis.call('HMGET', KEYS[1], 'n')
+redis.call('DEL', KEYS[1])
+redis.call('XADD', KEYS[1], 'MINID', '=', '1-0', '1-0', 'e', '')
+redis.call('XRANGE', KEYS[1], '-', '+')
+redis.call('XREVRANGE', KEYS[1], '+', '-')
+redis.call('SET', KEYS[1], '')
+redis.call('PEXPIRE', KEYS[1], 10000)
+redis.call('PUBLISH', KEYS[1], ARGV[1])
