@@ -13,7 +13,7 @@ from pattern_stack.atoms.rest import OriginRoute, add_exception_handlers, error_
 from pattern_stack.features.fleet import Fleet
 from pattern_stack.features.notifications import EVERYONE, Notifications
 from pattern_stack.features.sessions import Sessions
-from pattern_stack.features.sessions.commands import canonical
+from pattern_stack.features.sessions.core.commands import canonical
 from pattern_stack.features.sessions.sql import SQLStore
 from pattern_stack.settings import Settings, from_environment
 
