@@ -1,4 +1,4 @@
-// Each entry as one file, once as ES module and once as CommonJS, and their types.
+// Builds each entry into one file, as ES module and as CommonJS, with its types.
 
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -24,7 +24,7 @@ for (const [name, entry] of Object.entries(entries)) {
       emptyOutDir: false,
       target: "es2022",
       rolldownOptions: {
-        external: [/^@pattern-stack\/broadcast/, /^react/, /^@tanstack/], // one context and one client, whichever entry asks
+        external: [/^@pattern-stack\/broadcast/, /^react/, /^@tanstack/], // imported, not bundled: all entries share one client class and one React context
         output: { minify: true, ...(name.startsWith("react") && { banner: '"use client";' }) },
       },
     },
@@ -33,7 +33,7 @@ for (const [name, entry] of Object.entries(entries)) {
 
 execFileSync("node_modules/.bin/tsc", ["--project", "tsconfig.types.json"], { stdio: "inherit" })
 
-// TypeScript wants types of their own for CommonJS: the same, under the names that belong there
+// TypeScript needs separate types for CommonJS: the same declarations, with .d.cts and .cjs names
 for (const path of readdirSync("dist/esm", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {
   const target = join("dist/cjs", path.replace(/\.d\.ts$/, ".d.cts"))
   mkdirSync(dirname(target), { recursive: true })

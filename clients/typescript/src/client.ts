@@ -2,8 +2,8 @@ import { backoff } from "./backoff.js"
 import { BroadcastError } from "./errors.js"
 import { Link, type BroadcastState, type Close } from "./link.js"
 import { Listeners, type Unsubscribe } from "./listeners.js"
-import { Pace } from "./pace.js"
 import type { BroadcastEvent, ServerFrame } from "./protocol.js"
+import { RateLimiter } from "./rate-limiter.js"
 import { webSocket, type SocketFactory } from "./socket.js"
 import { Subscriptions } from "./subscriptions.js"
 import { Tabs } from "./tabs.js"
@@ -11,26 +11,27 @@ import { Timer } from "./timer.js"
 import { Tokens, type TokenSource } from "./tokens.js"
 
 export interface BroadcastOptions {
-  /** Proves who is there: sent as the first frame of a connection, and renewed before it runs out. */
+  /** Authenticates the client: sent as the first frame of each connection, and renewed before it expires. */
   token?: TokenSource
-  /** Names this client's own doings; random by default. Send it with a mutation, so that the server can publish under it. */
+  /** Identifies this client as the cause of events; random by default. Send it along with a mutation, so that the server can
+   * publish the event under it. */
   origin?: string
-  /** How many channels the server lets a connection hold; those beyond wait for room. 128 by default. */
+  /** How many channels the server lets one connection hold. Further channels wait for room. 128 by default. */
   maxChannels?: number
-  /** Milliseconds of silence before a ping asks whether the server is still there; 30,000 by default. */
+  /** Milliseconds without a message before the client pings the server. 30,000 by default. */
   pingAfter?: number
-  /** Opens sockets; the browser's WebSocket by default. */
+  /** Opens sockets. The browser's WebSocket by default. */
   socket?: SocketFactory
 }
 
-/** One connection to a broadcast endpoint, kept up until `disconnect()`.
+/** A connection to a broadcast endpoint, kept open until `disconnect()`.
  *
- * Each handler gets the events of its channel in order, each once, however often the connection breaks; where that cannot
- * be had, `onReset` says so.
+ * Each handler gets the events of its channel in order and once each, however often the connection breaks. If events may have
+ * been missed, `onReset` reports it.
  */
 export class BroadcastClient {
   readonly url: string
-  /** Events that carry it are this client's own doing. */
+  /** Events that this client caused carry it. */
   readonly origin: string
   readonly #link: Link
   readonly #subscriptions: Subscriptions
@@ -39,8 +40,8 @@ export class BroadcastClient {
   readonly #joins = new Listeners<[channel: string]>()
   readonly #resets = new Listeners<[channel: string]>()
   readonly #errors = new Listeners<[error: BroadcastError]>()
-  readonly #pace = new Pace()
-  readonly #paused = new Timer()
+  readonly #rateLimiter = new RateLimiter()
+  readonly #pause = new Timer()
   readonly #retry = new Timer()
   #flushing = false
 
@@ -59,31 +60,32 @@ export class BroadcastClient {
       maxChannels,
     )
     this.#link = new Link(url, socket, new Tokens(token), pingAfter, {
-      state: (state) => this.#entered(state),
+      state: (state) => this.#stateChanged(state),
       opened: () => this.#opened(),
       closed: () => this.#closed(),
-      mute: () => this.#subscriptions.settle(),
+      noReply: () => this.#subscriptions.assumeJoined(),
       frame: (frame: ServerFrame) => this.#subscriptions.receive(frame),
     })
-    this.#tabs = new Tabs(`pattern-stack:${url}`, (event) => this.#subscriptions.local(event))
+    this.#tabs = new Tabs(`pattern-stack:${url}`, (event) => this.#subscriptions.deliverLocal(event))
   }
 
   get state(): BroadcastState {
     return this.#link.state
   }
 
-  /** How the last connection ended; null while none has since `connect()`. */
+  /** How the last connection since `connect()` ended; null if none has. */
   get lastClose(): Close | null {
     return this.#link.lastClose
   }
 
-  /** Harmless where it is connected already. Positions are kept, so a later one goes on where an earlier one ended. */
+  /** Does nothing if the client is connected already. Positions are kept: after `disconnect()`, events that were missed are
+   * recovered. */
   connect(): void {
     this.#tabs.open()
     this.#link.start()
   }
 
-  /** Final: no timer, listener or socket is left, until `connect()` is called again. Subscriptions stay. */
+  /** Closes the connection for good: no timer, listener or socket is left until `connect()`. Subscriptions stay. */
   disconnect(): void {
     this.#link.stop()
   }
@@ -92,51 +94,54 @@ export class BroadcastClient {
     return this.#states.add(handler)
   }
 
-  /** Called with a channel that the server has acknowledged for the first time: what is read from now on, later events follow. */
+  /** Calls the handler when the server acknowledges a channel for the first time. Every change that is not in data read from
+   * then on comes as an event. */
   onJoin(handler: (channel: string) => void): Unsubscribe {
     return this.#joins.add(handler)
   }
 
-  /** Whether the server has acknowledged the channel, and somebody has been subscribed ever since. */
+  /** Whether the server has acknowledged the channel, and it has had a handler ever since. */
   isJoined(channel: string): boolean {
     return this.#subscriptions.isJoined(channel)
   }
 
-  /** Called with a channel whose events may have been missed: what was made of them has to be fetched anew. */
+  /** Calls the handler when events of a channel may have been missed. Fetch the data that depends on them again. */
   onReset(handler: (channel: string) => void): Unsubscribe {
     return this.#resets.add(handler)
   }
 
-  /** Called with what the server refuses, and with a channel that has ended. While nobody listens, the console is told. */
+  /** Calls the handler when the server refuses something or ends a channel. Without a handler these go to the console. */
   onError(handler: (error: BroadcastError) => void): Unsubscribe {
     return this.#errors.add(handler)
   }
 
-  /** May be called at any time, before `connect()` too. Throws a BroadcastError where it is no channel's name. */
+  /** Calls the handler with each event of the channel. May be called at any time, also before `connect()`. Throws a
+   * BroadcastError if the channel name is invalid. */
   subscribe<Payload = Record<string, any>>(channel: string, handler: (event: BroadcastEvent<Payload>) => void): Unsubscribe {
     return this.#subscriptions.add(channel, handler as (event: BroadcastEvent) => void)
   }
 
-  /** Resolves once the server has acknowledged the channel: every later event comes. Rejects with a BroadcastError where it
-   * refuses, or the connection is given up. With a server that never replies it resolves at the first event, or within 5 s. */
+  /** Resolves once the server has acknowledged the channel: every event published after that is delivered. Rejects with a
+   * BroadcastError if the server refuses the channel, or the client disconnects. With a server that never replies it resolves
+   * at the first event, or within 5 s. */
   ready(channel: string): Promise<void> {
     const close = this.lastClose
     if (close?.final) return Promise.reject(disconnected(close))
     return this.#subscriptions.ready(channel)
   }
 
-  /** Asks for a new `snapshot` event of a channel that has one. */
+  /** Asks the server for a new `snapshot` event of a channel that has snapshots. */
   refresh(channel: string): void {
     this.#link.send({ refresh: [channel] })
   }
 
-  /** Hands an event to the subscribers in other tabs of this browser, at once; never to those of this one. Does nothing
-   * while disconnected. */
+  /** Delivers an event to the subscribers in the other tabs of this browser, and not to those in this tab. The server is not
+   * involved. Does nothing while disconnected. */
   emit(channel: string, event: string, payload: Record<string, any>): void {
     this.#tabs.send({ channel, event, payload, timestamp: new Date().toISOString(), origin: this.origin })
   }
 
-  #entered(state: BroadcastState): void {
+  #stateChanged(state: BroadcastState): void {
     if (state === "disconnected") {
       this.#tabs.close()
       this.#subscriptions.reject(disconnected(this.lastClose))
@@ -150,13 +155,13 @@ export class BroadcastClient {
   }
 
   #closed(): void {
-    this.#paused.clear()
+    this.#pause.clear()
     this.#retry.clear()
     this.#flushing = false
     this.#subscriptions.closed()
   }
 
-  /** What changes in one turn goes out together. */
+  /** Changes of one turn of the event loop are sent together. */
   #flushSoon(): void {
     if (this.#flushing) return
     this.#flushing = true
@@ -166,9 +171,9 @@ export class BroadcastClient {
   #flush(): void {
     const frames = this.#subscriptions.frames()
     for (const frame of frames) this.#link.send(frame)
-    const pause = frames.length > 0 ? this.#pace.spend(frames.length) : 0
+    const pause = frames.length > 0 ? this.#rateLimiter.spend(frames.length) : 0
     this.#flushing = pause > 0
-    if (pause > 0) this.#paused.set(pause, () => this.#flush())
+    if (pause > 0) this.#pause.set(pause, () => this.#flush())
   }
 
   #failed(error: BroadcastError): void {
@@ -181,7 +186,7 @@ function disconnected(close: Close | null): BroadcastError {
   return new BroadcastError("disconnected", close ? `${close.code} ${close.reason}` : "disconnect() was called")
 }
 
-/** Not `crypto.randomUUID`: pages that came over plain HTTP have none. */
+/** `crypto.randomUUID` is missing on pages served over plain HTTP. */
 function randomId(): string {
   return Array.from({ length: 3 }, () => Math.random().toString(36).slice(2)).join("")
 }

@@ -1,8 +1,8 @@
-/** What was refused. `code` is one of the protocol's error codes, or one of this client's own:
+/** A refusal. `code` is one of the protocol's error codes, or one of these:
  *
- * - `ended`: the channel is over; nothing comes from it until somebody subscribes anew
- * - `unsubscribed`: nobody here is subscribed to it
- * - `disconnected`: the connection was given up, by `disconnect()` or by the server
+ * - `ended`: the server ended the channel; it is not requested again until `subscribe` is called for it
+ * - `unsubscribed`: this client has no handler for the channel
+ * - `disconnected`: `disconnect()` was called, or the server closed the connection for good
  */
 export class BroadcastError extends Error {
   override readonly name = "BroadcastError"

@@ -2,8 +2,8 @@ import { BroadcastClient, type BroadcastOptions } from "./client.js"
 
 let instance: BroadcastClient | undefined
 
-/** Makes and connects the one client of a page. Asked again for the same address it returns the one that is there;
- * for another address that one is disconnected and replaced. */
+/** Creates and connects the page's one client. A later call with the same URL returns the existing client, connected.
+ * A call with another URL disconnects it and creates another. */
 export function initBroadcast(url: string, options?: BroadcastOptions): BroadcastClient {
   if (instance?.url !== url) {
     instance?.disconnect()
@@ -13,7 +13,7 @@ export function initBroadcast(url: string, options?: BroadcastOptions): Broadcas
   return instance
 }
 
-/** The one client of this page. Throws where `initBroadcast` was not called before. */
+/** The page's one client. Throws if `initBroadcast` was not called before. */
 export function getBroadcastClient(): BroadcastClient {
   if (!instance) throw new Error("call initBroadcast(url) first")
   return instance

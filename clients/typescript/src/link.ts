@@ -1,16 +1,16 @@
-/** Keeps a connection up: opens it, proves who is there, and comes back when it was lost. */
+/** Keeps a connection open: opens it, authenticates, and reconnects after it was lost. */
 
 import { backoff, retryAfter } from "./backoff.js"
 import { Connection } from "./connection.js"
-import { AUTH, STOP, UNAUTHENTICATED, type ClientFrame, type ServerFrame } from "./protocol.js"
+import { AUTH_ID, FINAL_CODES, UNAUTHENTICATED, type ClientFrame, type ServerFrame } from "./protocol.js"
 import type { SocketFactory } from "./socket.js"
 import { Timer } from "./timer.js"
 import type { Tokens } from "./tokens.js"
-import { watch } from "./waking.js"
+import { watchWakeups } from "./wakeup.js"
 
 export type BroadcastState = "disconnected" | "connecting" | "connected" | "reconnecting"
 
-/** How a connection ended. `final`: the client does not come back by itself. */
+/** How a connection ended. If `final`, the client does not reconnect by itself. */
 export interface Close {
   code: number
   reason: string
@@ -21,7 +21,7 @@ export interface LinkEvents {
   state(state: BroadcastState): void
   opened(): void
   closed(): void
-  mute(): void
+  noReply(): void
   frame(frame: ServerFrame): void
 }
 
@@ -35,13 +35,13 @@ export class Link {
   readonly #renewal = new Timer()
   #unwatch = (): void => {}
   #connection: Connection | undefined
-  /** Which try this is: a token that comes for an earlier one is not used. */
-  #try = 0
+  /** Counts attempts: a token that arrives for an earlier one is dropped. */
+  #attempt = 0
   #failures = 0
-  #answers = false
-  #proven = false
-  /** Whether what is waited for may be tried at once: not what the server has asked to wait. */
-  #eager = false
+  #serverReplies = false
+  #authenticated = false
+  /** Whether a wakeup may cut the delay before the next attempt short. It may not if the server named the delay. */
+  #canHurry = false
   state: BroadcastState = "disconnected"
   lastClose: Close | null = null
 
@@ -57,136 +57,136 @@ export class Link {
     if (this.state !== "disconnected") return
     this.#failures = 0
     this.lastClose = null
-    this.#unwatch = watch(() => this.#tick(), () => this.#wake())
+    this.#unwatch = watchWakeups(() => this.#tick(), () => this.#wakeup())
     void this.#open()
-    this.#enter("connecting")
+    this.#setState("connecting")
   }
 
-  /** Ends all that `start` began; no timer, listener or socket is left. */
+  /** Ends everything that `start` began: no timer, listener or socket is left. */
   stop(): void {
     if (this.state === "disconnected") return
     this.#unwatch()
-    this.#leave()
-    this.#enter("disconnected")
+    this.#close()
+    this.#setState("disconnected")
   }
 
-  /** Nothing is sent while there is no connection. */
+  /** Does nothing while there is no connection. */
   send(frame: ClientFrame): void {
     if (this.#connection?.open) this.#connection.send(frame)
   }
 
-  #enter(state: BroadcastState): void {
+  #setState(state: BroadcastState): void {
     if (this.state === state) return
     this.state = state
     this.#on.state(state)
   }
 
-  // -- coming
+  // -- opening
 
   async #open(): Promise<void> {
-    const mine = ++this.#try
-    this.#eager = false
+    const attempt = ++this.#attempt
+    this.#canHurry = false
     this.#retry.clear()
     try {
-      const token = await this.#tokens.ask()
-      if (mine !== this.#try) return
-      if (token === null) this.#gone(UNAUTHENTICATED, "no token", true)
-      else this.#dial(token)
+      const token = await this.#tokens.get()
+      if (attempt !== this.#attempt) return
+      if (token === null) this.#lost(UNAUTHENTICATED, "no token", true)
+      else this.#connect(token)
     } catch (error) {
-      if (mine === this.#try) this.#gone(1006, `no token could be had: ${error}`)
+      if (attempt === this.#attempt) this.#lost(1006, `the token function failed: ${error}`)
     }
   }
 
-  #dial(token: string | undefined): void {
+  #connect(token: string | undefined): void {
     try {
-      this.#connection = new Connection(this.#socket(this.#url), this.#answers, {
+      this.#connection = new Connection(this.#socket(this.#url), this.#serverReplies, {
         opened: () => this.#opened(token),
-        frame: (frame) => this.#frame(frame),
-        mute: () => this.#mute(),
-        lost: (code, reason) => this.#gone(code, reason),
+        frame: (frame) => this.#received(frame),
+        noReply: () => this.#noReply(),
+        closed: (code, reason) => this.#lost(code, reason),
       })
     } catch (error) {
-      this.#gone(1006, String(error), true) // an address that can never work
+      this.#lost(1006, String(error), true) // the URL can never work
     }
   }
 
   #opened(token: string | undefined): void {
-    this.#proven = false
-    if (token !== undefined) this.#prove(token)
-    this.#enter("connected")
+    this.#authenticated = false
+    if (token !== undefined) this.#authenticate(token)
+    this.#setState("connected")
     this.#on.opened()
   }
 
-  // -- who is there
+  // -- authentication
 
-  #prove(token: string): void {
-    this.send({ auth: token, id: AUTH })
-    this.#renewLater()
+  #authenticate(token: string): void {
+    this.send({ auth: token, id: AUTH_ID })
+    this.#scheduleRenewal()
   }
 
-  #renewLater(): void {
-    const left = this.#tokens.left
-    if (left !== undefined) this.#renewal.set(left, () => void this.#renew())
+  #scheduleRenewal(): void {
+    const delay = this.#tokens.renewIn
+    if (delay !== undefined) this.#renewal.set(delay, () => void this.#renew())
   }
 
   async #renew(): Promise<void> {
-    const mine = this.#try
-    this.#tokens.spoil()
+    const attempt = this.#attempt
+    this.#tokens.markStale()
     try {
-      const token = await this.#tokens.ask()
-      if (mine === this.#try && token) this.#prove(token)
+      const token = await this.#tokens.get()
+      if (attempt === this.#attempt && token) this.#authenticate(token)
     } catch {
-      if (mine === this.#try) this.#renewLater() // until it runs out, and the server says so
+      if (attempt === this.#attempt) this.#scheduleRenewal() // until the token expires, and the server closes
     }
   }
 
-  // -- being there
+  // -- open
 
-  #frame(frame: ServerFrame): void {
-    this.#answers = this.#connection!.answers
+  #received(frame: ServerFrame): void {
+    this.#serverReplies = this.#connection!.replies
     const refused = "error" in frame
     if (!refused) this.#failures = 0
-    if ("authenticated" in frame) this.#proven = true
-    if (refused && frame.id === AUTH && !frame.error.channel && !this.#proven) {
-      this.#connection!.drop()
-      this.#gone(UNAUTHENTICATED, frame.error.message)
+    if ("authenticated" in frame) this.#authenticated = true
+    if (refused && frame.id === AUTH_ID && !frame.error.channel && !this.#authenticated) {
+      this.#connection!.close()
+      this.#lost(UNAUTHENTICATED, frame.error.message)
     } else this.#on.frame(frame)
   }
 
-  #mute(): void {
+  #noReply(): void {
     this.#failures = 0
-    this.#on.mute()
+    this.#on.noReply()
   }
 
   #tick(): void {
-    if (this.#connection && this.#connection.silence >= this.#pingAfter) this.#connection.probe()
+    if (this.#connection && this.#connection.silence >= this.#pingAfter) this.#connection.ping()
   }
 
-  #wake(): void {
-    if (this.#eager) void this.#open()
-    else this.#connection?.probe()
+  #wakeup(): void {
+    if (this.#canHurry) void this.#open()
+    else this.#connection?.ping()
   }
 
-  // -- going
+  // -- closing
 
-  #leave(): void {
-    this.#try++
-    this.#eager = false
+  #close(): void {
+    this.#attempt++
+    this.#canHurry = false
     this.#retry.clear()
     this.#renewal.clear()
-    this.#connection?.drop()
+    this.#connection?.close()
     this.#connection = undefined
     this.#on.closed()
   }
 
-  #gone(code: number, reason: string, final = STOP.has(code) || (code === UNAUTHENTICATED && !this.#tokens.renewable)): void {
-    this.#leave()
+  #lost(code: number, reason: string, final = FINAL_CODES.has(code) || (code === UNAUTHENTICATED && !this.#tokens.renewable)): void {
+    this.#close()
     this.lastClose = { code, reason, final }
     if (final) return this.stop()
-    if (code === UNAUTHENTICATED) this.#tokens.spoil()
+    if (code === UNAUTHENTICATED) this.#tokens.markStale()
     const named = retryAfter(reason)
-    this.#eager = named === undefined
+    this.#canHurry = named === undefined
     this.#retry.set(named ?? backoff(this.#failures++), () => void this.#open())
-    this.#enter("reconnecting")
+    this.#setState("reconnecting")
   }
 }

@@ -1,12 +1,12 @@
 import { afterEach, expect, it } from "vitest"
 import { getBroadcastClient, initBroadcast } from "@pattern-stack/broadcast"
-import { Network } from "./support/socket.js"
+import { FakeNetwork } from "./support/socket.js"
 
 afterEach(() => getBroadcastClient().disconnect())
 
-it("a page has one client", () => {
+it("initBroadcast creates one client per page, and replaces it for another URL", () => {
   expect(getBroadcastClient).toThrow("call initBroadcast(url) first")
-  const { socket } = new Network()
+  const { socket } = new FakeNetwork()
   const client = initBroadcast("ws://server/one", { socket, origin: "me" })
   expect(client.state).toBe("connecting")
   expect(client.origin).toBe("me")

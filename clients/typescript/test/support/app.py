@@ -1,4 +1,4 @@
-"""What the client's tests talk to: publishing under an origin, tokens, refusals, snapshots, a short history."""
+"""The server of the client's tests: publishing with an origin, tokens, refusals, snapshots, a short history."""
 
 import time
 from typing import Any
@@ -20,7 +20,7 @@ class Secret(Channel):
 
 @broadcast.channel("short:{name}", history=History(events=2))
 class Short(Channel):
-    """Reaches back two events."""
+    """Keeps two events."""
 
 
 @broadcast.channel("room:{name}")
@@ -30,7 +30,7 @@ class Room(Channel):
 
 
 def verify_token(token: str) -> Identity:
-    """`user:seconds`: who it is, and for how long from now."""
+    """A token is `user:seconds`: the user, and how long the token is valid from now."""
     user, _, seconds = token.partition(":")
     if user == "nobody":
         raise Unauthenticated("no such user")
@@ -50,8 +50,8 @@ class Publication(BaseModel):
 
 
 @app.post("/publish")
-async def publish(one: Publication) -> dict[str, int]:
-    event = await broadcast.broadcast(one.channel, one.event, one.payload, origin=one.origin)
+async def publish(body: Publication) -> dict[str, int]:
+    event = await broadcast.broadcast(body.channel, body.event, body.payload, origin=body.origin)
     return {"offset": event.offset}
 
 
@@ -67,6 +67,6 @@ async def disconnect(user: str) -> None:
 
 @app.get("/count")
 async def count() -> dict[str, int]:
-    """Sockets on each channel, and how many there are at all."""
+    """The subscribers of each channel, and under "" all connections."""
     channels = {channel: broadcast.get_subscriber_count(channel) for channel in broadcast.get_all_channels()}
     return {**channels, "": broadcast.get_total_connections()}

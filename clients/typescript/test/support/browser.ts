@@ -1,4 +1,4 @@
-/** Pages of one browser, in one process: Web Locks, and a way for a page to go without a word. */
+/** The pages of one browser in one process: Web Locks, and pages that crash. */
 
 import { AsyncLocalStorage } from "node:async_hooks"
 import { setMaxListeners } from "node:events"
@@ -10,47 +10,46 @@ class Page {
 }
 
 const current = new AsyncLocalStorage<Page>()
-const RealChannel = globalThis.BroadcastChannel
+const RealBroadcastChannel = globalThis.BroadcastChannel
 
-class PagedChannel extends RealChannel {
+/** A BroadcastChannel that is recorded in the page that opens it. */
+export class PageBroadcastChannel extends RealBroadcastChannel {
   constructor(name: string) {
     super(name)
     current.getStore()?.ports.push(this)
   }
 }
 
-/** Exclusive locks, handed on in the order they were asked for. */
+/** Exclusive Web Locks, granted in the order of the requests. */
 export class Locks {
   readonly #tails = new Map<string, Promise<unknown>>()
 
   async request(name: string, ...rest: [{ signal?: AbortSignal }, () => unknown]): Promise<unknown> {
-    const [{ signal }, held] = rest
+    const [{ signal }, callback] = rest
     const before = this.#tails.get(name)
     let release = (): void => {}
     this.#tails.set(name, Promise.allSettled([before, new Promise<void>((resolve) => (release = resolve))]))
-    const given_up = new Promise<never>((_, reject) => {
+    const aborted = new Promise<never>((_, reject) => {
       if (signal?.aborted) reject(signal.reason)
       signal?.addEventListener("abort", () => reject(signal.reason))
     })
     try {
-      await Promise.race([before, given_up])
-      return await held()
+      await Promise.race([before, aborted])
+      return await callback()
     } finally {
       release()
     }
   }
 }
 
-/** What happens inside belongs to one page. Returns what makes it deaf and dumb, as a page is that has crashed. */
-export function page(inside: () => void): () => void {
-  const one = new Page()
-  current.run(one, inside)
+/** Runs the callback as a page. Returns a function that cuts the page off: it neither sends nor receives messages any more. */
+export function runAsPage(callback: () => void): () => void {
+  const page = new Page()
+  current.run(page, callback)
   return () => {
-    for (const port of one.ports) {
+    for (const port of page.ports) {
       port.onmessage = null
       port.postMessage = () => {}
     }
   }
 }
-
-export const browser = { BroadcastChannel: PagedChannel, navigator: { locks: new Locks() } }
