@@ -25,7 +25,7 @@ for (const [name, entry] of Object.entries(entries)) {
       target: "es2022",
       rolldownOptions: {
         external: [/^@pattern-stack\/broadcast/, /^react/, /^@tanstack/], // imported, not bundled: all entries share one client class and one React context
-        output: { minify: true, ...(name.startsWith("react") && { banner: '"use client";' }) },
+        output: { minify: true, postBanner: name.startsWith("react") ? '"use client";' : "// @pattern-stack/broadcast, MIT, built from clients/typescript" },
       },
     },
   })

@@ -1,3 +1,5 @@
+const TEMPORARY = new Set(["unavailable", "rate_limited", "internal"])
+
 /** A refusal. `code` is one of the protocol's error codes, or one of these:
  *
  * - `ended`: the server ended the channel; it is not requested again until `subscribe` is called for it
@@ -8,10 +10,13 @@ export class BroadcastError extends Error {
   override readonly name = "BroadcastError"
   readonly code: string
   readonly channel: string | undefined
+  /** Whether the client tries again by itself. */
+  readonly temporary: boolean
 
   constructor(code: string, message: string, channel?: string) {
     super(message)
     this.code = code
     this.channel = channel
+    this.temporary = TEMPORARY.has(code)
   }
 }

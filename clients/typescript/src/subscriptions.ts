@@ -16,7 +16,6 @@ import {
 import { Subscription } from "./subscription.js"
 
 const TOO_MANY = "too_many_channels"
-const TEMPORARY = new Set(["unavailable", "rate_limited", "internal"])
 
 type Handler = (event: BroadcastEvent) => unknown
 
@@ -263,10 +262,10 @@ export class Subscriptions {
     if (code === TOO_MANY) this.#limit = this.#held() - refused.length + (refused.length >> 1)
     for (const [name, subscription] of refused) {
       subscription.markIdle()
-      if (!TEMPORARY.has(code) && code !== TOO_MANY) this.#refuse(subscription, new BroadcastError(code, message, name), false)
+      if (!error.temporary && code !== TOO_MANY) this.#refuse(subscription, new BroadcastError(code, message, name), false)
     }
     if (refused.length > 0 && code === TOO_MANY) this.#on.changed()
-    else if (refused.length > 0 && TEMPORARY.has(code)) this.#on.retry(this.#failures++)
+    else if (refused.length > 0 && error.temporary) this.#on.retry(this.#failures++)
     this.#on.failed(error)
   }
 

@@ -45,6 +45,11 @@ it("the React entries share one context, and are marked as client components", (
   }
 })
 
+it("the live pages load this build: if this fails, run `make assets`", () => {
+  const copy = readFileSync(`${root}../../pattern_stack/pages/assets/client.js`, "utf8")
+  expect(copy === readFileSync(`${root}dist/esm/index.js`, "utf8")).toBe(true)
+})
+
 it("entries without React or TanStack Query in their purpose import neither", () => {
   for (const file of ["index", "shared"]) expect(readFileSync(`${root}dist/esm/${file}.js`, "utf8")).not.toMatch(/react|tanstack/)
   expect(readFileSync(`${root}dist/esm/react-core.js`, "utf8")).not.toContain("tanstack")
