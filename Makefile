@@ -41,7 +41,7 @@ client: packages ## build the TypeScript client
 	cd $(CLIENT) && npm run --silent build
 
 assets: client ## build the TypeScript client, and copy it to the live pages; commit it with its sources
-	cp $(CLIENT)/dist/esm/index.js pattern_stack/pages/assets/client.js
+	cp $(CLIENT)/dist/pages/client.js pattern_stack/pages/assets/client.js
 
 check: setup ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -29,6 +31,12 @@ class LivePage:
     def expect_state(self, text: str) -> None:
         """Wait until the top bar shows this connection state."""
         expect(self.page.locator("#state")).to_contain_text(text)
+
+    def wait_until(self, condition: Callable[[], bool], message: str) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline, message
+            self.page.wait_for_timeout(10)  # Playwright delivers events meanwhile
 
     def expect_toast(self, kind: str, text: str) -> None:
         """Wait for the toast, and dismiss it."""

@@ -1,6 +1,5 @@
 """The sessions page as its user sees it, and a session's project over REST."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,10 +73,7 @@ class SessionsPage(LivePage):
         return outline
 
     def expect_outline(self, outline: Outline) -> None:
-        deadline = time.monotonic() + 20
-        while (shown := self.outline()) != outline:
-            assert time.monotonic() < deadline, f"{shown} is not {outline}"
-            self.page.wait_for_timeout(20)  # Playwright delivers events meanwhile
+        self.wait_until(lambda: self.outline() == outline, f"the tree did not become {outline}")
 
     def author(self, event: str) -> Locator:
         """The label of the client that caused an event in the list."""

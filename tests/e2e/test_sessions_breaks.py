@@ -18,19 +18,23 @@ def page(browser: Browser, site: Instance, open_page: Open) -> SessionsPage:
 
 
 def test_missed_events_are_recovered(
-    browser: Browser, proxy: SyncProxy, site: Instance, rest: RestClient, open_page: Open
+    browser: Browser, other_browser: Browser, proxy: SyncProxy, site: Instance, rest: RestClient, open_page: Open
 ) -> None:
     page: SessionsPage = open_page(browser, f"{proxy.http}/sessions", SessionsPage)
     project = Project(rest, page.create_project())
     phase = project.add(project.root, "phase", "Teardown")
     page.expect_node_count(2)
+    other: SessionsPage = open_page(other_browser, f"{site.http}/sessions#{page.session_id}", SessionsPage)
     proxy.cut()
+    other.expect_client_count(1)
     page.expect_state("Reconnecting, data as of")
     page.screenshot("reconnecting")
     project.status(phase, "phase", "In progress")
     job = project.add(phase, "job", "Strip interior")
     project.delete(project.add(phase, "job", "Not this one"))
     project.add(job, "task", "Remove seats")
+    frames: list[str] = []
+    page.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
     proxy.restore()
     page.expect_state("Live")
     page.expect_node_count(4)
@@ -39,9 +43,12 @@ def test_missed_events_are_recovered(
     assert offsets == list(range(offsets[0], offsets[-1] - 1, -1))
     expect(page.page.locator("#events .note")).to_have_count(0)  # no events were missed
     expect(page.flashing("Remove seats")).to_have_count(1)
-    page.expect_client_count(1)
+    page.expect_client_count(2)
+    page.wait_until(lambda: any('"snapshot"' in frame for frame in frames), "it did not ask for its connection id")
     page.add("Strip interior", "Lift the carpet")
     expect(page.author("Lift the carpet")).to_have_text("You")
+    who = other.page.locator("#here .person:not(.you)").text_content()  # the page's origin is its new connection id
+    expect(other.author("Lift the carpet")).to_have_text(str(who))
     expect(page.flashing("Lift the carpet")).to_have_count(0)
 
 

@@ -1,9 +1,6 @@
-const FIRST = 1_000
-const MOST = 30_000
-
-/** Milliseconds to wait after this many failures in a row: doubles from 1 s to 30 s, minus a random part of up to half. */
-export function backoff(failures: number): number {
-  return Math.min(FIRST * 2 ** failures, MOST) * (1 - Math.random() / 2)
+/** Milliseconds to wait after this many failures in a row: doubles from `first` to `most`, minus a random part of up to half. */
+export function backoff(failures: number, first = 1_000, most = 30_000): number {
+  return Math.min(first * 2 ** failures, most) * (1 - Math.random() / 2)
 }
 
 /** The delay that a closing server asks for in the close reason, in milliseconds. It spreads the reconnects of its clients. */

@@ -1,11 +1,12 @@
 import { backoff } from "./backoff.js"
 import { BroadcastError } from "./errors.js"
-import { Link, type BroadcastState, type Close } from "./link.js"
+import { Link, type BroadcastState, type Close, type Reconnect } from "./link.js"
 import { Listeners, type Unsubscribe } from "./listeners.js"
+import { checkNames, checkNumber } from "./options.js"
 import type { BroadcastEvent, ServerFrame } from "./protocol.js"
 import { RateLimiter } from "./rate-limiter.js"
 import { webSocket, type SocketFactory } from "./socket.js"
-import { Subscriptions } from "./subscriptions.js"
+import { checkChannel, Subscriptions } from "./subscriptions.js"
 import { Tabs } from "./tabs.js"
 import { Timer } from "./timer.js"
 import { Tokens, type TokenSource } from "./tokens.js"
@@ -13,21 +14,25 @@ import { Tokens, type TokenSource } from "./tokens.js"
 export interface BroadcastOptions {
   /** Authenticates the client: sent as the first frame of each connection, and renewed before it expires. */
   token?: TokenSource
-  /** Identifies this client as the cause of events; random by default. Send it along with a mutation, so that the server can
-   * publish the event under it. */
+  /** Identifies this client as the cause of events. Send it along with a mutation, so that the server can publish the event under
+   * it. @default a random string */
   origin?: string
-  /** How many channels the server lets one connection hold. Further channels wait for room. 128 by default. */
+  /** How many channels the server lets one connection hold. Further channels wait for room. @default 128 */
   maxChannels?: number
-  /** Milliseconds without a message before the client pings the server. 30,000 by default. */
+  /** Milliseconds without a message before the client pings the server. @default 30000 */
   pingAfter?: number
-  /** Opens sockets. The browser's WebSocket by default. */
+  /** When the client reconnects, and when it gives up. */
+  reconnect?: Reconnect
+  /** Opens sockets. @default the browser's WebSocket */
   socket?: SocketFactory
 }
+
+const OPTIONS = ["token", "origin", "maxChannels", "pingAfter", "reconnect", "socket"] satisfies (keyof BroadcastOptions)[]
 
 /** A connection to a broadcast endpoint, kept open until `disconnect()`.
  *
  * Each handler gets the events of its channel in order and once each, however often the connection breaks. If events may have
- * been missed, `onReset` reports it.
+ * been missed, `onReset` reports it. Methods are bound to the client: `const { subscribe } = client` works.
  */
 export class BroadcastClient {
   readonly url: string
@@ -45,21 +50,26 @@ export class BroadcastClient {
   readonly #retry = new Timer()
   #flushing = false
 
+  /** Throws a TypeError for an option with a wrong value, and in development for one that does not exist. */
   constructor(url: string, options: BroadcastOptions = {}) {
+    if (typeof url !== "string" || !url) throw new TypeError(`BroadcastClient needs a URL, not ${url}`)
+    checkNames("BroadcastClient", options, OPTIONS)
     const { token, origin = randomId(), maxChannels = 128, pingAfter = 30_000, socket = webSocket } = options
+    checkNumber("maxChannels", maxChannels, 1)
+    checkNumber("pingAfter", pingAfter, 1)
     this.url = url
     this.origin = origin
     this.#subscriptions = new Subscriptions(
       {
         changed: () => this.#flushSoon(),
-        retry: (failures) => this.#retry.set(backoff(failures), () => this.#flushSoon()),
+        retry: (failures, delay) => this.#retryAfter(failures, delay),
         joined: (channel) => this.#joins.call(channel),
         reset: (channel) => this.#resets.call(channel),
         failed: (error) => this.#failed(error),
       },
       maxChannels,
     )
-    this.#link = new Link(url, socket, new Tokens(token), pingAfter, {
+    this.#link = new Link(url, { socket, tokens: new Tokens(token), pingAfter, reconnect: reconnectOf(options) }, {
       state: (state) => this.#stateChanged(state),
       opened: () => this.#opened(),
       closed: () => this.#closed(),
@@ -67,6 +77,11 @@ export class BroadcastClient {
       frame: (frame: ServerFrame) => this.#subscriptions.receive(frame),
     })
     this.#tabs = new Tabs(`pattern-stack:${url}`, (event) => this.#subscriptions.deliverLocal(event))
+  }
+
+  /** The class name, which minification changes. Consoles show it. */
+  get [Symbol.toStringTag](): string {
+    return "BroadcastClient"
   }
 
   get state(): BroadcastState {
@@ -80,64 +95,55 @@ export class BroadcastClient {
 
   /** Does nothing if the client is connected already. Positions are kept: after `disconnect()`, events that were missed are
    * recovered. */
-  connect(): void {
+  readonly connect = (): void => {
     this.#tabs.open()
     this.#link.start()
   }
 
   /** Closes the connection for good: no timer, listener or socket is left until `connect()`. Subscriptions stay. */
-  disconnect(): void {
-    this.#link.stop()
-  }
+  readonly disconnect = (): void => this.#link.stop()
 
-  onStateChange(handler: (state: BroadcastState) => void): Unsubscribe {
-    return this.#states.add(handler)
-  }
+  readonly onStateChange = (handler: (state: BroadcastState) => void): Unsubscribe => this.#states.add(handler)
 
   /** Calls the handler when the server acknowledges a channel for the first time. Every change that is not in data read from
    * then on comes as an event. */
-  onJoin(handler: (channel: string) => void): Unsubscribe {
-    return this.#joins.add(handler)
-  }
+  readonly onJoin = (handler: (channel: string) => void): Unsubscribe => this.#joins.add(handler)
 
   /** Whether the server has acknowledged the channel, and it has had a handler ever since. */
-  isJoined(channel: string): boolean {
-    return this.#subscriptions.isJoined(channel)
-  }
+  readonly isJoined = (channel: string): boolean => this.#subscriptions.isJoined(channel)
 
   /** Calls the handler when events of a channel may have been missed. Fetch the data that depends on them again. */
-  onReset(handler: (channel: string) => void): Unsubscribe {
-    return this.#resets.add(handler)
-  }
+  readonly onReset = (handler: (channel: string) => void): Unsubscribe => this.#resets.add(handler)
 
   /** Calls the handler when the server refuses something or ends a channel. Without a handler these go to the console. */
-  onError(handler: (error: BroadcastError) => void): Unsubscribe {
-    return this.#errors.add(handler)
-  }
+  readonly onError = (handler: (error: BroadcastError) => void): Unsubscribe => this.#errors.add(handler)
 
   /** Calls the handler with each event of the channel. May be called at any time, also before `connect()`. Throws a
-   * BroadcastError if the channel name is invalid. */
-  subscribe<Payload = Record<string, any>>(channel: string, handler: (event: BroadcastEvent<Payload>) => void): Unsubscribe {
-    return this.#subscriptions.add(channel, handler as (event: BroadcastEvent) => void)
-  }
+   * BroadcastError if the channel name is invalid; in development also if a part of it is missing, as in `items:undefined`. */
+  readonly subscribe = <Payload = Record<string, any>>(
+    channel: string,
+    handler: (event: BroadcastEvent<Payload>) => void,
+  ): Unsubscribe => this.#subscriptions.add(channel, handler as (event: BroadcastEvent) => void)
 
   /** Resolves once the server has acknowledged the channel: every event published after that is delivered. Rejects with a
    * BroadcastError if the server refuses the channel, or the client disconnects. With a server that never replies it resolves
    * at the first event, or within 5 s. */
-  ready(channel: string): Promise<void> {
+  readonly ready = (channel: string): Promise<void> => {
     const close = this.lastClose
     if (close?.final) return Promise.reject(disconnected(close))
     return this.#subscriptions.ready(channel)
   }
 
-  /** Asks the server for a new `snapshot` event of a channel that has snapshots. */
-  refresh(channel: string): void {
-    this.#link.send({ refresh: [channel] })
-  }
+  /** Asks the server for a new `snapshot` event of a channel that has snapshots; while not connected, after reconnecting. */
+  readonly refresh = (channel: string): void => this.#subscriptions.refresh(channel)
 
   /** Delivers an event to the subscribers in the other tabs of this browser, and not to those in this tab. The server is not
-   * involved. Does nothing while disconnected. */
-  emit(channel: string, event: string, payload: Record<string, any>): void {
+   * involved. Does nothing while disconnected. Throws a BroadcastError if an argument is missing or invalid. */
+  readonly emit = (channel: string, event: string, payload: Record<string, any>): void => {
+    checkChannel(channel)
+    if (typeof event !== "string" || !event || typeof payload !== "object" || payload === null || Array.isArray(payload)) {
+      throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; it reaches other tabs only", channel)
+    }
     this.#tabs.send({ channel, event, payload, timestamp: new Date().toISOString(), origin: this.origin })
   }
 
@@ -171,15 +177,33 @@ export class BroadcastClient {
   #flush(): void {
     const frames = this.#subscriptions.frames()
     for (const frame of frames) this.#link.send(frame)
-    const pause = frames.length > 0 ? this.#rateLimiter.spend(frames.length) : 0
-    this.#flushing = pause > 0
-    if (pause > 0) this.#pause.set(pause, () => this.#flush())
+    this.#pauseFor(frames.length > 0 ? this.#rateLimiter.spend(frames.length) : 0)
+  }
+
+  /** Sends no frames of subscriptions for so many milliseconds. */
+  #pauseFor(delay: number): void {
+    this.#flushing = delay > 0
+    if (delay > 0) this.#pause.set(delay, () => this.#flush())
+  }
+
+  #retryAfter(failures: number, delay: number | undefined): void {
+    if (delay === undefined) this.#retry.set(backoff(failures), () => this.#flushSoon())
+    else this.#pauseFor(delay)
   }
 
   #failed(error: BroadcastError): void {
     if (this.#errors.size > 0) this.#errors.call(error)
     else console.warn(`[broadcast] ${error.channel ?? ""} ${error.code}: ${error.message}`)
   }
+}
+
+function reconnectOf({ reconnect = {} }: BroadcastOptions): Required<Reconnect> {
+  const { first = 1_000, most = 30_000, tries = Infinity } = reconnect
+  checkNames("reconnect", reconnect, Object.keys({ first, most, tries }))
+  checkNumber("reconnect.first", first, 1)
+  checkNumber("reconnect.most", most, 1)
+  checkNumber("reconnect.tries", tries, 0)
+  return { first, most, tries }
 }
 
 function disconnected(close: Close | null): BroadcastError {

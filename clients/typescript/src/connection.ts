@@ -22,9 +22,10 @@ export class Connection {
   /** The connection waits for one thing at a time: the socket to open, a first reply, or a pong. */
   readonly #timeout = new Timer()
   #lastMessage = 0
+  #sent = false
   #pinged = false
   open = false
-  /** Whether the server replies to frames. A server that does not is never pinged. */
+  /** Whether the server replies to frames. One that does not is not pinged. */
   replies: boolean
 
   constructor(socket: BroadcastSocket, replies: boolean, on: ConnectionEvents) {
@@ -39,6 +40,7 @@ export class Connection {
   }
 
   send(frame: ClientFrame): void {
+    this.#sent = true
     this.#socket.send(JSON.stringify(frame))
   }
 
@@ -70,6 +72,7 @@ export class Connection {
     this.#timeout.clear()
     if (!this.replies) this.#awaitReply()
     this.#on.opened()
+    if (!this.#sent && this.open) this.send({ ping: 1 }) // the answer shows that the server replies
   }
 
   #awaitReply(): void {

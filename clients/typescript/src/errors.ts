@@ -1,5 +1,8 @@
 const TEMPORARY = new Set(["unavailable", "rate_limited", "internal"])
 
+/** Whether the same request may succeed later. */
+export const isTemporary = (code: string): boolean => TEMPORARY.has(code)
+
 /** A refusal. `code` is one of the protocol's error codes, or one of these:
  *
  * - `ended`: the server ended the channel; it is not requested again until `subscribe` is called for it
@@ -17,6 +20,6 @@ export class BroadcastError extends Error {
     super(message)
     this.code = code
     this.channel = channel
-    this.temporary = TEMPORARY.has(code)
+    this.temporary = isTemporary(code)
   }
 }

@@ -2,11 +2,15 @@
 
 import { backoff, retryAfter } from "./backoff.js"
 import { Connection } from "./connection.js"
-import { AUTH_ID, FINAL_CODES, UNAUTHENTICATED, type ClientFrame, type ServerFrame } from "./protocol.js"
+import { isTemporary } from "./errors.js"
+import { AUTH_ID, FINAL_CODES, TRY_AGAIN_LATER, UNAUTHENTICATED, type ClientFrame, type Refusal, type ServerFrame } from "./protocol.js"
 import type { SocketFactory } from "./socket.js"
 import { Timer } from "./timer.js"
 import type { Tokens } from "./tokens.js"
 import { watchWakeups } from "./wakeup.js"
+
+const TOKEN_TIMEOUT = 10_000
+const NO_TOKEN = "the token function did not answer within 10 s"
 
 export type BroadcastState = "disconnected" | "connecting" | "connected" | "reconnecting"
 
@@ -15,6 +19,22 @@ export interface Close {
   code: number
   reason: string
   final: boolean
+}
+
+export interface Reconnect {
+  /** Milliseconds before the first attempt, minus a random part of up to half. @default 1000 */
+  first?: number
+  /** The delay doubles with each failed attempt, up to this many milliseconds. @default 30000 */
+  most?: number
+  /** The client gives up after this many failed attempts in a row: it disconnects. 0: it never reconnects. @default Infinity */
+  tries?: number
+}
+
+export interface LinkOptions {
+  socket: SocketFactory
+  tokens: Tokens
+  pingAfter: number
+  reconnect: Required<Reconnect>
 }
 
 export interface LinkEvents {
@@ -27,10 +47,9 @@ export interface LinkEvents {
 
 export class Link {
   readonly #url: string
-  readonly #socket: SocketFactory
-  readonly #tokens: Tokens
-  readonly #pingAfter: number
+  readonly #options: LinkOptions
   readonly #on: LinkEvents
+  /** The next attempt, or the end of the token function's time. */
   readonly #retry = new Timer()
   readonly #renewal = new Timer()
   #unwatch = (): void => {}
@@ -45,11 +64,9 @@ export class Link {
   state: BroadcastState = "disconnected"
   lastClose: Close | null = null
 
-  constructor(url: string, socket: SocketFactory, tokens: Tokens, pingAfter: number, on: LinkEvents) {
+  constructor(url: string, options: LinkOptions, on: LinkEvents) {
     this.#url = url
-    this.#socket = socket
-    this.#tokens = tokens
-    this.#pingAfter = pingAfter
+    this.#options = options
     this.#on = on
   }
 
@@ -86,10 +103,11 @@ export class Link {
   async #open(): Promise<void> {
     const attempt = ++this.#attempt
     this.#canHurry = false
-    this.#retry.clear()
+    this.#retry.set(TOKEN_TIMEOUT, () => this.#lost(1006, NO_TOKEN))
     try {
-      const token = await this.#tokens.get()
+      const token = await this.#options.tokens.get()
       if (attempt !== this.#attempt) return
+      this.#retry.clear()
       if (token === null) this.#lost(UNAUTHENTICATED, "no token", true)
       else this.#connect(token)
     } catch (error) {
@@ -99,7 +117,7 @@ export class Link {
 
   #connect(token: string | undefined): void {
     try {
-      this.#connection = new Connection(this.#socket(this.#url), this.#serverReplies, {
+      this.#connection = new Connection(this.#options.socket(this.#url), this.#serverReplies, {
         opened: () => this.#opened(token),
         frame: (frame) => this.#received(frame),
         noReply: () => this.#noReply(),
@@ -125,32 +143,40 @@ export class Link {
   }
 
   #scheduleRenewal(): void {
-    const delay = this.#tokens.renewIn
-    if (delay !== undefined) this.#renewal.set(delay, () => void this.#renew())
+    const delay = this.#options.tokens.renewIn
+    if (delay === undefined) this.#renewal.clear()
+    else this.#renewal.set(delay, () => void this.#renew())
   }
 
   async #renew(): Promise<void> {
+    const { tokens } = this.#options
     const attempt = this.#attempt
-    this.#tokens.markStale()
+    tokens.markStale()
+    this.#renewal.set(TOKEN_TIMEOUT, () => this.#scheduleRenewal())
     try {
-      const token = await this.#tokens.get()
+      const token = await tokens.get()
       if (attempt === this.#attempt && token) this.#authenticate(token)
     } catch {
       if (attempt === this.#attempt) this.#scheduleRenewal() // until the token expires, and the server closes
     }
   }
 
+  #authRefused({ code, message }: Refusal["error"]): void {
+    if (this.#authenticated) {
+      if (isTemporary(code)) this.#scheduleRenewal()
+      return
+    }
+    this.#lost(isTemporary(code) ? TRY_AGAIN_LATER : UNAUTHENTICATED, message)
+  }
+
   // -- open
 
   #received(frame: ServerFrame): void {
     this.#serverReplies = this.#connection!.replies
-    const refused = "error" in frame
-    if (!refused) this.#failures = 0
     if ("authenticated" in frame) this.#authenticated = true
-    if (refused && frame.id === AUTH_ID && !frame.error.channel && !this.#authenticated) {
-      this.#connection!.close()
-      this.#lost(UNAUTHENTICATED, frame.error.message)
-    } else this.#on.frame(frame)
+    if (!("error" in frame)) this.#failures = 0
+    else if (frame.id === AUTH_ID && !frame.error.channel) this.#authRefused(frame.error)
+    if (this.#connection) this.#on.frame(frame)
   }
 
   #noReply(): void {
@@ -159,7 +185,7 @@ export class Link {
   }
 
   #tick(): void {
-    if (this.#connection && this.#connection.silence >= this.#pingAfter) this.#connection.ping()
+    if (this.#connection && this.#connection.silence >= this.#options.pingAfter) this.#connection.ping()
   }
 
   #wakeup(): void {
@@ -179,14 +205,27 @@ export class Link {
     this.#on.closed()
   }
 
-  #lost(code: number, reason: string, final = FINAL_CODES.has(code) || (code === UNAUTHENTICATED && !this.#tokens.renewable)): void {
+  #lost(code: number, reason: string, final = this.#isFinal(code)): void {
     this.#close()
     this.lastClose = { code, reason, final }
     if (final) return this.stop()
-    if (code === UNAUTHENTICATED) this.#tokens.markStale()
+    if (code === UNAUTHENTICATED) this.#options.tokens.markStale()
     const named = retryAfter(reason)
     this.#canHurry = named === undefined
-    this.#retry.set(named ?? backoff(this.#failures++), () => void this.#open())
+    this.#retry.set(this.#delay(named), () => void this.#open())
     this.#setState("reconnecting")
+  }
+
+  #isFinal(code: number): boolean {
+    if (this.#failures >= this.#options.reconnect.tries) return true
+    return FINAL_CODES.has(code) || (code === UNAUTHENTICATED && !this.#options.tokens.renewable)
+  }
+
+  /** A server that names a short delay again and again must not make the client reconnect without a pause. */
+  #delay(named: number | undefined): number {
+    const { first, most } = this.#options.reconnect
+    const failures = this.#failures++
+    if (named === undefined) return backoff(failures, first, most)
+    return failures < 3 ? named : Math.max(named, backoff(failures - 3, first, most))
   }
 }

@@ -16,6 +16,7 @@ export class Listeners<Args extends unknown[]> {
 
   /** The same function may be added twice; each result removes one of them. */
   add(handler: (...args: Args) => unknown): Unsubscribe {
+    if (typeof handler !== "function") throw new TypeError(`a handler is a function, not ${handler}`)
     const listener = { handler }
     this.#all.add(listener)
     return () => void this.#all.delete(listener)

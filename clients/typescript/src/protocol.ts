@@ -37,7 +37,8 @@ export interface Subscribed {
 
 export interface Refusal {
   id?: Id
-  error: { code: string; message: string; channel?: string }
+  /** `channel`: this channel alone is refused. `retry_after`: the seconds after which the server accepts the frame. */
+  error: { code: string; message: string; channel?: string; retry_after?: number }
 }
 
 export type ServerFrame =
@@ -66,7 +67,10 @@ export const AUTH_ID = "auth"
 
 const CHANNEL = /^[\w\-.:/@]{1,200}$/
 
-export const isChannel = (name: string): boolean => CHANNEL.test(name)
+export const isChannel = (name: unknown): name is string => typeof name === "string" && CHANNEL.test(name)
+
+/** Whether a part of a channel name is a missing value, as in `"items:" + undefined`. */
+export const hasMissingPart = (name: string): boolean => /(^|[:/])(undefined|null|NaN)($|[:/])/.test(name)
 
 const CHANNELS_PER_FRAME = 64 // with names and positions of any length, the frame stays below 64 KiB
 
@@ -84,3 +88,6 @@ export const isSamePosition = (one: Position | undefined, other: Position): bool
 export const FINAL_CODES: ReadonlySet<number> = new Set([1002, 1007, 1008, 1009, 4403])
 
 export const UNAUTHENTICATED = 4401
+
+/** The server cannot accept the connection for a temporary reason. */
+export const TRY_AGAIN_LATER = 1013

@@ -21,6 +21,10 @@ export class Subscription {
   joined = false
   /** The reply already said what the reset frame that follows it says. */
   resetReported = false
+  /** The channel ended while a subscribe frame was under way: the server may hold it again. */
+  maybeHeld = false
+  /** Whether to ask the server for a new snapshot. */
+  refresh = false
   /** Why the channel is not requested for now. */
   error: BroadcastError | undefined
   /** The offset after which an event was missing. */

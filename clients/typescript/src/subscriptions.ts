@@ -2,8 +2,10 @@
 
 import { BroadcastError } from "./errors.js"
 import type { Unsubscribe } from "./listeners.js"
+import { isDevelopment } from "./options.js"
 import {
   AUTH_ID,
+  hasMissingPart,
   isChannel,
   isSamePosition,
   perFrame,
@@ -16,14 +18,16 @@ import {
 import { Subscription } from "./subscription.js"
 
 const TOO_MANY = "too_many_channels"
+const MOST_UNANSWERED = 1_000 // a server that never replies leaves all frames unanswered
 
 type Handler = (event: BroadcastEvent) => unknown
 
 export interface SubscriptionEvents {
   /** `frames()` may return something new. */
   changed(): void
-  /** The server refused for a temporary reason: call `frames()` again after a delay that grows with `failures`. */
-  retry(failures: number): void
+  /** The server refused for a temporary reason: call `frames()` again after a delay that grows with `failures`. If it names the
+   * delay, in milliseconds, it accepts nothing before that. */
+  retry(failures: number, delay?: number): void
   /** The server has acknowledged the channel for the first time, or for the first time since it ended. */
   joined(channel: string): void
   /** Events of the channel may have been missed. */
@@ -42,6 +46,10 @@ export class Subscriptions {
   #serverReplies = false
   /** Channels unsubscribed on this connection: their events are late ones, until a reply says that they are held again. */
   readonly #unsubscribed = new Set<string>()
+  /** Unsubscribe and refresh frames that have no reply yet, by id. */
+  readonly #unanswered = new Map<unknown, { unsubscribe?: string[]; refresh?: string[] }>()
+  /** Channels whose unsubscribe frame was refused: the server still holds them. */
+  readonly #stillHeld = new Set<string>()
 
   constructor(on: SubscriptionEvents, limit: number) {
     this.#on = on
@@ -49,13 +57,11 @@ export class Subscriptions {
   }
 
   add(channel: string, handler: Handler): Unsubscribe {
-    if (!isChannel(channel)) {
-      throw new BroadcastError("invalid_channel", `not a channel name: ${JSON.stringify(channel)}`, channel)
-    }
+    checkChannel(channel)
     const subscription = this.#all.get(channel) ?? new Subscription()
+    const remove = subscription.listeners.add(handler)
     this.#all.set(channel, subscription)
     subscription.error = undefined
-    const remove = subscription.listeners.add(handler)
     this.#on.changed()
     return () => {
       remove()
@@ -77,6 +83,14 @@ export class Subscriptions {
     return subscription.ready()
   }
 
+  /** Asks for a new snapshot, once events of the channel are delivered. */
+  refresh(channel: string): void {
+    const subscription = this.#all.get(channel)
+    if (!subscription) return this.#on.failed(new BroadcastError("unsubscribed", `${channel} has no handler`, channel))
+    subscription.refresh = true
+    this.#on.changed()
+  }
+
   // -- the connection
 
   opened(): void {
@@ -88,7 +102,12 @@ export class Subscriptions {
   closed(): void {
     this.#open = false
     this.#unsubscribed.clear()
-    for (const one of this.#all.values()) one.markIdle()
+    this.#unanswered.clear()
+    this.#stillHeld.clear()
+    for (const one of this.#all.values()) {
+      one.markIdle()
+      one.maybeHeld = false
+    }
   }
 
   /** The client does not reconnect: rejects every pending `ready`. */
@@ -109,16 +128,25 @@ export class Subscriptions {
     if (!this.#open) return []
     const wanted = this.#request()
     return [
-      ...perFrame(left).map((unsubscribe) => ({ unsubscribe })),
+      ...perFrame(left).map((unsubscribe) => this.#withId({ unsubscribe })),
       ...perFrame(wanted).map((subscribe) => this.#subscribe(subscribe)),
+      ...perFrame(this.#refreshes()).map((refresh) => this.#withId({ refresh })),
     ]
   }
 
+  #withId<Frame extends { unsubscribe: string[] } | { refresh: string[] }>(frame: Frame): Frame & { id: number } {
+    const id = ++this.#lastId
+    if (this.#unanswered.size < MOST_UNANSWERED) this.#unanswered.set(id, frame)
+    return { ...frame, id }
+  }
+
   #leave(): string[] {
-    const left: string[] = []
+    const left = [...this.#stillHeld].filter((channel) => (this.#all.get(channel)?.stage ?? "idle") === "idle")
+    this.#stillHeld.clear()
     for (const [channel, subscription] of this.#all) {
       const wanted = subscription.listeners.size > 0
-      if (subscription.stage !== "idle" && (!wanted || subscription.stage === "gap")) {
+      const held = subscription.stage !== "idle" || subscription.maybeHeld
+      if (held && (!wanted || subscription.stage === "gap")) {
         left.push(channel)
         this.#unsubscribed.add(channel)
         subscription.markIdle()
@@ -146,6 +174,16 @@ export class Subscriptions {
     return wanted
   }
 
+  #refreshes(): string[] {
+    const channels: string[] = []
+    for (const [channel, subscription] of this.#all) {
+      if (!subscription.refresh || !subscription.delivering) continue
+      subscription.refresh = false
+      channels.push(channel)
+    }
+    return channels
+  }
+
   #held(): number {
     let held = 0
     for (const { stage } of this.#all.values()) if (stage !== "idle") held++
@@ -171,7 +209,8 @@ export class Subscriptions {
     else if ("subscribed" in frame) this.#subscribed(frame.id, frame.subscribed)
     else if ("reset" in frame) this.#reset(frame.reset)
     else if ("error" in frame) this.#error(frame)
-    else if ("unsubscribed" in frame && frame.id === undefined) this.#ended(frame.unsubscribed)
+    else if (frame.id !== undefined) this.#unanswered.delete(frame.id)
+    else if ("unsubscribed" in frame) this.#ended(frame.unsubscribed)
   }
 
   /** Delivers an event of another tab. It has no offset, and does not move the position. */
@@ -207,6 +246,7 @@ export class Subscriptions {
       if (subscription?.stage !== "requested" || subscription.requestId !== id) continue
       const unmoved = isSamePosition(subscription.position, { epoch, offset })
       subscription.stage = "live"
+      subscription.maybeHeld = false
       subscription.position = { epoch, offset }
       this.#failures = 0
       this.#unsubscribed.delete(channel)
@@ -223,6 +263,7 @@ export class Subscriptions {
     const first = !subscription.joined
     subscription.delivering = subscription.joined = true
     subscription.resolve()
+    if (subscription.refresh) this.#on.changed()
     if (first) this.#on.joined(channel)
     else if (!continuous) this.#on.reset(channel)
   }
@@ -244,6 +285,7 @@ export class Subscriptions {
       if (!subscription) continue
       if (subscription.stage === "requested") {
         subscription.markIdle() // whether it ended before or after the subscribe is unknown: request it again
+        subscription.maybeHeld = true
         this.#unsubscribed.add(channel)
         this.#on.changed()
       } else if (subscription.stage !== "idle") {
@@ -254,19 +296,38 @@ export class Subscriptions {
     }
   }
 
-  #error({ id, error: { code, message, channel } }: Refusal): void {
+  #error({ id, error: { code, message, channel, retry_after } }: Refusal): void {
     const error = new BroadcastError(code, message, channel)
-    const refused = [...this.#all].filter(([name, { stage, requestId }]) =>
-      channel !== undefined && id === AUTH_ID ? name === channel : stage === "requested" && requestId === id && (channel ?? name) === name,
-    )
+    const refused = this.#refused(id, channel)
+    if (error.temporary) this.#restore(id)
     if (code === TOO_MANY) this.#limit = this.#held() - refused.length + (refused.length >> 1)
     for (const [name, subscription] of refused) {
       subscription.markIdle()
       if (!error.temporary && code !== TOO_MANY) this.#refuse(subscription, new BroadcastError(code, message, name), false)
     }
-    if (refused.length > 0 && code === TOO_MANY) this.#on.changed()
-    else if (refused.length > 0 && error.temporary) this.#on.retry(this.#failures++)
+    if (retry_after !== undefined) this.#on.retry(this.#failures++, retry_after * 1_000)
+    else if (error.temporary && id !== undefined) this.#on.retry(this.#failures++)
+    else if (refused.length > 0) this.#on.changed() // there may be room for other channels
     this.#on.failed(error)
+  }
+
+  /** The subscriptions that an error refuses: those of the frame with that id, or the one of the named channel alone. */
+  #refused(id: unknown, channel: string | undefined): [string, Subscription][] {
+    return [...this.#all].filter(([name, { stage, requestId }]) => {
+      if (channel !== undefined && name !== channel) return false
+      return (stage === "requested" && requestId === id) || (channel !== undefined && id === AUTH_ID)
+    })
+  }
+
+  /** Makes the next `frames()` send an unsubscribe or refresh frame again. */
+  #restore(id: unknown): void {
+    const frame = this.#unanswered.get(id)
+    this.#unanswered.delete(id)
+    for (const channel of frame?.unsubscribe ?? []) this.#stillHeld.add(channel)
+    for (const channel of frame?.refresh ?? []) {
+      const subscription = this.#all.get(channel)
+      if (subscription) subscription.refresh = true
+    }
   }
 
   #refuse(subscription: Subscription, error: BroadcastError, report = true): void {
@@ -274,5 +335,13 @@ export class Subscriptions {
     subscription.error = error
     subscription.reject(error)
     if (report) this.#on.failed(error)
+  }
+}
+
+/** Throws a BroadcastError if the name is invalid; in development also if a part of it is missing. */
+export function checkChannel(channel: unknown): asserts channel is string {
+  if (!isChannel(channel)) throw new BroadcastError("invalid_channel", `not a channel name: ${JSON.stringify(channel)}`, String(channel))
+  if (isDevelopment() && hasMissingPart(channel)) {
+    throw new BroadcastError("invalid_channel", `a part of the channel name ${channel} is missing`, channel)
   }
 }

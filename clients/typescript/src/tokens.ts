@@ -3,7 +3,8 @@ export type Token = string | { token: string; expiresAt: number }
 
 /** A token, or a function that returns one. The function is called for each connection, and again before the token expires.
  * `stale` is the token that was refused or is about to expire, so that a cache can drop it. Null means that there is no token:
- * the client disconnects with code 4401. After an error, or a rejected promise, the function is called again later. */
+ * the client disconnects with code 4401. After an error, a rejected promise, or 10 s without an answer, the function is called
+ * again later. */
 export type TokenSource = string | ((stale?: string) => Token | null | Promise<Token | null>)
 
 const RENEW_BEFORE = 30_000
@@ -13,6 +14,7 @@ export class Tokens {
   #last: string | undefined
   #expiresAt: number | undefined
   #stale = false
+  #calls = 0
 
   constructor(source: TokenSource | undefined) {
     this.#source = source
@@ -38,7 +40,9 @@ export class Tokens {
   /** The token to send: undefined if the client has no token source, null if the source has no token. */
   async get(): Promise<string | null | undefined> {
     if (typeof this.#source !== "function") return this.#source
+    const call = ++this.#calls
     const given = await this.#source(this.#stale ? this.#last : undefined)
+    if (call !== this.#calls) return null // too late: the function was called again meanwhile
     this.#stale = false
     this.#expiresAt = typeof given === "object" ? given?.expiresAt : undefined
     return (this.#last = typeof given === "object" ? given?.token : given) ?? null

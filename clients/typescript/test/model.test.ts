@@ -37,7 +37,7 @@ class ModelClient {
         changed: ignore,
         retry: ignore,
         joined: ignore,
-        failed: ({ channel }) => this.#ended(channel!),
+        failed: ({ code, channel }) => code === "ended" && this.#ended(channel!),
         reset: (channel) => this.#reset(channel),
       },
       128,
@@ -74,6 +74,8 @@ interface World {
   disturb(): void
   /** Delivers one frame that is in flight. False if there is none. */
   step(random: (below: number) => number): boolean
+  /** The connections, each with its clients. */
+  connections(): [ModelConnection, ModelClient[]][]
 }
 
 /** Each client has a connection of its own. */
@@ -102,7 +104,12 @@ function separateConnections(server: ModelServer, random: (below: number) => num
     return true
   }
 
-  return { clients, step, disturb: () => connections[random(connections.length)]!.break() }
+  return {
+    clients,
+    step,
+    disturb: () => connections[random(connections.length)]!.break(),
+    connections: () => connections.map((connection, n) => [connection, [clients[n]!]]),
+  }
 }
 
 /** All clients share the connection of a leader, and another leader may follow. */
@@ -113,16 +120,19 @@ function sharedConnection(server: ModelServer, random: (below: number) => number
   let toMux: [string, ClientFrame][]
   let toTabs: ServerFrame[][]
   let restart = false
+  let later: (() => void)[]
 
   function startLeader(): void {
     connection = new ModelConnection(server)
     restart = false
+    later = []
     toMux = []
     toTabs = clients.map(() => [])
     mux = new Mux({
       toServer: (frame) => connection.toServer.push(frame),
       toTabs: (frame, to) => toTabs.forEach((queue, n) => to?.includes(String(n)) !== false && queue.push(frame)),
       restart: () => (restart = true),
+      later: (_, callback) => later.push(callback),
     })
     for (const { subscriptions } of clients) subscriptions.opened()
   }
@@ -132,6 +142,7 @@ function sharedConnection(server: ModelServer, random: (below: number) => number
     clients.forEach(({ subscriptions }, n) => toMux.push(...subscriptions.frames().map((frame): [string, ClientFrame] => [String(n), frame])))
     const choices = [
       () => toMux.length > 0 && (mux.fromTab(...toMux.shift()!), true),
+      () => later.length > 0 && (later.shift()!(), true),
       () => connection.toServer.length > 0 && (connection.serve(), true),
       () => connection.toClient.length > 0 && (mux.fromServer(connection.toClient.shift()!), true),
       ...clients.map(({ subscriptions }, n) => () => toTabs[n]!.length > 0 && (subscriptions.receive(toTabs[n]!.shift()!), true)),
@@ -141,13 +152,19 @@ function sharedConnection(server: ModelServer, random: (below: number) => number
   }
 
   startLeader()
-  return { clients, step, disturb: () => (random(2) ? connection.break() : startLeader()) }
+  return {
+    clients,
+    step,
+    disturb: () => (random(2) ? connection.break() : startLeader()),
+    connections: () => [[connection, clients]],
+  }
 }
 
-/** Runs one sequence, and checks that every subscription has the newest event in the end. Returns the number of resets. */
+/** Runs one sequence. Checks that in the end every subscription has the newest event, and the server holds no other channel.
+ * Returns the number of resets. */
 function run(seed: number, window: number, create: typeof separateConnections): number {
   const random = randomIntegers(seed)
-  const server = new ModelServer(window)
+  const server = new ModelServer(window, () => random(10) === 0)
   const world = create(server, random)
   for (let step = 0; step < 400; step++) {
     const choice = random(100)
@@ -159,6 +176,7 @@ function run(seed: number, window: number, create: typeof separateConnections): 
     else world.step(random)
   }
   while (world.step(random));
+  server.refuses = () => false
   CHANNELS.forEach((channel) => server.publish(channel))
   while (world.step(random));
   for (const { checked } of world.clients) {
@@ -167,6 +185,10 @@ function run(seed: number, window: number, create: typeof separateConnections): 
       expect(checker.faults).toEqual([])
       expect(checker.last).toEqual({ epoch, offset })
     }
+  }
+  for (const [{ held, unasked }, clients] of world.connections()) {
+    const isWanted = (channel: string): boolean => clients.some(({ checked }) => checked.has(channel))
+    expect([...held].filter((channel) => !isWanted(channel) && !unasked.has(channel))).toEqual([])
   }
   return world.clients.reduce((sum, { resets }) => sum + resets, 0)
 }

@@ -1,10 +1,10 @@
 /** The output of `npm run build`, used as an application uses it. */
 
-import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { execFileSync, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
-import { describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it } from "vitest"
 
 const root = join(import.meta.dirname, "../")
 const manifest = JSON.parse(readFileSync(`${root}package.json`, "utf8"))
@@ -35,6 +35,39 @@ describe.each(entries)("%s", (entry) => {
   })
 })
 
+describe("an application's TypeScript", () => {
+  const application = mkdtempSync(`${root}test/.tmp-package-`)
+  afterAll(() => rmSync(application, { recursive: true }))
+
+  const code = `
+    import { BroadcastClient, type BroadcastOptions } from "@pattern-stack/broadcast"
+    import { sharedSocket } from "@pattern-stack/broadcast/shared"
+    import { BroadcastProvider, useBroadcastInvalidation } from "@pattern-stack/broadcast/react"
+    import { useBroadcastState } from "@pattern-stack/broadcast/react/core"
+
+    const options: BroadcastOptions = { socket: sharedSocket({ key: "ann" }), reconnect: { tries: 3 } }
+    export const client: BroadcastClient = new BroadcastClient("/ws/broadcast", options)
+    export const state: "connected" extends ReturnType<typeof useBroadcastState> ? true : false = true
+    export const used = [BroadcastProvider, useBroadcastInvalidation]
+    // @ts-expect-error -- the option does not exist
+    new BroadcastClient("/ws/broadcast", { tokn: "" })
+  `
+
+  mkdirSync(`${application}/node_modules/@pattern-stack`, { recursive: true })
+  symlinkSync(root, `${application}/node_modules/@pattern-stack/broadcast`)
+  writeFileSync(`${application}/index.ts`, code)
+
+  it.each([
+    ["typescript-5", "node10", "es2022"], // written `node`, too; TypeScript 7 no longer has it
+    ["typescript", "nodenext", "nodenext"],
+  ])("finds the types with %s and moduleResolution %s", { timeout: 180_000 }, (compiler, moduleResolution, module) => {
+    const options = { strict: true, noEmit: true, target: "es2022", module, moduleResolution, jsx: "react-jsx", lib: ["es2022", "dom"], types: [] }
+    writeFileSync(`${application}/tsconfig.json`, JSON.stringify({ compilerOptions: options, include: ["index.ts"] }))
+    const { stdout } = spawnSync(process.execPath, [`${root}node_modules/${compiler}/bin/tsc`, "--project", application], { encoding: "utf8" })
+    expect(stdout).toBe("")
+  })
+})
+
 it("the React entries share one context, and are marked as client components", () => {
   expect(run(`
     const [all, core] = [await import("${manifest.name}/react"), await import("${manifest.name}/react/core")]
@@ -47,7 +80,7 @@ it("the React entries share one context, and are marked as client components", (
 
 it("the live pages load this build: if this fails, run `make assets`", () => {
   const copy = readFileSync(`${root}../../pattern_stack/pages/assets/client.js`, "utf8")
-  expect(copy === readFileSync(`${root}dist/esm/index.js`, "utf8")).toBe(true)
+  expect(copy === readFileSync(`${root}dist/pages/client.js`, "utf8")).toBe(true)
 })
 
 it("entries without React or TanStack Query in their purpose import neither", () => {

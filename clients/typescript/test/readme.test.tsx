@@ -3,33 +3,40 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { act, cleanup, render, screen } from "@testing-library/react"
-import { afterAll, afterEach, beforeAll, expect, inject, it, vi } from "vitest"
+import { afterAll, afterEach, expect, inject, it, vi } from "vitest"
 import { WebSocket } from "ws"
-import { BroadcastClient, getBroadcastClient } from "@pattern-stack/broadcast"
+import { getBroadcastClient, type BroadcastClient } from "@pattern-stack/broadcast"
 import { Server } from "./support/server.js"
 import { until } from "./support/until.js"
 
 const server = Server.at(inject("port"))
 const root = join(import.meta.dirname, "../")
-const directory = mkdtempSync(`${root}test/.readme-`)
+const directory = mkdtempSync(`${root}test/.tmp-readme-`)
 const blocks = [...readFileSync(`${root}README.md`, "utf8").matchAll(/^```tsx?\n([\s\S]*?)^```/gm)].map(([, code]) => code!)
-const clients = new Set<BroadcastClient>()
+const clients = vi.hoisted(() => new Set<BroadcastClient>())
 
-beforeAll(() => {
-  blocks.forEach((code, n) => writeFileSync(`${directory}/${n}.tsx`, code.replaceAll("/ws/broadcast", server.url)))
-  writeFileSync(`${directory}/tsconfig.json`, '{ "extends": "../../tsconfig.json", "compilerOptions": { "noUnusedLocals": false }, "include": ["*.tsx"] }')
-  const connect = BroadcastClient.prototype.connect
-  BroadcastClient.prototype.connect = function recorded() {
-    clients.add(this)
-    connect.call(this)
+vi.mock("@pattern-stack/broadcast", async (original) => {
+  const module = await original<typeof import("@pattern-stack/broadcast")>()
+  class RecordedClient extends module.BroadcastClient {
+    constructor(...args: ConstructorParameters<typeof BroadcastClient>) {
+      super(...args)
+      clients.add(this)
+    }
   }
+  return { ...module, BroadcastClient: RecordedClient }
 })
+
+blocks.forEach((code, n) => writeFileSync(`${directory}/${n}.tsx`, code.replaceAll("/ws/broadcast", server.url)))
+writeFileSync(`${directory}/tsconfig.json`, '{ "extends": "../../tsconfig.json", "compilerOptions": { "noUnusedLocals": false }, "include": ["*.tsx"] }')
 
 afterAll(() => rmSync(directory, { recursive: true }))
 
 afterEach(() => {
   cleanup()
   for (const client of clients) client.disconnect()
+  try {
+    getBroadcastClient().disconnect()
+  } catch {} // this block has not called initBroadcast
 })
 
 /** Runs the code block that contains the text. Returns what it logs, and what it exports. */
@@ -42,7 +49,7 @@ async function runBlock(text: string): Promise<{ logged: unknown[][]; module: Re
 }
 
 it("the code blocks have no type errors", () => {
-  const { stdout } = spawnSync(`${root}node_modules/.bin/tsc`, ["--project", directory], { encoding: "utf8" })
+  const { stdout } = spawnSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, "--project", directory], { encoding: "utf8" })
   expect(stdout).toBe("")
 })
 

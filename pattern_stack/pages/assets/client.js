@@ -1,2 +1,952 @@
-// @pattern-stack/broadcast, MIT, built from clients/typescript
-function e(e){return Math.min(1e3*2**e,3e4)*(1-Math.random()/2)}function t(e){let t=/^retry-after=(\d+(?:\.\d+)?)$/.exec(e);return t?Number(t[1])*1e3:void 0}var n=/* @__PURE__ */ new Set([`unavailable`,`rate_limited`,`internal`]),r=class extends Error{name=`BroadcastError`;code;channel;temporary;constructor(e,t,r){super(t),this.code=e,this.channel=r,this.temporary=n.has(e)}};function i(e){try{let t=JSON.parse(e);return typeof t==`object`?t:null}catch{return null}}var a=`auth`,o=/^[\w\-.:/@]{1,200}$/,s=e=>o.test(e),c=64;function l(e){let t=[];for(let n=0;n<e.length;n+=c)t.push(e.slice(n,n+c));return t}var u=(e,t)=>e?.epoch===t.epoch&&e.offset===t.offset,d=/* @__PURE__ */ new Set([1002,1007,1008,1009,4403]),f=4401,p=2**31-1,m=class{#e;set(e,t){this.clear(),this.#e=setTimeout(t,Math.min(e,p))}clear(){clearTimeout(this.#e)}},h=1e4,g=5e3,_=5e3,v=class{#e;#t;#n=new m;#r=0;#i=!1;open=!1;replies;constructor(e,t,n){this.#e=e,this.#t=n,this.replies=t,e.onopen=()=>this.#a(),e.onmessage=({data:e})=>this.#s(e),e.onclose=({code:e,reason:t})=>this.#c(e,t),e.onerror=()=>{},this.#n.set(h,()=>this.#c(1006,`the server did not answer`))}send(e){this.#e.send(JSON.stringify(e))}get silence(){return performance.now()-this.#r}ping(){!this.open||!this.replies||this.#i||(this.#i=!0,this.#n.set(g,()=>this.#c(1006,`a ping was not answered`)),this.send({ping:1}))}close(){let e=this.#e;e.onopen=e.onmessage=e.onclose=null,this.open=!1,this.#n.clear(),e.close()}#a(){this.open=!0,this.#r=performance.now(),this.#n.clear(),this.replies||this.#o(),this.#t.opened()}#o(){this.#n.set(_,()=>{this.#o(),this.#t.noReply()})}#s(e){let t=i(e);this.#r=performance.now(),t&&(`id`in t||`pong`in t)&&(this.replies=!0),this.replies&&this.#n.clear(),this.#i=!1,t&&this.#t.frame(t)}#c(e,t){this.close(),this.#t.closed(e,t)}},y=5e3;function b(e,t){let n=Date.now(),r=setInterval(()=>{let r=Date.now()-n;n+=r,r>3*y&&t(),e()},y),i=()=>{document.visibilityState===`visible`&&t()};return globalThis.addEventListener?.(`online`,t),globalThis.document?.addEventListener(`visibilitychange`,i),()=>{clearInterval(r),globalThis.removeEventListener?.(`online`,t),globalThis.document?.removeEventListener(`visibilitychange`,i)}}var x=class{#e;#t;#n;#r;#i;#a=new m;#o=new m;#s=()=>{};#c;#l=0;#u=0;#d=!1;#f=!1;#p=!1;state=`disconnected`;lastClose=null;constructor(e,t,n,r,i){this.#e=e,this.#t=t,this.#n=n,this.#r=r,this.#i=i}start(){this.state===`disconnected`&&(this.#u=0,this.lastClose=null,this.#s=b(()=>this.#C(),()=>this.#w()),this.#h(),this.#m(`connecting`))}stop(){this.state!==`disconnected`&&(this.#s(),this.#T(),this.#m(`disconnected`))}send(e){this.#c?.open&&this.#c.send(e)}#m(e){this.state!==e&&(this.state=e,this.#i.state(e))}async#h(){let e=++this.#l;this.#p=!1,this.#a.clear();try{let t=await this.#n.get();if(e!==this.#l)return;t===null?this.#E(f,`no token`,!0):this.#g(t)}catch(t){e===this.#l&&this.#E(1006,`the token function failed: ${t}`)}}#g(e){try{this.#c=new v(this.#t(this.#e),this.#d,{opened:()=>this.#_(e),frame:e=>this.#x(e),noReply:()=>this.#S(),closed:(e,t)=>this.#E(e,t)})}catch(e){this.#E(1006,String(e),!0)}}#_(e){this.#f=!1,e!==void 0&&this.#v(e),this.#m(`connected`),this.#i.opened()}#v(e){this.send({auth:e,id:a}),this.#y()}#y(){let e=this.#n.renewIn;e!==void 0&&this.#o.set(e,()=>void this.#b())}async#b(){let e=this.#l;this.#n.markStale();try{let t=await this.#n.get();e===this.#l&&t&&this.#v(t)}catch{e===this.#l&&this.#y()}}#x(e){this.#d=this.#c.replies;let t=`error`in e;t||(this.#u=0),`authenticated`in e&&(this.#f=!0),t&&e.id===`auth`&&!e.error.channel&&!this.#f?(this.#c.close(),this.#E(f,e.error.message)):this.#i.frame(e)}#S(){this.#u=0,this.#i.noReply()}#C(){this.#c&&this.#c.silence>=this.#r&&this.#c.ping()}#w(){this.#p?this.#h():this.#c?.ping()}#T(){this.#l++,this.#p=!1,this.#a.clear(),this.#o.clear(),this.#c?.close(),this.#c=void 0,this.#i.closed()}#E(n,r,i=d.has(n)||n===4401&&!this.#n.renewable){if(this.#T(),this.lastClose={code:n,reason:r,final:i},i)return this.stop();n===4401&&this.#n.markStale();let a=t(r);this.#p=a===void 0,this.#a.set(a??e(this.#u++),()=>void this.#h()),this.#m(`reconnecting`)}};function S(e){console.error(`[broadcast] a handler failed:`,e)}var C=class{#e=/* @__PURE__ */ new Set;get size(){return this.#e.size}add(e){let t={handler:e};return this.#e.add(t),()=>void this.#e.delete(t)}call(...e){for(let t of Array.from(this.#e))if(this.#e.has(t))try{let n=t.handler(...e);n instanceof Promise&&n.catch(S)}catch(e){S(e)}}},w=50,T=100,E=class{#e=0;#t=0;spend(e){let t=performance.now();return this.#e=Math.max(0,this.#e-(t-this.#t)*w/1e3)+e,this.#t=t,Math.max(0,this.#e-T)*1e3/w}};function D(e){let{location:t}=globalThis,{href:n}=t?new URL(e,t.href):{href:e};return new WebSocket(n.replace(/^http/,`ws`))}var O=class{listeners=new C;stage=`idle`;requestId=0;position;delivering=!1;offsetBeforeReply;joined=!1;resetReported=!1;error;#e;#t=[];ready(){return new Promise((e,t)=>this.#t.push({resolve:e,reject:t}))}resolve(){for(let e of this.#t.splice(0))e.resolve()}reject(e){for(let t of this.#t.splice(0))t.reject(e)}markIdle(){this.stage=`idle`,this.delivering=this.resetReported=!1,this.offsetBeforeReply=void 0}accept({event:e,offset:t}){let{epoch:n,offset:r}=this.position;if(this.stage!==`live`)return`duplicate`;let i=e===`snapshot`;if(!i&&t<=r)return`duplicate`;let a=!i&&t>r+1;return a&&this.#e!==r?(this.#e=r,this.stage=`gap`,`gap`):(this.position={epoch:n,offset:t},a?`skipped`:`next`)}},k=`too_many_channels`,A=class{#e=/* @__PURE__ */ new Map;#t;#n;#r=!1;#i=0;#a=0;#o=!1;#s=/* @__PURE__ */ new Set;constructor(e,t){this.#t=e,this.#n=t}add(e,t){if(!s(e))throw new r(`invalid_channel`,`not a channel name: ${JSON.stringify(e)}`,e);let n=this.#e.get(e)??new O;this.#e.set(e,n),n.error=void 0;let i=n.listeners.add(t);return this.#t.changed(),()=>{i(),this.#t.changed()}}isJoined(e){return this.#e.get(e)?.joined??!1}ready(e){let t=this.#e.get(e);return t?t.delivering?Promise.resolve():t.error?Promise.reject(t.error):t.ready():Promise.reject(new r(`unsubscribed`,`${e} has no handler`,e))}opened(){this.closed(),this.#r=!0;for(let e of this.#e.values())e.error?.code!==`ended`&&(e.error=void 0)}closed(){this.#r=!1,this.#s.clear();for(let e of this.#e.values())e.markIdle()}reject(e){for(let t of this.#e.values())t.reject(e)}assumeJoined(){for(let[e,t]of this.#e)t.stage===`requested`&&this.#h(e,t)}frames(){let e=this.#c();if(!this.#r)return[];let t=this.#l();return[...l(e).map(e=>({unsubscribe:e})),...l(t).map(e=>this.#d(e))]}#c(){let e=[];for(let[t,n]of this.#e){let i=n.listeners.size>0;n.stage===`idle`||i&&n.stage!==`gap`||(e.push(t),this.#s.add(t),n.markIdle()),i||(this.#e.delete(t),n.reject(new r(`unsubscribed`,`${t} was unsubscribed`,t)))}return e}#l(){let e=[],t=this.#n-this.#u();for(let[n,i]of this.#e)i.stage!==`idle`||i.error&&i.error.code!==k||(t-->0?(i.error=void 0,e.push(n)):i.error||this.#y(i,new r(k,`a connection holds ${this.#n} channels`,n)));return e}#u(){let e=0;for(let{stage:t}of this.#e.values())t!==`idle`&&e++;return e}#d(e){let t=++this.#i,n=[];for(let r of e){let e=this.#e.get(r);e.stage=`requested`,e.requestId=t,e.position&&n.push([r,e.position])}return{subscribe:e,...n.length>0&&{since:Object.fromEntries(n)},id:t}}receive(e){`channel`in e?this.#f(e):`subscribed`in e?this.#m(e.id,e.subscribed):`reset`in e?this.#g(e.reset):`error`in e?this.#v(e):`unsubscribed`in e&&e.id===void 0&&this.#_(e.unsubscribed)}deliverLocal(e){this.#e.get(e.channel)?.listeners.call(e)}#f(e){let t=this.#e.get(e.channel);if(!(!t||this.#o&&this.#s.has(e.channel))){if(!t.position)this.#p(t,e);else{let n=t.accept(e);if(n===`gap`&&this.#t.changed(),n===`gap`||n===`duplicate`)return;n===`skipped`&&this.#t.reset(e.channel)}t.listeners.call(e)}}#p(e,{channel:t,event:n,offset:r}){let i=e.offsetBeforeReply;e.offsetBeforeReply=r,this.#h(t,e),i!==void 0&&n!==`snapshot`&&r!==i+1&&this.#t.reset(t)}#m(e,t){this.#o=!0;for(let[n,{epoch:r,offset:i,recovered:a}]of Object.entries(t)){let t=this.#e.get(n);if(t?.stage!==`requested`||t.requestId!==e)continue;let o=u(t.position,{epoch:r,offset:i});t.stage=`live`,t.position={epoch:r,offset:i},this.#a=0,this.#s.delete(n);let s=t.delivering;t.resetReported=a===!1,this.#h(n,t,a??o),s&&t.offsetBeforeReply!==i&&this.#t.reset(n)}}#h(e,t,n=!1){if(t.delivering)return;let r=!t.joined;t.delivering=t.joined=!0,t.resolve(),r?this.#t.joined(e):n||this.#t.reset(e)}#g(e){for(let[t,n]of Object.entries(e)){let e=this.#e.get(t);if(e?.stage!==`live`&&e?.stage!==`gap`)continue;let r=e.resetReported&&u(e.position,n);e.resetReported=!1,e.position=n,r||this.#t.reset(t)}}#_(e){for(let t of e){let e=this.#e.get(t);e&&(e.stage===`requested`?(e.markIdle(),this.#s.add(t),this.#t.changed()):e.stage!==`idle`&&(e.position=void 0,e.joined=!1,this.#y(e,new r(`ended`,`${t} has ended`,t))))}}#v({id:e,error:{code:t,message:n,channel:i}}){let a=new r(t,n,i),o=[...this.#e].filter(([t,{stage:n,requestId:r}])=>i!==void 0&&e===`auth`?t===i:n===`requested`&&r===e&&(i??t)===t);t===k&&(this.#n=this.#u()-o.length+(o.length>>1));for(let[e,i]of o)i.markIdle(),!a.temporary&&t!==k&&this.#y(i,new r(t,n,e),!1);o.length>0&&t===k?this.#t.changed():o.length>0&&a.temporary&&this.#t.retry(this.#a++),this.#t.failed(a)}#y(e,t,n=!0){e.markIdle(),e.error=t,e.reject(t),n&&this.#t.failed(t)}},j=class{#e;#t;#n;constructor(e,t){this.#e=e,this.#t=t}open(){this.#n||!globalThis.BroadcastChannel||(this.#n=new BroadcastChannel(this.#e),this.#n.onmessage=({data:e})=>this.#t(e))}close(){this.#n?.close(),this.#n=void 0}send(e){this.#n?.postMessage(e)}},M=3e4,N=class{#e;#t;#n;#r=!1;constructor(e){this.#e=e}get renewable(){return typeof this.#e==`function`}get renewIn(){let e=(this.#n??0)-Date.now();return e>0?Math.max(e-M,e/2,1e3):void 0}markStale(){this.#r=!0}async get(){if(typeof this.#e!=`function`)return this.#e;let e=await this.#e(this.#r?this.#t:void 0);return this.#r=!1,this.#n=typeof e==`object`?e?.expiresAt:void 0,(this.#t=typeof e==`object`?e?.token:e)??null}},P=class{url;origin;#e;#t;#n;#r=new C;#i=new C;#a=new C;#o=new C;#s=new E;#c=new m;#l=new m;#u=!1;constructor(t,n={}){let{token:r,origin:i=I(),maxChannels:a=128,pingAfter:o=3e4,socket:s=D}=n;this.url=t,this.origin=i,this.#t=new A({changed:()=>this.#m(),retry:t=>this.#l.set(e(t),()=>this.#m()),joined:e=>this.#i.call(e),reset:e=>this.#a.call(e),failed:e=>this.#g(e)},a),this.#e=new x(t,s,new N(r),o,{state:e=>this.#d(e),opened:()=>this.#f(),closed:()=>this.#p(),noReply:()=>this.#t.assumeJoined(),frame:e=>this.#t.receive(e)}),this.#n=new j(`pattern-stack:${t}`,e=>this.#t.deliverLocal(e))}get state(){return this.#e.state}get lastClose(){return this.#e.lastClose}connect(){this.#n.open(),this.#e.start()}disconnect(){this.#e.stop()}onStateChange(e){return this.#r.add(e)}onJoin(e){return this.#i.add(e)}isJoined(e){return this.#t.isJoined(e)}onReset(e){return this.#a.add(e)}onError(e){return this.#o.add(e)}subscribe(e,t){return this.#t.add(e,t)}ready(e){let t=this.lastClose;return t?.final?Promise.reject(F(t)):this.#t.ready(e)}refresh(e){this.#e.send({refresh:[e]})}emit(e,t,n){this.#n.send({channel:e,event:t,payload:n,timestamp:(/* @__PURE__ */ new Date()).toISOString(),origin:this.origin})}#d(e){e===`disconnected`&&(this.#n.close(),this.#t.reject(F(this.lastClose))),this.#r.call(e)}#f(){this.#t.opened(),this.#h()}#p(){this.#c.clear(),this.#l.clear(),this.#u=!1,this.#t.closed()}#m(){this.#u||(this.#u=!0,queueMicrotask(()=>this.#h()))}#h(){let e=this.#t.frames();for(let t of e)this.#e.send(t);let t=e.length>0?this.#s.spend(e.length):0;this.#u=t>0,t>0&&this.#c.set(t,()=>this.#h())}#g(e){this.#o.size>0?this.#o.call(e):console.warn(`[broadcast] ${e.channel??``} ${e.code}: ${e.message}`)}};function F(e){return new r(`disconnected`,e?`${e.code} ${e.reason}`:`disconnect() was called`)}function I(){return Array.from({length:3},()=>Math.random().toString(36).slice(2)).join(``)}var L;function R(e,t){return L?.url!==e&&(L?.disconnect(),L=new P(e,t)),L.connect(),L}function z(){if(!L)throw Error(`call initBroadcast(url) first`);return L}export{P as BroadcastClient,r as BroadcastError,z as getBroadcastClient,R as initBroadcast,D as webSocket};
+// Built from clients/typescript by `make assets`: do not edit.
+
+// src/backoff.ts
+function backoff(failures, first = 1e3, most = 3e4) {
+	return Math.min(first * 2 ** failures, most) * (1 - Math.random() / 2);
+}
+function retryAfter(reason) {
+	const match = /^retry-after=(\d+(?:\.\d+)?)$/.exec(reason);
+	return match ? Number(match[1]) * 1e3 : void 0;
+}
+
+// src/errors.ts
+var TEMPORARY = /* @__PURE__ */ new Set([
+	"unavailable",
+	"rate_limited",
+	"internal"
+]);
+var isTemporary = (code) => TEMPORARY.has(code);
+var BroadcastError = class extends Error {
+	name = "BroadcastError";
+	code;
+	channel;
+	temporary;
+	constructor(code, message, channel) {
+		super(message);
+		this.code = code;
+		this.channel = channel;
+		this.temporary = isTemporary(code);
+	}
+};
+
+// src/protocol.ts
+function parse(data) {
+	try {
+		const frame = JSON.parse(data);
+		return typeof frame === "object" ? frame : null;
+	} catch {
+		return null;
+	}
+}
+var AUTH_ID = "auth";
+var CHANNEL = /^[\w\-.:/@]{1,200}$/;
+var isChannel = (name) => typeof name === "string" && CHANNEL.test(name);
+var hasMissingPart = (name) => /(^|[:/])(undefined|null|NaN)($|[:/])/.test(name);
+var CHANNELS_PER_FRAME = 64;
+function perFrame(channels) {
+	const frames = [];
+	for (let at = 0; at < channels.length; at += CHANNELS_PER_FRAME) frames.push(channels.slice(at, at + CHANNELS_PER_FRAME));
+	return frames;
+}
+var isSamePosition = (one, other) => one?.epoch === other.epoch && one.offset === other.offset;
+var FINAL_CODES = /* @__PURE__ */ new Set([
+	1002,
+	1007,
+	1008,
+	1009,
+	4403
+]);
+var UNAUTHENTICATED = 4401;
+var TRY_AGAIN_LATER = 1013;
+
+// src/timer.ts
+var LONGEST = 2 ** 31 - 1;
+var Timer = class {
+	#handle;
+	set(delay, callback) {
+		this.clear();
+		this.#handle = setTimeout(callback, Math.min(delay, LONGEST));
+	}
+	clear() {
+		clearTimeout(this.#handle);
+	}
+};
+
+// src/connection.ts
+var OPEN_TIMEOUT = 1e4;
+var PONG_TIMEOUT = 5e3;
+var REPLY_TIMEOUT = 5e3;
+var Connection = class {
+	#socket;
+	#on;
+	#timeout = new Timer();
+	#lastMessage = 0;
+	#sent = false;
+	#pinged = false;
+	open = false;
+	replies;
+	constructor(socket, replies, on) {
+		this.#socket = socket;
+		this.#on = on;
+		this.replies = replies;
+		socket.onopen = () => this.#opened();
+		socket.onmessage = ({ data }) => this.#received(data);
+		socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+		socket.onerror = () => {};
+		this.#timeout.set(OPEN_TIMEOUT, () => this.#closed(1006, "the server did not answer"));
+	}
+	send(frame) {
+		this.#sent = true;
+		this.#socket.send(JSON.stringify(frame));
+	}
+	get silence() {
+		return performance.now() - this.#lastMessage;
+	}
+	ping() {
+		if (!this.open || !this.replies || this.#pinged) return;
+		this.#pinged = true;
+		this.#timeout.set(PONG_TIMEOUT, () => this.#closed(1006, "a ping was not answered"));
+		this.send({ ping: 1 });
+	}
+	close() {
+		const socket = this.#socket;
+		socket.onopen = socket.onmessage = socket.onclose = null;
+		this.open = false;
+		this.#timeout.clear();
+		socket.close();
+	}
+	#opened() {
+		this.open = true;
+		this.#lastMessage = performance.now();
+		this.#timeout.clear();
+		if (!this.replies) this.#awaitReply();
+		this.#on.opened();
+		if (!this.#sent && this.open) this.send({ ping: 1 });
+	}
+	#awaitReply() {
+		this.#timeout.set(REPLY_TIMEOUT, () => {
+			this.#awaitReply();
+			this.#on.noReply();
+		});
+	}
+	#received(data) {
+		const frame = parse(data);
+		this.#lastMessage = performance.now();
+		if (frame && ("id" in frame || "pong" in frame)) this.replies = true;
+		if (this.replies) this.#timeout.clear();
+		this.#pinged = false;
+		if (frame) this.#on.frame(frame);
+	}
+	#closed(code, reason) {
+		this.close();
+		this.#on.closed(code, reason);
+	}
+};
+
+// src/wakeup.ts
+var INTERVAL = 5e3;
+function watchWakeups(tick, wakeup) {
+	let last = Date.now();
+	const interval = setInterval(() => {
+		const elapsed = Date.now() - last;
+		last += elapsed;
+		if (elapsed > 3 * INTERVAL) wakeup();
+		tick();
+	}, INTERVAL);
+	const visibilityChanged = () => {
+		if (document.visibilityState === "visible") wakeup();
+	};
+	globalThis.addEventListener?.("online", wakeup);
+	globalThis.document?.addEventListener("visibilitychange", visibilityChanged);
+	return () => {
+		clearInterval(interval);
+		globalThis.removeEventListener?.("online", wakeup);
+		globalThis.document?.removeEventListener("visibilitychange", visibilityChanged);
+	};
+}
+
+// src/link.ts
+var TOKEN_TIMEOUT = 1e4;
+var NO_TOKEN = "the token function did not answer within 10 s";
+var Link = class {
+	#url;
+	#options;
+	#on;
+	#retry = new Timer();
+	#renewal = new Timer();
+	#unwatch = () => {};
+	#connection;
+	#attempt = 0;
+	#failures = 0;
+	#serverReplies = false;
+	#authenticated = false;
+	#canHurry = false;
+	state = "disconnected";
+	lastClose = null;
+	constructor(url, options, on) {
+		this.#url = url;
+		this.#options = options;
+		this.#on = on;
+	}
+	start() {
+		if (this.state !== "disconnected") return;
+		this.#failures = 0;
+		this.lastClose = null;
+		this.#unwatch = watchWakeups(() => this.#tick(), () => this.#wakeup());
+		this.#open();
+		this.#setState("connecting");
+	}
+	stop() {
+		if (this.state === "disconnected") return;
+		this.#unwatch();
+		this.#close();
+		this.#setState("disconnected");
+	}
+	send(frame) {
+		if (this.#connection?.open) this.#connection.send(frame);
+	}
+	#setState(state) {
+		if (this.state === state) return;
+		this.state = state;
+		this.#on.state(state);
+	}
+	async #open() {
+		const attempt = ++this.#attempt;
+		this.#canHurry = false;
+		this.#retry.set(TOKEN_TIMEOUT, () => this.#lost(1006, NO_TOKEN));
+		try {
+			const token = await this.#options.tokens.get();
+			if (attempt !== this.#attempt) return;
+			this.#retry.clear();
+			if (token === null) this.#lost(UNAUTHENTICATED, "no token", true);
+			else this.#connect(token);
+		} catch (error) {
+			if (attempt === this.#attempt) this.#lost(1006, `the token function failed: ${error}`);
+		}
+	}
+	#connect(token) {
+		try {
+			this.#connection = new Connection(this.#options.socket(this.#url), this.#serverReplies, {
+				opened: () => this.#opened(token),
+				frame: (frame) => this.#received(frame),
+				noReply: () => this.#noReply(),
+				closed: (code, reason) => this.#lost(code, reason)
+			});
+		} catch (error) {
+			this.#lost(1006, String(error), true);
+		}
+	}
+	#opened(token) {
+		this.#authenticated = false;
+		if (token !== void 0) this.#authenticate(token);
+		this.#setState("connected");
+		this.#on.opened();
+	}
+	#authenticate(token) {
+		this.send({
+			auth: token,
+			id: AUTH_ID
+		});
+		this.#scheduleRenewal();
+	}
+	#scheduleRenewal() {
+		const delay = this.#options.tokens.renewIn;
+		if (delay === void 0) this.#renewal.clear();
+		else this.#renewal.set(delay, () => void this.#renew());
+	}
+	async #renew() {
+		const { tokens } = this.#options;
+		const attempt = this.#attempt;
+		tokens.markStale();
+		this.#renewal.set(TOKEN_TIMEOUT, () => this.#scheduleRenewal());
+		try {
+			const token = await tokens.get();
+			if (attempt === this.#attempt && token) this.#authenticate(token);
+		} catch {
+			if (attempt === this.#attempt) this.#scheduleRenewal();
+		}
+	}
+	#authRefused({ code, message }) {
+		if (this.#authenticated) {
+			if (isTemporary(code)) this.#scheduleRenewal();
+			return;
+		}
+		this.#lost(isTemporary(code) ? TRY_AGAIN_LATER : UNAUTHENTICATED, message);
+	}
+	#received(frame) {
+		this.#serverReplies = this.#connection.replies;
+		if ("authenticated" in frame) this.#authenticated = true;
+		if (!("error" in frame)) this.#failures = 0;
+		else if (frame.id === "auth" && !frame.error.channel) this.#authRefused(frame.error);
+		if (this.#connection) this.#on.frame(frame);
+	}
+	#noReply() {
+		this.#failures = 0;
+		this.#on.noReply();
+	}
+	#tick() {
+		if (this.#connection && this.#connection.silence >= this.#options.pingAfter) this.#connection.ping();
+	}
+	#wakeup() {
+		if (this.#canHurry) this.#open();
+		else this.#connection?.ping();
+	}
+	#close() {
+		this.#attempt++;
+		this.#canHurry = false;
+		this.#retry.clear();
+		this.#renewal.clear();
+		this.#connection?.close();
+		this.#connection = void 0;
+		this.#on.closed();
+	}
+	#lost(code, reason, final = this.#isFinal(code)) {
+		this.#close();
+		this.lastClose = {
+			code,
+			reason,
+			final
+		};
+		if (final) return this.stop();
+		if (code === 4401) this.#options.tokens.markStale();
+		const named = retryAfter(reason);
+		this.#canHurry = named === void 0;
+		this.#retry.set(this.#delay(named), () => void this.#open());
+		this.#setState("reconnecting");
+	}
+	#isFinal(code) {
+		if (this.#failures >= this.#options.reconnect.tries) return true;
+		return FINAL_CODES.has(code) || code === 4401 && !this.#options.tokens.renewable;
+	}
+	#delay(named) {
+		const { first, most } = this.#options.reconnect;
+		const failures = this.#failures++;
+		if (named === void 0) return backoff(failures, first, most);
+		return failures < 3 ? named : Math.max(named, backoff(failures - 3, first, most));
+	}
+};
+
+// src/listeners.ts
+function logFailure(error) {
+	console.error("[broadcast] a handler failed:", error);
+}
+var Listeners = class {
+	#all = /* @__PURE__ */ new Set();
+	get size() {
+		return this.#all.size;
+	}
+	add(handler) {
+		if (typeof handler !== "function") throw new TypeError(`a handler is a function, not ${handler}`);
+		const listener = { handler };
+		this.#all.add(listener);
+		return () => void this.#all.delete(listener);
+	}
+	call(...args) {
+		for (const listener of Array.from(this.#all)) {
+			if (!this.#all.has(listener)) continue;
+			try {
+				const result = listener.handler(...args);
+				if (result instanceof Promise) result.catch(logFailure);
+			} catch (error) {
+				logFailure(error);
+			}
+		}
+	}
+};
+
+// src/options.ts
+function isDevelopment() {
+	try {
+		return process.env.NODE_ENV !== "production";
+	} catch {
+		return false;
+	}
+}
+function checkNames(where, options, names) {
+	const unknown = Object.keys(options).filter((name) => !names.includes(name));
+	if (unknown.length === 0) return;
+	const message = `${where} has no option ${unknown.join(", ")}; it has ${names.join(", ")}`;
+	if (isDevelopment()) throw new TypeError(message);
+	console.warn(`[broadcast] ${message}`);
+}
+function checkNumber(name, value, least) {
+	if (typeof value !== "number" || !(value >= least)) throw new TypeError(`${name} is a number of at least ${least}, not ${value}`);
+}
+function isEqual(one, other, sameFunction = Object.is) {
+	if (typeof one === "function" && typeof other === "function") return sameFunction(one, other);
+	if (!isObject(one) || !isObject(other)) return Object.is(one, other);
+	return [.../* @__PURE__ */ new Set([...Object.keys(one), ...Object.keys(other)])].every((name) => isEqual(one[name], other[name], sameFunction));
+}
+var isObject = (value) => typeof value === "object" && value !== null;
+
+// src/rate-limiter.ts
+var PER_SECOND = 50;
+var BURST = 100;
+var RateLimiter = class {
+	#debt = 0;
+	#updated = 0;
+	spend(frames) {
+		const now = performance.now();
+		this.#debt = Math.max(0, this.#debt - (now - this.#updated) * PER_SECOND / 1e3) + frames;
+		this.#updated = now;
+		return Math.max(0, this.#debt - BURST) * 1e3 / PER_SECOND;
+	}
+};
+
+// src/socket.ts
+function webSocket(url) {
+	const { location } = globalThis;
+	const { href } = location ? new URL(url, location.href) : { href: url };
+	return new WebSocket(href.replace(/^http/, "ws"));
+}
+
+// src/subscription.ts
+var Subscription = class {
+	listeners = new Listeners();
+	stage = "idle";
+	requestId = 0;
+	position;
+	delivering = false;
+	offsetBeforeReply;
+	joined = false;
+	resetReported = false;
+	maybeHeld = false;
+	refresh = false;
+	error;
+	#gapAfter;
+	#waiting = [];
+	ready() {
+		return new Promise((resolve, reject) => this.#waiting.push({
+			resolve,
+			reject
+		}));
+	}
+	resolve() {
+		for (const one of this.#waiting.splice(0)) one.resolve();
+	}
+	reject(error) {
+		for (const one of this.#waiting.splice(0)) one.reject(error);
+	}
+	markIdle() {
+		this.stage = "idle";
+		this.delivering = this.resetReported = false;
+		this.offsetBeforeReply = void 0;
+	}
+	accept({ event, offset }) {
+		const { epoch, offset: reached } = this.position;
+		if (this.stage !== "live") return "duplicate";
+		const snapshot = event === "snapshot";
+		if (!snapshot && offset <= reached) return "duplicate";
+		const missing = !snapshot && offset > reached + 1;
+		if (missing && this.#gapAfter !== reached) {
+			this.#gapAfter = reached;
+			this.stage = "gap";
+			return "gap";
+		}
+		this.position = {
+			epoch,
+			offset
+		};
+		return missing ? "skipped" : "next";
+	}
+};
+
+// src/subscriptions.ts
+var TOO_MANY = "too_many_channels";
+var MOST_UNANSWERED = 1e3;
+var Subscriptions = class {
+	#all = /* @__PURE__ */ new Map();
+	#on;
+	#limit;
+	#open = false;
+	#lastId = 0;
+	#failures = 0;
+	#serverReplies = false;
+	#unsubscribed = /* @__PURE__ */ new Set();
+	#unanswered = /* @__PURE__ */ new Map();
+	#stillHeld = /* @__PURE__ */ new Set();
+	constructor(on, limit) {
+		this.#on = on;
+		this.#limit = limit;
+	}
+	add(channel, handler) {
+		checkChannel(channel);
+		const subscription = this.#all.get(channel) ?? new Subscription();
+		const remove = subscription.listeners.add(handler);
+		this.#all.set(channel, subscription);
+		subscription.error = void 0;
+		this.#on.changed();
+		return () => {
+			remove();
+			this.#on.changed();
+		};
+	}
+	isJoined(channel) {
+		return this.#all.get(channel)?.joined ?? false;
+	}
+	ready(channel) {
+		const subscription = this.#all.get(channel);
+		if (!subscription) return Promise.reject(new BroadcastError("unsubscribed", `${channel} has no handler`, channel));
+		if (subscription.delivering) return Promise.resolve();
+		if (subscription.error) return Promise.reject(subscription.error);
+		return subscription.ready();
+	}
+	refresh(channel) {
+		const subscription = this.#all.get(channel);
+		if (!subscription) return this.#on.failed(new BroadcastError("unsubscribed", `${channel} has no handler`, channel));
+		subscription.refresh = true;
+		this.#on.changed();
+	}
+	opened() {
+		this.closed();
+		this.#open = true;
+		for (const one of this.#all.values()) if (one.error?.code !== "ended") one.error = void 0;
+	}
+	closed() {
+		this.#open = false;
+		this.#unsubscribed.clear();
+		this.#unanswered.clear();
+		this.#stillHeld.clear();
+		for (const one of this.#all.values()) {
+			one.markIdle();
+			one.maybeHeld = false;
+		}
+	}
+	reject(error) {
+		for (const one of this.#all.values()) one.reject(error);
+	}
+	assumeJoined() {
+		for (const [channel, one] of this.#all) if (one.stage === "requested") this.#started(channel, one);
+	}
+	frames() {
+		const left = this.#leave();
+		if (!this.#open) return [];
+		const wanted = this.#request();
+		return [
+			...perFrame(left).map((unsubscribe) => this.#withId({ unsubscribe })),
+			...perFrame(wanted).map((subscribe) => this.#subscribe(subscribe)),
+			...perFrame(this.#refreshes()).map((refresh) => this.#withId({ refresh }))
+		];
+	}
+	#withId(frame) {
+		const id = ++this.#lastId;
+		if (this.#unanswered.size < MOST_UNANSWERED) this.#unanswered.set(id, frame);
+		return {
+			...frame,
+			id
+		};
+	}
+	#leave() {
+		const left = [...this.#stillHeld].filter((channel) => (this.#all.get(channel)?.stage ?? "idle") === "idle");
+		this.#stillHeld.clear();
+		for (const [channel, subscription] of this.#all) {
+			const wanted = subscription.listeners.size > 0;
+			if ((subscription.stage !== "idle" || subscription.maybeHeld) && (!wanted || subscription.stage === "gap")) {
+				left.push(channel);
+				this.#unsubscribed.add(channel);
+				subscription.markIdle();
+			}
+			if (!wanted) {
+				this.#all.delete(channel);
+				subscription.reject(new BroadcastError("unsubscribed", `${channel} was unsubscribed`, channel));
+			}
+		}
+		return left;
+	}
+	#request() {
+		const wanted = [];
+		let room = this.#limit - this.#held();
+		for (const [channel, subscription] of this.#all) {
+			if (subscription.stage !== "idle" || subscription.error && subscription.error.code !== TOO_MANY) continue;
+			if (room-- > 0) {
+				subscription.error = void 0;
+				wanted.push(channel);
+			} else if (!subscription.error) this.#refuse(subscription, new BroadcastError(TOO_MANY, `a connection holds ${this.#limit} channels`, channel));
+		}
+		return wanted;
+	}
+	#refreshes() {
+		const channels = [];
+		for (const [channel, subscription] of this.#all) {
+			if (!subscription.refresh || !subscription.delivering) continue;
+			subscription.refresh = false;
+			channels.push(channel);
+		}
+		return channels;
+	}
+	#held() {
+		let held = 0;
+		for (const { stage } of this.#all.values()) if (stage !== "idle") held++;
+		return held;
+	}
+	#subscribe(subscribe) {
+		const id = ++this.#lastId;
+		const since = [];
+		for (const channel of subscribe) {
+			const subscription = this.#all.get(channel);
+			subscription.stage = "requested";
+			subscription.requestId = id;
+			if (subscription.position) since.push([channel, subscription.position]);
+		}
+		return {
+			subscribe,
+			...since.length > 0 && { since: Object.fromEntries(since) },
+			id
+		};
+	}
+	receive(frame) {
+		if ("channel" in frame) this.#event(frame);
+		else if ("subscribed" in frame) this.#subscribed(frame.id, frame.subscribed);
+		else if ("reset" in frame) this.#reset(frame.reset);
+		else if ("error" in frame) this.#error(frame);
+		else if (frame.id !== void 0) this.#unanswered.delete(frame.id);
+		else if ("unsubscribed" in frame) this.#ended(frame.unsubscribed);
+	}
+	deliverLocal(event) {
+		this.#all.get(event.channel)?.listeners.call(event);
+	}
+	#event(event) {
+		const subscription = this.#all.get(event.channel);
+		if (!subscription || this.#serverReplies && this.#unsubscribed.has(event.channel)) return;
+		if (!subscription.position) this.#eventBeforeReply(subscription, event);
+		else {
+			const result = subscription.accept(event);
+			if (result === "gap") this.#on.changed();
+			if (result === "gap" || result === "duplicate") return;
+			if (result === "skipped") this.#on.reset(event.channel);
+		}
+		subscription.listeners.call(event);
+	}
+	#eventBeforeReply(subscription, { channel, event, offset }) {
+		const before = subscription.offsetBeforeReply;
+		subscription.offsetBeforeReply = offset;
+		this.#started(channel, subscription);
+		if (before !== void 0 && event !== "snapshot" && offset !== before + 1) this.#on.reset(channel);
+	}
+	#subscribed(id, positions) {
+		this.#serverReplies = true;
+		for (const [channel, { epoch, offset, recovered }] of Object.entries(positions)) {
+			const subscription = this.#all.get(channel);
+			if (subscription?.stage !== "requested" || subscription.requestId !== id) continue;
+			const unmoved = isSamePosition(subscription.position, {
+				epoch,
+				offset
+			});
+			subscription.stage = "live";
+			subscription.maybeHeld = false;
+			subscription.position = {
+				epoch,
+				offset
+			};
+			this.#failures = 0;
+			this.#unsubscribed.delete(channel);
+			const early = subscription.delivering;
+			subscription.resetReported = recovered === false;
+			this.#started(channel, subscription, recovered ?? unmoved);
+			if (early && subscription.offsetBeforeReply !== offset) this.#on.reset(channel);
+		}
+	}
+	#started(channel, subscription, continuous = false) {
+		if (subscription.delivering) return;
+		const first = !subscription.joined;
+		subscription.delivering = subscription.joined = true;
+		subscription.resolve();
+		if (subscription.refresh) this.#on.changed();
+		if (first) this.#on.joined(channel);
+		else if (!continuous) this.#on.reset(channel);
+	}
+	#reset(positions) {
+		for (const [channel, position] of Object.entries(positions)) {
+			const subscription = this.#all.get(channel);
+			if (subscription?.stage !== "live" && subscription?.stage !== "gap") continue;
+			const reported = subscription.resetReported && isSamePosition(subscription.position, position);
+			subscription.resetReported = false;
+			subscription.position = position;
+			if (!reported) this.#on.reset(channel);
+		}
+	}
+	#ended(channels) {
+		for (const channel of channels) {
+			const subscription = this.#all.get(channel);
+			if (!subscription) continue;
+			if (subscription.stage === "requested") {
+				subscription.markIdle();
+				subscription.maybeHeld = true;
+				this.#unsubscribed.add(channel);
+				this.#on.changed();
+			} else if (subscription.stage !== "idle") {
+				subscription.position = void 0;
+				subscription.joined = false;
+				this.#refuse(subscription, new BroadcastError("ended", `${channel} has ended`, channel));
+			}
+		}
+	}
+	#error({ id, error: { code, message, channel, retry_after } }) {
+		const error = new BroadcastError(code, message, channel);
+		const refused = this.#refused(id, channel);
+		if (error.temporary) this.#restore(id);
+		if (code === TOO_MANY) this.#limit = this.#held() - refused.length + (refused.length >> 1);
+		for (const [name, subscription] of refused) {
+			subscription.markIdle();
+			if (!error.temporary && code !== TOO_MANY) this.#refuse(subscription, new BroadcastError(code, message, name), false);
+		}
+		if (retry_after !== void 0) this.#on.retry(this.#failures++, retry_after * 1e3);
+		else if (error.temporary && id !== void 0) this.#on.retry(this.#failures++);
+		else if (refused.length > 0) this.#on.changed();
+		this.#on.failed(error);
+	}
+	#refused(id, channel) {
+		return [...this.#all].filter(([name, { stage, requestId }]) => {
+			if (channel !== void 0 && name !== channel) return false;
+			return stage === "requested" && requestId === id || channel !== void 0 && id === "auth";
+		});
+	}
+	#restore(id) {
+		const frame = this.#unanswered.get(id);
+		this.#unanswered.delete(id);
+		for (const channel of frame?.unsubscribe ?? []) this.#stillHeld.add(channel);
+		for (const channel of frame?.refresh ?? []) {
+			const subscription = this.#all.get(channel);
+			if (subscription) subscription.refresh = true;
+		}
+	}
+	#refuse(subscription, error, report = true) {
+		subscription.markIdle();
+		subscription.error = error;
+		subscription.reject(error);
+		if (report) this.#on.failed(error);
+	}
+};
+function checkChannel(channel) {
+	if (!isChannel(channel)) throw new BroadcastError("invalid_channel", `not a channel name: ${JSON.stringify(channel)}`, String(channel));
+	if (isDevelopment() && hasMissingPart(channel)) throw new BroadcastError("invalid_channel", `a part of the channel name ${channel} is missing`, channel);
+}
+
+// src/tabs.ts
+var Tabs = class {
+	#name;
+	#receive;
+	#port;
+	constructor(name, receive) {
+		this.#name = name;
+		this.#receive = receive;
+	}
+	open() {
+		if (this.#port || !globalThis.BroadcastChannel) return;
+		this.#port = new BroadcastChannel(this.#name);
+		this.#port.onmessage = ({ data }) => this.#receive(data);
+	}
+	close() {
+		this.#port?.close();
+		this.#port = void 0;
+	}
+	send(event) {
+		this.#port?.postMessage(event);
+	}
+};
+
+// src/tokens.ts
+var RENEW_BEFORE = 3e4;
+var Tokens = class {
+	#source;
+	#last;
+	#expiresAt;
+	#stale = false;
+	#calls = 0;
+	constructor(source) {
+		this.#source = source;
+	}
+	get renewable() {
+		return typeof this.#source === "function";
+	}
+	get renewIn() {
+		const left = (this.#expiresAt ?? 0) - Date.now();
+		return left > 0 ? Math.max(left - RENEW_BEFORE, left / 2, 1e3) : void 0;
+	}
+	markStale() {
+		this.#stale = true;
+	}
+	async get() {
+		if (typeof this.#source !== "function") return this.#source;
+		const call = ++this.#calls;
+		const given = await this.#source(this.#stale ? this.#last : void 0);
+		if (call !== this.#calls) return null;
+		this.#stale = false;
+		this.#expiresAt = typeof given === "object" ? given?.expiresAt : void 0;
+		return (this.#last = typeof given === "object" ? given?.token : given) ?? null;
+	}
+};
+
+// src/client.ts
+var OPTIONS = [
+	"token",
+	"origin",
+	"maxChannels",
+	"pingAfter",
+	"reconnect",
+	"socket"
+];
+var BroadcastClient = class {
+	url;
+	origin;
+	#link;
+	#subscriptions;
+	#tabs;
+	#states = new Listeners();
+	#joins = new Listeners();
+	#resets = new Listeners();
+	#errors = new Listeners();
+	#rateLimiter = new RateLimiter();
+	#pause = new Timer();
+	#retry = new Timer();
+	#flushing = false;
+	constructor(url, options = {}) {
+		if (typeof url !== "string" || !url) throw new TypeError(`BroadcastClient needs a URL, not ${url}`);
+		checkNames("BroadcastClient", options, OPTIONS);
+		const { token, origin = randomId(), maxChannels = 128, pingAfter = 3e4, socket = webSocket } = options;
+		checkNumber("maxChannels", maxChannels, 1);
+		checkNumber("pingAfter", pingAfter, 1);
+		this.url = url;
+		this.origin = origin;
+		this.#subscriptions = new Subscriptions({
+			changed: () => this.#flushSoon(),
+			retry: (failures, delay) => this.#retryAfter(failures, delay),
+			joined: (channel) => this.#joins.call(channel),
+			reset: (channel) => this.#resets.call(channel),
+			failed: (error) => this.#failed(error)
+		}, maxChannels);
+		this.#link = new Link(url, {
+			socket,
+			tokens: new Tokens(token),
+			pingAfter,
+			reconnect: reconnectOf(options)
+		}, {
+			state: (state) => this.#stateChanged(state),
+			opened: () => this.#opened(),
+			closed: () => this.#closed(),
+			noReply: () => this.#subscriptions.assumeJoined(),
+			frame: (frame) => this.#subscriptions.receive(frame)
+		});
+		this.#tabs = new Tabs(`pattern-stack:${url}`, (event) => this.#subscriptions.deliverLocal(event));
+	}
+	get [Symbol.toStringTag]() {
+		return "BroadcastClient";
+	}
+	get state() {
+		return this.#link.state;
+	}
+	get lastClose() {
+		return this.#link.lastClose;
+	}
+	connect = () => {
+		this.#tabs.open();
+		this.#link.start();
+	};
+	disconnect = () => this.#link.stop();
+	onStateChange = (handler) => this.#states.add(handler);
+	onJoin = (handler) => this.#joins.add(handler);
+	isJoined = (channel) => this.#subscriptions.isJoined(channel);
+	onReset = (handler) => this.#resets.add(handler);
+	onError = (handler) => this.#errors.add(handler);
+	subscribe = (channel, handler) => this.#subscriptions.add(channel, handler);
+	ready = (channel) => {
+		const close = this.lastClose;
+		if (close?.final) return Promise.reject(disconnected(close));
+		return this.#subscriptions.ready(channel);
+	};
+	refresh = (channel) => this.#subscriptions.refresh(channel);
+	emit = (channel, event, payload) => {
+		checkChannel(channel);
+		if (typeof event !== "string" || !event || typeof payload !== "object" || payload === null || Array.isArray(payload)) throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; it reaches other tabs only", channel);
+		this.#tabs.send({
+			channel,
+			event,
+			payload,
+			timestamp: (/* @__PURE__ */ new Date()).toISOString(),
+			origin: this.origin
+		});
+	};
+	#stateChanged(state) {
+		if (state === "disconnected") {
+			this.#tabs.close();
+			this.#subscriptions.reject(disconnected(this.lastClose));
+		}
+		this.#states.call(state);
+	}
+	#opened() {
+		this.#subscriptions.opened();
+		this.#flush();
+	}
+	#closed() {
+		this.#pause.clear();
+		this.#retry.clear();
+		this.#flushing = false;
+		this.#subscriptions.closed();
+	}
+	#flushSoon() {
+		if (this.#flushing) return;
+		this.#flushing = true;
+		queueMicrotask(() => this.#flush());
+	}
+	#flush() {
+		const frames = this.#subscriptions.frames();
+		for (const frame of frames) this.#link.send(frame);
+		this.#pauseFor(frames.length > 0 ? this.#rateLimiter.spend(frames.length) : 0);
+	}
+	#pauseFor(delay) {
+		this.#flushing = delay > 0;
+		if (delay > 0) this.#pause.set(delay, () => this.#flush());
+	}
+	#retryAfter(failures, delay) {
+		if (delay === void 0) this.#retry.set(backoff(failures), () => this.#flushSoon());
+		else this.#pauseFor(delay);
+	}
+	#failed(error) {
+		if (this.#errors.size > 0) this.#errors.call(error);
+		else console.warn(`[broadcast] ${error.channel ?? ""} ${error.code}: ${error.message}`);
+	}
+};
+function reconnectOf({ reconnect = {} }) {
+	const { first = 1e3, most = 3e4, tries = Infinity } = reconnect;
+	checkNames("reconnect", reconnect, Object.keys({
+		first,
+		most,
+		tries
+	}));
+	checkNumber("reconnect.first", first, 1);
+	checkNumber("reconnect.most", most, 1);
+	checkNumber("reconnect.tries", tries, 0);
+	return {
+		first,
+		most,
+		tries
+	};
+}
+function disconnected(close) {
+	return new BroadcastError("disconnected", close ? `${close.code} ${close.reason}` : "disconnect() was called");
+}
+function randomId() {
+	return Array.from({ length: 3 }, () => Math.random().toString(36).slice(2)).join("");
+}
+
+// src/instance.ts
+var instance;
+function initBroadcast(url, options) {
+	if (!instance || instance.client.url !== url || options && !isEqual(instance.options, options)) {
+		const client = new BroadcastClient(url, options);
+		if (instance && instance.client.state !== "disconnected" && isDevelopment()) console.warn("[broadcast] initBroadcast replaces the connected client: the URL or an option differs");
+		instance?.client.disconnect();
+		instance = {
+			client,
+			options: { ...options }
+		};
+	}
+	instance.client.connect();
+	return instance.client;
+}
+function getBroadcastClient() {
+	if (!instance) throw new Error("call initBroadcast(url) first");
+	return instance.client;
+}
+
+export { BroadcastClient, BroadcastError, getBroadcastClient, initBroadcast, webSocket };

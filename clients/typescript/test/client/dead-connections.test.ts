@@ -55,6 +55,25 @@ describe("a dead connection", () => {
   })
 })
 
+describe("a connection without subscriptions", () => {
+  it("is pinged when it opens: a server that answers is pinged again later", async () => {
+    await connect()
+    expect(network.last.sent).toEqual([{ ping: 1 }])
+    network.last.receive(serverFrame("pong", { pong: 1 }))
+    await advance(35_000)
+    expect(pings()).toHaveLength(2)
+    await advance(5_000)
+    expect(client.lastClose).toMatchObject({ code: 1006, reason: "a ping was not answered" })
+  })
+
+  it("stays open if the server never replies", async () => {
+    await connect()
+    await advance(120_000)
+    expect(client.state).toBe("connected")
+    expect(network.last.sent).toEqual([{ ping: 1 }])
+  })
+})
+
 describe("a server that never replies", () => {
   it("gets no ping; its events are delivered, and ready() resolves at the first event or after five seconds", async () => {
     const payloads: unknown[] = []

@@ -74,7 +74,7 @@ describe("reconnecting", () => {
     expect(network.sockets).toHaveLength(8)
   })
 
-  it.each([1000, 1001, 1005, 1006, 1011, 1012, 4408])("follows close code %i", async (code) => {
+  it.each([1000, 1001, 1005, 1006, 1011, 1012, 1013, 4408])("follows close code %i", async (code) => {
     await connect()
     network.last.end(code)
     expect(client.state).toBe("reconnecting")
@@ -92,6 +92,34 @@ describe("reconnecting", () => {
     await expect(client.ready("orders")).rejects.toBeInstanceOf(BroadcastError)
     client.connect()
     expect(client.lastClose).toBeNull()
+  })
+
+  it("goes on for as long as the server refuses with 1013, with a growing delay", async () => {
+    create({ token: "TOKEN" })
+    client.connect()
+    await flush()
+    const delays: number[] = []
+    for (let n = 0; n < 8; n++) {
+      const from = Date.now()
+      network.last.open()
+      network.last.end(1013, "the database is away")
+      for (const count = network.sockets.length; network.sockets.length === count; ) await advance(100)
+      delays.push(Date.now() - from)
+    }
+    expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
+    expect(client.lastClose).toEqual({ code: 1013, reason: "the database is away", final: false })
+  })
+
+  it("waits longer than the server says if that did not help three times", async () => {
+    await connect()
+    const delays: number[] = []
+    for (let n = 0; n < 6; n++) {
+      const from = Date.now()
+      network.last.end(1012, "retry-after=0")
+      for (const count = network.sockets.length; network.sockets.length === count; ) await advance(100)
+      delays.push(Date.now() - from)
+    }
+    expect(delays).toEqual([100, 100, 100, 1_000, 2_000, 4_000])
   })
 
   it("is not tried for a URL that can never work, and lastClose has the error", async () => {
@@ -128,5 +156,36 @@ describe("reconnecting", () => {
     network.last.open()
     network.last.receive(serverFrame("subscribed, not recovered", { id: 2 }), serverFrame("reset"))
     expect(resets).toEqual(["orders"])
+  })
+})
+
+describe("the option reconnect", () => {
+  it("sets the first and the longest delay", async () => {
+    create({ reconnect: { first: 200, most: 1_000 } })
+    await connect()
+    expect(await failures(5)).toEqual([200, 400, 800, 1_000, 1_000])
+  })
+
+  it("limits the failed attempts in a row: then the client disconnects", async () => {
+    create({ reconnect: { tries: 2 } })
+    await connect()
+    await failures(1)
+    network.last.open()
+    network.last.receive(serverFrame("pong"))
+    await failures(2)
+    expect(client.state).toBe("reconnecting")
+    network.last.end(1006, "no")
+    expect(client.state).toBe("disconnected")
+    expect(client.lastClose).toEqual({ code: 1006, reason: "no", final: true })
+    client.connect()
+    await flush()
+    expect(network.sockets).toHaveLength(5)
+  })
+
+  it("with 0 tries never reconnects", async () => {
+    create({ reconnect: { tries: 0 } })
+    await connect()
+    network.last.end()
+    expect(client.state).toBe("disconnected")
   })
 })

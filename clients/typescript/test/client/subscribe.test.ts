@@ -15,7 +15,7 @@ describe("subscribe()", () => {
     await connect()
     client.subscribe("orders", () => {})()
     await flush()
-    expect(network.last.sent).toEqual([])
+    expect(network.last.sent).toEqual([{ ping: 1 }])
   })
 
   it("delivers to every handler even if one throws", async () => {
@@ -74,6 +74,31 @@ describe("subscribe()", () => {
   })
 })
 
+describe("a refusal with retry_after", () => {
+  it("makes the client send nothing for that time, and then everything", async () => {
+    client.onError(() => {})
+    client.subscribe("orders", () => {})
+    await connect()
+    network.last.receive(serverFrame("rate limited"))
+    client.subscribe("contacts", () => {})
+    await advance(399)
+    expect(network.last.sent).toEqual([clientFrame("subscribe with id")])
+    await advance(1)
+    expect(network.last.sent.slice(1)).toEqual([clientFrame("subscribe", { id: 2 })])
+  })
+
+  it("is forgotten when the connection is lost", async () => {
+    client.onError(() => {})
+    client.subscribe("orders", () => {})
+    await connect()
+    network.last.receive({ id: 1, error: { code: "rate_limited", message: "", retry_after: 60 } })
+    network.last.end()
+    await advance(1_000)
+    network.last.open()
+    expect(network.last.sent).toEqual([clientFrame("subscribe with id", { id: 2 })])
+  })
+})
+
 describe("ready()", () => {
   it("resolves with the server's reply", async () => {
     client.subscribe("orders", () => {})
@@ -88,7 +113,8 @@ describe("refresh()", () => {
   it("asks for another snapshot", async () => {
     await connectAndSubscribe()
     client.refresh("orders")
-    expect(network.last.sent.at(-1)).toEqual({ refresh: ["orders"] })
+    await flush()
+    expect(network.last.sent.at(-1)).toEqual({ refresh: ["orders"], id: 2 })
   })
 })
 

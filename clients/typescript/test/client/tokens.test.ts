@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest"
 import type { TokenSource } from "@pattern-stack/broadcast"
 import { clientFrame, serverFrame } from "../support/frames.js"
-import { advance, client, connect, create, network } from "../support/fake-time.js"
+import { advance, client, connect, create, flush, network } from "../support/fake-time.js"
 
 const refused = serverFrame("error", { id: "auth", error: { code: "unauthenticated", message: "no such token" } })
 const accepted = serverFrame("authenticated", { id: "auth" })
@@ -23,6 +23,15 @@ describe("a static token", () => {
     network.last.receive(refused)
     expect(client.lastClose).toEqual({ code: 4401, reason: "no such token", final: true })
     expect(network.last.closed).toBe(true)
+  })
+
+  it.each(["unavailable", "internal", "rate_limited"])("stays valid if the server cannot check it now (%s): the client reconnects", async (code) => {
+    await connectWith("TOKEN")
+    network.last.receive(serverFrame("error", { id: "auth", error: { code, message: "try again" } }))
+    expect(client.lastClose).toEqual({ code: 1013, reason: "try again", final: false })
+    await advance(1_000)
+    network.last.open()
+    expect(network.last.sent[0]).toEqual(clientFrame("auth", { id: "auth" }))
   })
 
   it("disconnects the client when it expires", async () => {
@@ -78,6 +87,27 @@ describe("a token function", () => {
     expect(network.sockets).toHaveLength(1)
   })
 
+  it("that does not answer is called again after ten seconds and a delay, and its late answer is ignored", async () => {
+    const answers: ((token: string) => void)[] = []
+    const source = vi.fn(() => new Promise<string>((resolve) => answers.push(resolve)))
+    await connectWith(source)
+    expect(client.state).toBe("connecting")
+    await advance(9_999)
+    expect(client.lastClose).toBeNull()
+    await advance(1)
+    expect(client.state).toBe("reconnecting")
+    expect(client.lastClose).toEqual({ code: 1006, reason: "the token function did not answer within 10 s", final: false })
+    await advance(1_000)
+    expect(source).toHaveBeenCalledTimes(2)
+    answers[0]!("LATE")
+    await flush()
+    expect(network.sockets).toHaveLength(0)
+    answers[1]!("TOKEN")
+    await flush()
+    network.last.open()
+    expect(network.last.sent[0]).toEqual(clientFrame("auth", { id: "auth" }))
+  })
+
   it("opens no socket if it answers after disconnect()", async () => {
     let answer: (token: string) => void = () => {}
     await connectWith(() => new Promise((resolve) => (answer = resolve)))
@@ -125,6 +155,34 @@ describe("a token with expiresAt", () => {
     expect(source.mock.calls.length).toBeGreaterThan(4)
     expect(source.mock.calls.length).toBeLessThan(10)
     expect(client.state).toBe("connected")
+  })
+
+  it("is requested again if the function does not answer within ten seconds", async () => {
+    let n = 0
+    const source = vi.fn((): Promise<{ token: string; expiresAt: number }> => {
+      const expiresAt = Date.now() + 120_000
+      return ++n === 2 ? new Promise(() => {}) : Promise.resolve({ token: `T${n}`, expiresAt })
+    })
+    await connectWith(source)
+    network.last.receive(accepted)
+    await advance(90_000)
+    expect([source.mock.calls.length, sentTokens()]).toEqual([2, ["T1"]])
+    await advance(20_000)
+    expect(sentTokens()).toEqual(["T1", "T3"])
+    expect(network.sockets).toHaveLength(1)
+  })
+
+  it("is renewed again later if the server refuses the renewal for a temporary reason", async () => {
+    const refusal = serverFrame("error", { id: "auth", error: { code: "unavailable", message: "try again" } })
+    client.onError(() => {})
+    await connectWith(validFor(40))
+    client.onError(() => {})
+    network.last.receive(accepted)
+    await advance(20_000)
+    expect(sentTokens()).toEqual(["T1", "T2"])
+    network.last.receive(refusal)
+    await advance(20_000)
+    expect(sentTokens()).toEqual(["T1", "T2", "T3"])
   })
 
   it("is not renewed if it has expired already by this machine's clock", async () => {

@@ -108,6 +108,37 @@ describe("a channel", () => {
   })
 })
 
+describe("a server that allows few frames", () => {
+  const url = shared.url.replace("/broadcast", "/strict")
+  const channels = Array.from({ length: 8 }, (_, n) => `strict:${n}`)
+
+  /** Calls back for each channel in a turn of its own, so that each one costs a frame. */
+  async function separately(names: string[], callback: (name: string) => void): Promise<void> {
+    for (const name of names) {
+      callback(name)
+      await Promise.resolve()
+      await Promise.resolve()
+    }
+  }
+
+  it("is asked again after the time it names, until it has all channels, and until it has none", async () => {
+    const client = connectClient(url)
+    const codes = new Set<string>()
+    client.onError(({ code }) => codes.add(code))
+    await until(() => client.state === "connected")
+    const unsubscribes: (() => void)[] = []
+    await separately(channels, (name) => unsubscribes.push(client.subscribe(name, () => {})))
+    await Promise.all(channels.map((name) => client.ready(name)))
+    expect([...codes]).toEqual(["rate_limited"])
+    await separately(channels, () => unsubscribes.pop()!())
+    await until(async () => {
+      const held = await shared.count("/strict/count")
+      return channels.every((name) => !held[name])
+    })
+    expect(client.state).toBe("connected")
+  })
+})
+
 it("disconnect() leaves no socket at the server", async () => {
   const before = (await shared.count())[""]!
   const client = connectClient(shared.url)

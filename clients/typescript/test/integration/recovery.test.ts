@@ -64,7 +64,7 @@ describe("a lost connection", () => {
   })
 })
 
-describe("a server", () => {
+describe("a server", { timeout: 60_000 }, () => {
   it("that is killed and restarted has lost its history: a reset is reported, and later events are delivered", async () => {
     const server = await Server.start()
     try {

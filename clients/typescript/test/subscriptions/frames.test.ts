@@ -1,7 +1,11 @@
-import { describe, expect, it } from "vitest"
+import { afterEach, describe, expect, it, vi } from "vitest"
 import { BroadcastError } from "../../src/errors.js"
 import { event, idOf, log, reconnect, record, subscribe, subscriptions } from "../support/subscribed.js"
 import { clientFrame, serverFrame } from "../support/frames.js"
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
 
 describe("frames()", () => {
   it("is empty until the connection is open, then subscribes all channels in one frame", () => {
@@ -21,7 +25,7 @@ describe("frames()", () => {
     first()
     expect(subscriptions.frames()).toEqual([])
     second()
-    expect(subscriptions.frames()).toEqual([{ unsubscribe: ["orders"] }])
+    expect(subscriptions.frames()).toEqual([clientFrame("unsubscribe")])
     expect(subscriptions.frames()).toEqual([])
   })
 
@@ -72,8 +76,53 @@ describe("frames()", () => {
   })
 })
 
+describe("refresh()", () => {
+  it("asks for another snapshot, once for several calls", () => {
+    subscribe()
+    subscriptions.refresh("orders")
+    subscriptions.refresh("orders")
+    expect(subscriptions.frames()).toEqual([{ refresh: ["orders"], id: 2 }])
+    expect(subscriptions.frames()).toEqual([])
+  })
+
+  it("waits for the acknowledgement of the channel after a reconnect", () => {
+    subscribe()
+    subscriptions.closed()
+    subscriptions.refresh("orders")
+    subscriptions.opened()
+    expect(subscriptions.frames()).toEqual([clientFrame("subscribe with since", { id: 2 })])
+    subscriptions.receive(serverFrame("subscribed, recovered", { id: 2 }))
+    expect(subscriptions.frames()).toEqual([{ refresh: ["orders"], id: 3 }])
+  })
+
+  it("reports a channel without a handler", () => {
+    subscriptions.refresh("orders")
+    expect(log).toEqual([["failed", "unsubscribed", "orders"]])
+  })
+})
+
 describe("add()", () => {
   it.each(["", "a b", "orders*", "x".repeat(201), "ü"])("throws for the channel name %j", (name) => {
     expect(() => subscriptions.add(name, record)).toThrow(BroadcastError)
+  })
+
+  it.each([undefined, null, 7, {}])("throws for %j instead of a channel name", (name) => {
+    expect(() => subscriptions.add(name as never, record)).toThrow("not a channel name")
+  })
+
+  it.each([`items:${undefined}`, `items:${null}:1`, `items/${Number.NaN}`, "undefined"])("throws in development if a part is missing: %s", (name) => {
+    expect(() => subscriptions.add(name, record)).toThrow("missing")
+    vi.stubEnv("NODE_ENV", "production")
+    subscriptions.add(name, record)
+  })
+
+  it.each(["items:nullable", "undefined-items", "NaNs"])("takes %s, in which no part is missing", (name) => {
+    subscriptions.add(name, record)
+  })
+
+  it("throws without a handler, and keeps nothing", () => {
+    expect(() => subscriptions.add("orders", undefined as never)).toThrow("a handler is a function, not undefined")
+    subscriptions.opened()
+    expect(subscriptions.frames()).toEqual([])
   })
 })

@@ -17,7 +17,7 @@ describe("ready()", () => {
     subscriptions.receive(serverFrame("subscribed", { id: 1 }))
     await Promise.resolve()
     expect(resolved).toEqual([])
-    subscriptions.receive(serverFrame("subscribed", { id: 2 }))
+    subscriptions.receive(serverFrame("subscribed", { id: 3 }))
     await ready
     await expect(subscriptions.ready("orders")).resolves.toBeUndefined()
   })
@@ -104,6 +104,57 @@ describe("a refusal", () => {
     expect(log).toEqual([["retry", 0], failed, ["retry", 1], failed, ["retry", 0], ["failed", code, "contacts"]])
   })
 
+  it("that names the delay is retried after it", () => {
+    subscriptions.add("orders", record)
+    subscriptions.opened()
+    subscriptions.frames()
+    subscriptions.receive(serverFrame("rate limited"))
+    expect(log).toEqual([["retry", 0, 400], ["failed", "rate_limited", undefined]])
+    expect(subscriptions.frames()).toEqual([clientFrame("subscribe with id", { id: 2 })])
+  })
+
+  it("of an unsubscribe frame for a temporary reason is followed by another one", () => {
+    subscribe()()
+    expect(subscriptions.frames()).toEqual([clientFrame("unsubscribe")])
+    subscriptions.receive(serverFrame("rate limited", { id: 2 }))
+    expect(log).toEqual([["retry", 0, 400], ["failed", "rate_limited", undefined]])
+    expect(subscriptions.frames()).toEqual([clientFrame("unsubscribe", { id: 3 })])
+    subscriptions.receive(serverFrame("unsubscribed", { id: 3 }))
+    expect(subscriptions.frames()).toEqual([])
+  })
+
+  it("of an unsubscribe frame is followed by another one before the channel is subscribed again", () => {
+    subscribe()()
+    subscriptions.frames()
+    subscriptions.receive(serverFrame("rate limited", { id: 2 }))
+    subscriptions.add("orders", record)
+    expect(subscriptions.frames()).toEqual([clientFrame("unsubscribe", { id: 3 }), clientFrame("subscribe with id", { id: 4 })])
+  })
+
+  it("of a refresh frame for a temporary reason is followed by another one", () => {
+    subscribe()
+    subscriptions.refresh("orders")
+    subscriptions.frames()
+    subscriptions.receive({ id: 2, error: { code: "unavailable", message: "try again" } })
+    expect(log).toEqual([["retry", 0], ["failed", "unavailable", undefined]])
+    expect(subscriptions.frames()).toEqual([{ refresh: ["orders"], id: 3 }])
+  })
+
+  it("that names a channel, for too many channels or a wrong name, refuses that channel alone", () => {
+    for (const name of ["c1", "c2", "c3", "c4"]) subscriptions.add(name, record)
+    subscriptions.opened()
+    subscriptions.frames()
+    subscriptions.receive(serverFrame("error of a wrong name", { error: { code: "invalid_channel", message: "", channel: "c1" } }))
+    for (const channel of ["c3", "c4"]) subscriptions.receive({ id: 1, error: { code: "too_many_channels", message: "", channel } })
+    subscriptions.receive({ id: 1, subscribed: { c2: { epoch: "k3f9", offset: 0 } } })
+    event(1, { channel: "c2" })
+    expect(subscriptions.frames()).toEqual([])
+    expect(log.filter((one) => one === 1)).toHaveLength(1)
+    expect(reconnect()).toMatchObject([{ subscribe: ["c1"] }]) // the connection holds one channel
+    subscriptions.receive(serverFrame("error of a wrong name", { id: 2, error: { code: "invalid_channel", message: "", channel: "c1" } }))
+    expect(subscriptions.frames()).toMatchObject([{ subscribe: ["c2"] }])
+  })
+
   it("for too many channels is followed by a request for half as many", async () => {
     const names = Array.from({ length: 12 }, (_, n) => `c${n}`)
     for (const name of names) subscriptions.add(name, record)
@@ -162,6 +213,15 @@ describe("a channel that ended", () => {
     subscriptions.frames()
     subscriptions.receive(serverFrame("channel ended"))
     expect(subscriptions.frames()).toEqual([clientFrame("subscribe with id", { id: 2 })])
+  })
+
+  it("before the reply to its subscribe frame is unsubscribed if it has no handler any more", () => {
+    const unsubscribe = subscriptions.add("orders", record)
+    subscriptions.opened()
+    subscriptions.frames()
+    subscriptions.receive(serverFrame("channel ended"))
+    unsubscribe()
+    expect(subscriptions.frames()).toEqual([clientFrame("unsubscribe")])
   })
 
   it("is different from the reply to an unsubscribe frame", () => {

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from pattern_stack import Channel, Forbidden, History, Identity, Unauthenticated, WebSocketBroadcastBackend
+from pattern_stack import Channel, Forbidden, History, Identity, Limits, Unauthenticated, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast import Connection
 
 broadcast = WebSocketBroadcastBackend(everyone=["everyone"])
@@ -37,9 +37,12 @@ def verify_token(token: str) -> Identity:
     return Identity(user, time.time() + float(seconds))
 
 
+strict = WebSocketBroadcastBackend(limits=Limits(frames_per_second=5, frames_burst=5))
+
 app = FastAPI()
 app.include_router(broadcast.get_router())
 app.include_router(broadcast.get_router("/ws/token", verify_token=verify_token))
+app.include_router(strict.get_router("/ws/strict"))
 
 
 class Publication(BaseModel):
@@ -68,5 +71,14 @@ async def disconnect(user: str) -> None:
 @app.get("/count")
 async def count() -> dict[str, int]:
     """The subscribers of each channel, and under "" all connections."""
-    channels = {channel: broadcast.get_subscriber_count(channel) for channel in broadcast.get_all_channels()}
-    return {**channels, "": broadcast.get_total_connections()}
+    return _count(broadcast)
+
+
+@app.get("/strict/count")
+async def strict_count() -> dict[str, int]:
+    return _count(strict)
+
+
+def _count(backend: WebSocketBroadcastBackend) -> dict[str, int]:
+    channels = {channel: backend.get_subscriber_count(channel) for channel in backend.get_all_channels()}
+    return {**channels, "": backend.get_total_connections()}

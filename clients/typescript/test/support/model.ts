@@ -21,10 +21,13 @@ export class ModelServer {
   readonly #window: number
   readonly #histories = new Map<string, History>()
   readonly connections = new Set<ModelConnection>()
+  /** Whether the next frame is refused as `rate_limited`. */
+  refuses: () => boolean
   #epochs = 0
 
-  constructor(window: number) {
+  constructor(window: number, refuses: () => boolean) {
     this.#window = window
+    this.refuses = refuses
   }
 
   history(channel: string): History {
@@ -68,7 +71,7 @@ export class ModelConnection {
   readonly toClient: ServerFrame[] = []
   readonly held = new Set(["everyone"])
   /** Channels that the client has not subscribed to itself. */
-  readonly #unasked = new Set(["everyone"])
+  readonly unasked = new Set(["everyone"])
   broken = false
   readonly #server: ModelServer
 
@@ -86,13 +89,19 @@ export class ModelConnection {
   serve(): void {
     const frame = this.toServer.shift()
     if (!frame) return
-    if ("subscribe" in frame) this.#subscribe(frame.subscribe, frame.since ?? {}, frame.id!)
+    if (this.#server.refuses()) {
+      const error = { code: "rate_limited", message: "too fast", retry_after: 0.1 }
+      this.toClient.push({ ...(frame.id !== undefined && { id: frame.id }), error })
+    } else if ("subscribe" in frame) this.#subscribe(frame.subscribe, frame.since ?? {}, frame.id!)
     else if ("unsubscribe" in frame) this.#unsubscribe(frame.unsubscribe, frame.id)
     else if ("refresh" in frame) frame.refresh.filter((channel) => this.held.has(channel)).forEach((channel) => this.#snapshot(channel))
   }
 
   #unsubscribe(unsubscribed: string[], id: number | string | undefined): void {
-    for (const channel of unsubscribed) this.held.delete(channel)
+    for (const channel of unsubscribed) {
+      this.held.delete(channel)
+      this.unasked.delete(channel)
+    }
     if (id !== undefined) this.toClient.push({ id, unsubscribed })
   }
 
@@ -103,7 +112,7 @@ export class ModelConnection {
     for (const channel of channels) {
       const { epoch, offset } = this.#server.history(channel)
       const from = since[channel]
-      const held = this.held.has(channel) && !(this.#unasked.delete(channel) && from)
+      const held = this.held.has(channel) && !(this.unasked.delete(channel) && from)
       const missed = from && !held ? this.#server.since(channel, from) : undefined
       subscribed[channel] = missed ? { ...from!, recovered: true } : { epoch, offset, ...(from && !held && { recovered: false }) }
       if (from && !held && !missed) reset[channel] = { epoch, offset }

@@ -93,7 +93,7 @@ export class Server {
   }
 
   /** The number of subscribers of each channel. The key "" has the number of connections. */
-  async count(): Promise<Record<string, number>> {
-    return (await (await fetch(`${this.http}/count`)).json()) as Record<string, number>
+  async count(path = "/count"): Promise<Record<string, number>> {
+    return (await (await fetch(this.http + path)).json()) as Record<string, number>
   }
 }

@@ -16,7 +16,7 @@ export function create(limit = 128): void {
   log = []
   const on = {
     changed: () => {},
-    retry: (failures: number) => log.push(["retry", failures]),
+    retry: (failures: number, delay?: number) => log.push(["retry", failures, ...(delay === undefined ? [] : [delay])]),
     joined: () => {},
     reset: (channel: string) => log.push(["reset", channel]),
     failed: ({ code, channel }: { code: string; channel: string | undefined }) => log.push(["failed", code, channel]),

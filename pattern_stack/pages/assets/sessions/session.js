@@ -104,10 +104,8 @@ export class Session {
   }
 
   /** A new connection has another id. The page gets it with a snapshot, which a recovered channel does not send by itself. */
-  async #updateOwnId() {
-    if (this.#ownIds.size === 0 || this.id === null) return
-    const channel = this.#channel
-    await this.#client.ready(channel).then(() => this.#client.refresh(channel), () => {}) // onError handles a refusal
+  #updateOwnId() {
+    if (this.#ownIds.size > 0 && this.#unsubscribe) this.#client.refresh(this.#channel)
   }
 
   // -- events
