@@ -1,10 +1,11 @@
 import { hashKey, useQueryClient, type QueryKey } from "@tanstack/react-query"
 import { useCallback, useEffect, useRef } from "react"
-import { Invalidations } from "./invalidations.js"
 import { useBroadcast } from "@pattern-stack/broadcast/react/core"
+import { checkNames } from "../options.js"
+import { Invalidations } from "./invalidations.js"
 
 export interface BroadcastInvalidation {
-  /** The channel whose events invalidate queries. Null subscribes to nothing. */
+  /** The channel whose events invalidate queries. Null subscribes to nothing: pass it while a part of the name is not known yet. */
   channel: string | null
   /** The prefix of the keys of the queries that this channel's events invalidate. */
   queryKeyPrefix: QueryKey
@@ -20,8 +21,13 @@ export interface BroadcastInvalidation {
  * - The events of a burst cause one fetch. Events during that fetch cause one more.
  * - Events that carry `client.origin`, and snapshots, invalidate nothing.
  * - Events that arrive while `enabled` is false cause one invalidation of the prefix when it is true again, or on unmount.
+ *
+ * Throws a TypeError if the prefix is not an array, and in development for an option that does not exist.
  */
-export function useBroadcastInvalidation({ channel, queryKeyPrefix, enabled = true }: BroadcastInvalidation): void {
+export function useBroadcastInvalidation(options: BroadcastInvalidation): void {
+  const { channel, queryKeyPrefix, enabled = true } = options
+  checkNames("useBroadcastInvalidation", options, ["channel", "queryKeyPrefix", "enabled"])
+  if (!Array.isArray(queryKeyPrefix)) throw new TypeError(`queryKeyPrefix is an array, not ${queryKeyPrefix}`)
   const client = useBroadcast()
   const queryClient = useQueryClient()
   const hash = hashKey(queryKeyPrefix)

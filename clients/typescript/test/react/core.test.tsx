@@ -1,9 +1,9 @@
 // @vitest-environment happy-dom
-import { StrictMode, useState, type JSX } from "react"
+import { StrictMode, useEffect, useState, type JSX } from "react"
 import { renderToString } from "react-dom/server"
 import { act, cleanup, render, screen } from "@testing-library/react"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { BroadcastClient } from "@pattern-stack/broadcast"
+import { BroadcastClient, type BroadcastOptions } from "@pattern-stack/broadcast"
 import { BroadcastProvider, useBroadcast, useBroadcastEvent, useBroadcastState } from "@pattern-stack/broadcast/react/core"
 import { FakeServer } from "../support/fake-server.js"
 
@@ -88,6 +88,37 @@ describe("BroadcastProvider", () => {
     expect(server.open.channels).toEqual(new Set(["orders"]))
   })
 
+  const provide = (options: BroadcastOptions): JSX.Element => (
+    <BroadcastProvider url={url} options={{ socket: server.socket, ...options }}>
+      <Events channel="orders" />
+    </BroadcastProvider>
+  )
+  const tokens = (): unknown[] => server.sockets.map(({ sent }) => sent.flatMap((frame) => ("auth" in frame ? frame.auth : [])))
+
+  it("replaces the client for another value of an option: another user's token", async () => {
+    const { rerender } = render(provide({ token: "ALICE", reconnect: { first: 500 } }))
+    await settle()
+    rerender(provide({ token: "ALICE", reconnect: { first: 500 } }))
+    await settle()
+    expect(tokens()).toEqual([["ALICE"]])
+    rerender(provide({ token: "BOB", reconnect: { first: 500 } }))
+    await settle()
+    expect(tokens()).toEqual([["ALICE"], ["BOB"]])
+    expect(server.open.channels).toEqual(new Set(["orders"]))
+  })
+
+  it("keeps the client for another token function, and calls the function of the latest render", async () => {
+    const { rerender } = render(provide({ token: () => "ALICE" }))
+    await settle()
+    rerender(provide({ token: () => "BOB" }))
+    await settle()
+    expect(tokens()).toEqual([["ALICE"]])
+    act(() => server.open.end())
+    await act(async () => void window.dispatchEvent(new Event("online")))
+    await settle()
+    expect(tokens()).toEqual([["ALICE"], ["BOB"]])
+  })
+
   it("is required by the hooks", () => {
     vi.spyOn(console, "error").mockImplementation(() => {})
     expect(() => render(<State />)).toThrow("useBroadcast needs a <BroadcastProvider> above it")
@@ -101,6 +132,74 @@ describe("BroadcastProvider", () => {
     )
     expect(html).toContain("disconnected")
     expect(server.sockets).toHaveLength(0)
+  })
+})
+
+describe("useBroadcast", () => {
+  it("returns a client whose state is current: its readers render again, and no other component", async () => {
+    let readerRenders = 0
+    let otherRenders = 0
+    const Reader = (): JSX.Element => {
+      const { state, lastClose } = useBroadcast()
+      readerRenders++
+      return <p role="status">{`${state} ${lastClose?.code}`}</p>
+    }
+    const Other = (): JSX.Element => {
+      const client = useBroadcast()
+      otherRenders++
+      return <button onClick={() => client.state}>{client.url}</button>
+    }
+    render(
+      <BroadcastProvider url={url} options={{ socket: server.socket }}>
+        <Other />
+        <Reader />
+        <Other />
+      </BroadcastProvider>,
+    )
+    await settle()
+    expect(screen.getByRole("status").textContent).toBe("connected undefined")
+    for (const button of screen.getAllByRole("button")) button.click() // reads outside of a render do not count
+    act(() => server.open.end(1013))
+    expect(screen.getByRole("status").textContent).toBe("reconnecting 1013")
+    await act(async () => void window.dispatchEvent(new Event("online")))
+    await settle()
+    expect(screen.getByRole("status").textContent).toBe("connected 1013")
+    expect(otherRenders).toBe(2)
+    expect(readerRenders).toBeGreaterThan(3)
+  })
+
+  it("returns the client of the provider, whose methods work without it", async () => {
+    const client = new BroadcastClient(url, { socket: server.socket })
+    const events: unknown[] = []
+    const Subscriber = (): null => {
+      const broadcast = useBroadcast()
+      const { subscribe } = broadcast
+      expect(broadcast).toBe(client)
+      useEffect(() => subscribe("orders", ({ event }) => events.push(event)), [subscribe])
+      return null
+    }
+    client.connect()
+    render(
+      <BroadcastProvider client={client}>
+        <BroadcastProvider client={client}>
+          <Subscriber />
+        </BroadcastProvider>
+      </BroadcastProvider>,
+    )
+    await act(() => client.ready("orders"))
+    act(() => server.publish("orders"))
+    expect(events).toEqual(["created"])
+    client.disconnect()
+  })
+
+  it("renders on a server", () => {
+    const Reader = (): string => useBroadcast().state
+    const html = renderToString(
+      <BroadcastProvider url={url}>
+        <Reader />
+      </BroadcastProvider>,
+    )
+    expect(html).toBe("disconnected")
   })
 })
 
@@ -149,6 +248,16 @@ describe("useBroadcastEvent", () => {
     expect(server.open.channels).toEqual(new Set())
     unmount()
   })
+})
+
+it("a channel name with a missing part is refused in development", () => {
+  vi.spyOn(console, "error").mockImplementation(() => {})
+  const App = ({ id }: { id?: string }): JSX.Element => (
+    <BroadcastProvider url={url} options={{ socket: server.socket }}>
+      <Events channel={`items:${id}`} />
+    </BroadcastProvider>
+  )
+  expect(() => render(<App />)).toThrow("a part of the channel name items:undefined is missing")
 })
 
 function State(): JSX.Element {

@@ -2,7 +2,7 @@
 import { StrictMode, type JSX, type ReactNode } from "react"
 import { QueryClient, QueryClientProvider, useQuery, type QueryKey } from "@tanstack/react-query"
 import { act, cleanup, render } from "@testing-library/react"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { BroadcastClient } from "@pattern-stack/broadcast"
 import { BroadcastProvider, useBroadcastInvalidation, type BroadcastInvalidation } from "@pattern-stack/broadcast/react"
 import { FakeServer } from "../support/fake-server.js"
@@ -252,6 +252,29 @@ describe("enabled: false", () => {
     act(() => server.open.receive(serverFrame("reset", { reset: { orders: { epoch: "x81c", offset: 0 } } })))
     change(app())
     await untilInAct(() => counts(page)[0] === 3)
+  })
+})
+
+describe("a wrong option", () => {
+  const renderWith = (options: object): unknown => render(<App>{<Invalidation {...options} />}</App>)
+
+  beforeEach(() => {
+    vi.spyOn(console, "error").mockImplementation(() => {})
+  })
+
+  it.each([
+    ["an option that does not exist", { queryKey: ["orders"] }, "useBroadcastInvalidation has no option queryKey"],
+    ["a missing prefix", { queryKeyPrefix: undefined }, "queryKeyPrefix is an array, not undefined"],
+    ["a channel with a missing part", { channel: `items:${undefined}`, enabled: false }, "a part of the channel name items:undefined is missing"],
+  ])("is refused in development: %s", (_, options, message) => {
+    expect(() => renderWith(options)).toThrow(message)
+  })
+
+  it("is not the channel null, which subscribes to nothing", async () => {
+    renderWith({ channel: null })
+    client.connect()
+    await untilInAct(() => client.state === "connected")
+    expect(server.open.channels).toEqual(new Set())
   })
 })
 
