@@ -1,4 +1,5 @@
 import { webSocket, type SocketFactory } from "@pattern-stack/broadcast"
+import { checkNames } from "../options.js"
 import { TabSocket } from "./tab.js"
 
 export interface SharedOptions {
@@ -10,11 +11,15 @@ export interface SharedOptions {
 }
 
 /** A `socket` option that shares one connection between all tabs of the browser. One tab holds the socket. When that tab
- * closes, another one takes over, and every tab recovers from its own positions.
+ * closes, enters the back-forward cache, or does not answer the others for a second, another one takes over, and every tab
+ * recovers from its own positions.
  *
- * In a browser without Web Locks, and on a page served over plain HTTP, each tab has a socket of its own.
+ * In a browser without Web Locks, and on a page served over plain HTTP, each tab has a socket of its own. Throws a TypeError in
+ * development for an option that does not exist.
  */
-export function sharedSocket({ key = "", socket = webSocket }: SharedOptions = {}): SocketFactory {
+export function sharedSocket(options: SharedOptions = {}): SocketFactory {
+  const { key = "", socket = webSocket } = options
+  checkNames("sharedSocket", options, ["key", "socket"])
   return (url) => {
     if (!globalThis.navigator?.locks || !globalThis.BroadcastChannel) return socket(url)
     return new TabSocket(url, `pattern-stack/shared/${key}/${url}`, socket)

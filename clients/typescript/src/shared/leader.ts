@@ -1,6 +1,8 @@
 import { parse, type ClientFrame } from "../protocol.js"
+import { RateLimiter } from "../rate-limiter.js"
 import type { BroadcastSocket, SocketFactory } from "../socket.js"
-import type { Message, ToLeader, ToTabs } from "./messages.js"
+import { Timer } from "../timer.js"
+import type { FromLeader, Message, ToTabs } from "./messages.js"
 import { Mux } from "./mux.js"
 
 /** A close that makes every tab reconnect at once, and recover from its own positions. */
@@ -15,6 +17,13 @@ export class Leader {
   readonly #locks = new AbortController()
   readonly #tabs = new Set<string>()
   readonly #mux: Mux
+  /** Frames to the server, held back while all tabs together are too fast. */
+  readonly #outgoing: ClientFrame[] = []
+  readonly #rateLimiter = new RateLimiter()
+  readonly #pause = new Timer()
+  #paused = false
+  readonly #retry = new Timer()
+  #retries: (() => void)[] = []
   #open = false
   #ended = false
 
@@ -22,9 +31,10 @@ export class Leader {
     this.#name = name
     this.#term = term
     this.#mux = new Mux({
-      toServer: (frame) => this.#socket.send(JSON.stringify(frame)),
+      toServer: (frame) => this.#send(frame),
       toTabs: (frame, to) => this.#post({ text: JSON.stringify(frame) }, to),
       restart: () => this.end(),
+      later: (delay, callback) => this.#later(delay, callback),
     })
     this.#socket = connect(url)
     this.#socket.onopen = () => this.#opened()
@@ -43,13 +53,17 @@ export class Leader {
     this.#post({ close })
     this.#port.close()
     this.#locks.abort()
+    this.#pause.clear()
+    this.#retry.clear()
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null
     this.#socket.close()
   }
 
-  #post(message: { welcome: true } | { open: true } | { text: string } | { close: [number, string] }, to?: string[]): void {
+  #post(message: FromLeader, to?: string[]): void {
     this.#port.postMessage({ term: this.#term, ...(to !== undefined && { to }), ...message } satisfies ToTabs)
   }
+
+  // -- the server
 
   #opened(): void {
     this.#open = true
@@ -61,11 +75,37 @@ export class Leader {
     if (frame) this.#mux.fromServer(frame)
   }
 
+  #send(frame: ClientFrame): void {
+    this.#outgoing.push(frame)
+    if (!this.#paused) this.#flush()
+  }
+
+  #flush(): void {
+    this.#paused = false
+    while (!this.#paused && this.#outgoing.length > 0) {
+      this.#socket.send(JSON.stringify(this.#outgoing.shift()))
+      const pause = this.#rateLimiter.spend(1)
+      this.#paused = pause > 0
+      if (this.#paused) this.#pause.set(pause, () => this.#flush())
+    }
+  }
+
+  #later(delay: number, callback: () => void): void {
+    this.#retries.push(callback)
+    this.#retry.set(delay, () => {
+      for (const retry of this.#retries.splice(0)) retry()
+    })
+  }
+
+  // -- the tabs
+
   #receive(message: Message): void {
     if (!("from" in message)) return
-    if ("hello" in message) this.#addTab(message.from)
-    else if ("bye" in message) this.#removeTab(message.from)
-    else this.#receiveFromTab(message)
+    const { from } = message
+    if ("hello" in message) this.#addTab(from)
+    else if ("ping" in message) this.#post({ pong: true })
+    else if ("bye" in message) this.#removeTab(from)
+    else if (this.#open && this.#tabs.has(from)) this.#mux.fromTab(from, JSON.parse(message.text) as ClientFrame)
   }
 
   #addTab(tab: string): void {
@@ -83,9 +123,5 @@ export class Leader {
 
   #removeTab(tab: string): void {
     if (this.#tabs.delete(tab) && !this.#ended) this.#mux.removeTab(tab)
-  }
-
-  #receiveFromTab({ from, text }: Extract<ToLeader, { text: string }>): void {
-    if (this.#open && this.#tabs.has(from)) this.#mux.fromTab(from, JSON.parse(text) as ClientFrame)
   }
 }

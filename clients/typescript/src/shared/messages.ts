@@ -1,13 +1,17 @@
 /** Messages between tabs, over a BroadcastChannel. `term` identifies a leader. */
 
-export type ToLeader = { from: string } & ({ hello: true } | { text: string } | { bye: true })
+export type FromTab = { hello: true } | { text: string } | { ping: true } | { bye: true }
+
+export type ToLeader = { from: string } & FromTab
+
+export type FromLeader = { welcome: true } | { open: true } | { text: string } | { pong: true } | { close: [code: number, reason: string] }
 
 export type ToTabs =
   /** A new leader has started. */
   | { lead: string }
-  /** That leader is gone, and did not say so itself. */
+  /** That leader has gone without a message, or does not answer. */
   | { gone: string }
   /** From a leader to these tabs, or to all of its tabs. */
-  | ({ term: string; to?: string[] } & ({ welcome: true } | { open: true } | { text: string } | { close: [code: number, reason: string] }))
+  | ({ term: string; to?: string[] } & FromLeader)
 
 export type Message = ToLeader | ToTabs

@@ -1,5 +1,6 @@
 /** Many tabs on one connection: a channel is subscribed once for all of them, and frames go to the tabs they concern. No IO. */
 
+import { isTemporary } from "../errors.js"
 import { AUTH_ID, type ClientFrame, type Position, type Refusal, type ServerFrame, type Subscribed } from "../protocol.js"
 
 export interface MuxOutput {
@@ -8,6 +9,8 @@ export interface MuxOutput {
   toTabs(frame: ServerFrame, to?: string[]): void
   /** What the tabs were told no longer holds: all of them have to reconnect, and recover from their positions. */
   restart(): void
+  /** Calls back after so many milliseconds. */
+  later(delay: number, callback: () => void): void
 }
 
 interface HeldChannel {
@@ -21,9 +24,16 @@ interface PendingSubscribe {
   id: string
   tab: string
   tabIsGone: boolean
+  channels: Set<string>
   /** Channels that other tabs hold. They were unsubscribed in order to be replayed from an older position. */
   resubscribed: Set<string>
 }
+
+/** A frame that the mux sends for no tab in particular. */
+type OwnFrame = { unsubscribe: string[] } | { refresh: string[] }
+
+const NO_TAB = ""
+const RETRY_DELAY = 1_000
 
 export class Mux {
   readonly #out: MuxOutput
@@ -32,6 +42,11 @@ export class Mux {
   readonly #unsubscribed = new Set<string>()
   #queue: [tab: string, frame: ClientFrame][] = []
   #pending: PendingSubscribe | undefined
+  /** The mux's own frames that have no reply yet, by id. */
+  readonly #unanswered = new Map<unknown, OwnFrame>()
+  /** Channels whose unsubscribe frame was refused: the server still holds them. */
+  readonly #stillHeld = new Set<string>()
+  #lastId = 0
 
   constructor(out: MuxOutput) {
     this.#out = out
@@ -50,7 +65,9 @@ export class Mux {
   }
 
   fromServer(frame: ServerFrame): void {
-    if ("channel" in frame) this.#event(frame)
+    const own = "id" in frame && this.#unanswered.get(frame.id)
+    if (own) this.#ownReply(own, frame)
+    else if ("channel" in frame) this.#event(frame)
     else if ("subscribed" in frame) this.#subscribed(frame)
     else if ("error" in frame) this.#error(frame)
     else if ("reset" in frame) this.#reset(frame)
@@ -66,7 +83,8 @@ export class Mux {
       if (!next) return
       const [tab, frame] = next
       if ("subscribe" in frame) this.#subscribe(tab, frame.subscribe, new Map(Object.entries(frame.since ?? {})), frame.id)
-      else if ("unsubscribe" in frame) this.#release(tab, frame.unsubscribe)
+      else if (tab === NO_TAB) this.#sendAgain(frame)
+      else if ("unsubscribe" in frame) this.#leave(tab, frame.unsubscribe, frame.id)
       else this.#out.toServer(frame.id === undefined ? frame : { ...frame, id: wireId(tab, frame.id) })
     }
   }
@@ -88,15 +106,20 @@ export class Mux {
     }
     if (answers.length > 0) this.#out.toTabs({ id, subscribed: Object.fromEntries(answers) }, [tab])
     const refresh = answers.flatMap(([channel, { recovered }]) => (recovered ? [] : channel))
-    if (refresh.length > 0) this.#out.toServer({ refresh }) // a new subscriber gets the snapshot, if the channel has one
+    if (refresh.length > 0) this.#send({ refresh }) // a new subscriber gets the snapshot, if the channel has one
     if (missing.length > 0) this.#request(tab, missing, since, wireId(tab, id), resubscribed)
   }
 
   #request(tab: string, subscribe: string[], since: Map<string, Position>, id: string, resubscribed: Set<string>): void {
-    this.#pending = { id, tab, tabIsGone: false, resubscribed }
-    this.#unsubscribe([...resubscribed])
+    this.#pending = { id, tab, tabIsGone: false, channels: new Set(subscribe), resubscribed }
+    this.#unsubscribe(subscribe.filter((channel) => resubscribed.has(channel) || this.#stillHeld.has(channel)))
     const known = Object.fromEntries([...since].filter(([channel]) => subscribe.includes(channel)))
     this.#out.toServer({ subscribe, ...(Object.keys(known).length > 0 && { since: known }), id })
+  }
+
+  #leave(tab: string, unsubscribed: string[], id: ClientFrame["id"]): void {
+    this.#release(tab, unsubscribed)
+    if (id !== undefined) this.#out.toTabs({ id, unsubscribed }, [tab])
   }
 
   #release(tab: string, channels: string[]): void {
@@ -110,8 +133,36 @@ export class Mux {
 
   #unsubscribe(unsubscribe: string[]): void {
     if (unsubscribe.length === 0) return
-    for (const channel of unsubscribe) this.#unsubscribed.add(channel)
-    this.#out.toServer({ unsubscribe })
+    for (const channel of unsubscribe) {
+      this.#unsubscribed.add(channel)
+      this.#stillHeld.delete(channel)
+    }
+    this.#send({ unsubscribe })
+  }
+
+  #send(frame: OwnFrame): void {
+    const id = wireId(NO_TAB, ++this.#lastId)
+    this.#unanswered.set(id, frame)
+    this.#out.toServer({ ...frame, id })
+  }
+
+  #ownReply(frame: OwnFrame, reply: ServerFrame & { id?: unknown }): void {
+    this.#unanswered.delete(reply.id)
+    if (!("error" in reply) || !isTemporary(reply.error.code)) return
+    for (const channel of "unsubscribe" in frame ? frame.unsubscribe : []) {
+      if (this.#pending?.channels.has(channel)) return this.#out.restart() // the server holds it, and does not replay it
+      this.#stillHeld.add(channel)
+    }
+    const { retry_after } = reply.error
+    this.#out.later(retry_after === undefined ? RETRY_DELAY : retry_after * 1_000, () => this.fromTab(NO_TAB, frame))
+  }
+
+  /** The frame was refused for a temporary reason: sends what of it still applies. */
+  #sendAgain(frame: ClientFrame): void {
+    if ("unsubscribe" in frame) this.#unsubscribe(frame.unsubscribe.filter((channel) => this.#stillHeld.has(channel)))
+    if (!("refresh" in frame)) return
+    const refresh = frame.refresh.filter((channel) => this.#held.has(channel))
+    if (refresh.length > 0) this.#send({ refresh })
   }
 
   // -- frames of the server

@@ -7,15 +7,18 @@ let mux: Mux
 let toServer: ClientFrame[]
 let toTabs: [tabs: string | undefined, frame: ServerFrame][] // undefined: to all tabs
 let restarts: number
+let later: [delay: number, callback: () => void][]
 
 beforeEach(() => {
   toServer = []
   toTabs = []
   restarts = 0
+  later = []
   mux = new Mux({
     toServer: (frame) => toServer.push(frame),
     toTabs: (frame, to) => toTabs.push([to?.join(), frame]),
     restart: () => restarts++,
+    later: (delay, callback) => later.push([delay, callback]),
   })
 })
 
@@ -43,7 +46,7 @@ describe("a subscribe frame", () => {
     subscribeTabA()
     mux.fromServer(serverFrame("event"))
     mux.fromTab("b", clientFrame("subscribe with id", { id: 7 }))
-    expect(toServer).toEqual([{ refresh: ["orders"] }])
+    expect(toServer).toEqual([{ refresh: ["orders"], id: ":1" }])
     expect(toTabs.slice(1)).toEqual([["b", { id: 7, subscribed: { orders: position(42) } }]])
   })
 
@@ -61,7 +64,10 @@ describe("a subscribe frame", () => {
   it.each([["k3f9", 40], ["x81c", 99]])("with a position that is behind or of another epoch (%s, %i) makes the server replay", (epoch, offset) => {
     subscribeTabA()
     mux.fromTab("b", clientFrame("subscribe with id", since(offset, epoch)))
-    expect(toServer).toEqual([{ unsubscribe: ["orders"] }, clientFrame("subscribe with id", { id: "b:1", ...since(offset, epoch) })])
+    expect(toServer).toEqual([
+      { unsubscribe: ["orders"], id: ":1" },
+      clientFrame("subscribe with id", { id: "b:1", ...since(offset, epoch) }),
+    ])
     subscribed("b:1", 40, { recovered: true })
     mux.fromTab("c", clientFrame("subscribe with id", since(40)))
     expect(toServer).toHaveLength(2)
@@ -71,7 +77,7 @@ describe("a subscribe frame", () => {
     subscribeTabA()
     mux.fromTab("b", { subscribe: ["orders", "contacts"], id: 3 })
     mux.fromServer({ id: "b:3", subscribed: { contacts: { epoch: "x", offset: 0 } } })
-    expect(toServer).toEqual([{ refresh: ["orders"] }, { subscribe: ["contacts"], id: "b:3" }])
+    expect(toServer).toEqual([{ refresh: ["orders"], id: ":1" }, { subscribe: ["contacts"], id: "b:3" }])
     expect(toTabs).toEqual([
       ["b", { id: 3, subscribed: { orders: position(41) } }],
       ["b", { id: 3, subscribed: { contacts: { epoch: "x", offset: 0 } } }],
@@ -104,18 +110,26 @@ describe("an unsubscribe frame", () => {
     expect(toServer).toEqual([])
     mux.fromTab("b", { unsubscribe: ["orders"] })
     mux.fromTab("b", { unsubscribe: ["orders"] })
-    expect(toServer).toEqual([{ unsubscribe: ["orders"] }])
+    expect(toServer).toEqual([{ unsubscribe: ["orders"], id: ":2" }])
+  })
+
+  it("with an id is answered by the mux", () => {
+    subscribeTabA()
+    mux.fromTab("a", { unsubscribe: ["orders"], id: 2 })
+    expect(toTabs).toEqual([["a", { unsubscribed: ["orders"], id: 2 }]])
+    mux.fromServer({ unsubscribed: ["orders"], id: ":1" })
+    expect(toTabs).toHaveLength(1)
   })
 
   it("is sent for a tab that is gone, also if its subscribe frame has no reply yet", () => {
     subscribeTabA()
     mux.removeTab("a")
-    expect(toServer).toEqual([{ unsubscribe: ["orders"] }])
+    expect(toServer).toEqual([{ unsubscribe: ["orders"], id: ":1" }])
     mux.fromTab("b", clientFrame("subscribe with id"))
     mux.fromTab("b", clientFrame("subscribe with id", { subscribe: ["contacts"] }))
     mux.removeTab("b")
     subscribed("b:1", 41)
-    expect(toServer.slice(1)).toEqual([clientFrame("subscribe with id", { id: "b:1" }), { unsubscribe: ["orders"] }])
+    expect(toServer.slice(1)).toEqual([clientFrame("subscribe with id", { id: "b:1" }), { unsubscribe: ["orders"], id: ":2" }])
   })
 })
 
@@ -180,6 +194,39 @@ describe("a refusal", () => {
     mux.fromTab("c", clientFrame("ping"))
     expect(toServer).toHaveLength(3)
     expect(restarts).toBe(0)
+  })
+
+  it("of the mux's own frame for a temporary reason is followed by another one after the server's delay", () => {
+    subscribeTabA()
+    mux.fromTab("b", clientFrame("subscribe with id"))
+    mux.fromServer(serverFrame("rate limited", { id: ":1" }))
+    expect(later.map(([delay]) => delay)).toEqual([400])
+    later[0]![1]()
+    expect(toServer).toEqual([{ refresh: ["orders"], id: ":1" }, { refresh: ["orders"], id: ":2" }])
+    mux.fromServer(serverFrame("refreshed", { id: ":2" }))
+    expect(toTabs).toEqual([["b", serverFrame("subscribed")]])
+  })
+
+  it("of an unsubscribe frame is followed by another one, at the latest before the channel is subscribed again", () => {
+    subscribeTabA()
+    mux.fromTab("a", { unsubscribe: ["orders"] })
+    mux.fromServer({ id: ":1", error: { code: "unavailable", message: "try again" } })
+    mux.fromTab("a", clientFrame("subscribe with id", { id: 2 }))
+    expect(later.map(([delay]) => delay)).toEqual([1_000])
+    later[0]![1]()
+    subscribed("a:2", 41)
+    expect(toServer).toEqual([
+      { unsubscribe: ["orders"], id: ":1" },
+      { unsubscribe: ["orders"], id: ":2" },
+      clientFrame("subscribe with id", { id: "a:2" }),
+    ])
+  })
+
+  it("of an unsubscribe frame that a subscribe frame follows makes all tabs reconnect: the server would not replay", () => {
+    subscribeTabA()
+    mux.fromTab("b", clientFrame("subscribe with id", since(40)))
+    mux.fromServer(serverFrame("rate limited", { id: ":1" }))
+    expect(restarts).toBe(1)
   })
 
   it.each([

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest"
 import { BroadcastClient, type BroadcastEvent, type BroadcastState } from "@pattern-stack/broadcast"
 import { sharedSocket } from "@pattern-stack/broadcast/shared"
 import { WebSocket } from "ws"
-import { Locks, PageBroadcastChannel, runAsPage } from "../support/browser.js"
+import { Locks, Page, PageBroadcastChannel } from "../support/browser.js"
 import { Proxy } from "../support/proxy.js"
 import { Server } from "../support/server.js"
 import { until } from "../support/until.js"
@@ -29,8 +29,7 @@ interface Tab {
   events: BroadcastEvent[]
   resets: string[]
   states: BroadcastState[]
-  /** Ends the page without any message from it. */
-  crash: () => void
+  page: Page
 }
 
 interface TabOptions {
@@ -42,17 +41,19 @@ interface TabOptions {
 function openTab(channel: string, { url = proxy.url, key = "", ...options }: TabOptions = {}): Tab {
   const socket = sharedSocket({ key, socket: (address) => new WebSocket(address) })
   const client = new BroadcastClient(url, { socket, ...options })
-  const tab: Tab = { client, events: [], resets: [], states: [], crash: () => {} }
+  const tab: Tab = { client, events: [], resets: [], states: [], page: new Page() }
   client.subscribe(channel, (event) => tab.events.push(event))
   client.onReset((reset) => tab.resets.push(reset))
   client.onStateChange((state) => tab.states.push(state))
-  const cutOff = runAsPage(() => client.connect())
-  tab.crash = () => {
-    cutOff()
-    client.disconnect()
-  }
+  tab.page.run(() => client.connect())
   tabs.push(tab)
   return tab
+}
+
+/** Ends the tab without any message from it. */
+function crash({ client, page }: Tab): void {
+  page.block()
+  client.disconnect()
 }
 
 /** Opens so many tabs that are all subscribed to the channel. The first one leads. */
@@ -100,11 +101,11 @@ describe("tabs with a shared socket", () => {
   it("leave a channel when the last of them disconnects or crashes", async () => {
     const three = await openTabs(3, "shared:3")
     three[1]!.client.disconnect()
-    three[2]!.crash()
+    crash(three[2]!)
     expect((await server.count())["shared:3"]).toBe(1)
     const other = openTab("shared:4")
     await other.client.ready("shared:4")
-    other.crash()
+    crash(other)
     await until(async () => !(await server.count())["shared:4"])
     expect(proxy.accepted).toBe(1)
   })
@@ -113,7 +114,7 @@ describe("tabs with a shared socket", () => {
 describe("when the leading tab", () => {
   it.each([
     ["disconnects", ({ client }: Tab) => client.disconnect()],
-    ["crashes", ({ crash }: Tab) => crash()],
+    ["crashes", crash],
   ])("%s, another takes over, and no event is lost", async (how, end) => {
     const channel = `shared:${how}`
     const [first, ...others] = await openTabs(30, channel)
@@ -127,6 +128,41 @@ describe("when the leading tab", () => {
     expect(others.map(offsets)).toEqual(others.map(() => range(1, 11)))
     expect(others.flatMap(({ resets }) => resets)).toEqual([])
     expect(proxy.accepted).toBe(2)
+  })
+
+  it("is blocked, another takes over, and it follows when it is no longer blocked", async () => {
+    const [first, ...others] = await openTabs(5, "shared:10")
+    first!.page.block()
+    for (let n = 0; n < 5; n++) await server.publish("shared:10")
+    await until(() => others.every(({ events }) => events.length === 5))
+    expect(proxy.accepted).toBe(2)
+    first!.page.unblock()
+    await until(() => first!.states.length > 2 && first!.client.state === "connected")
+    await server.publish("shared:10")
+    const all = [first!, ...others]
+    await until(() => all.every(({ events }) => events.length === 6))
+    expect(all.map(offsets)).toEqual(all.map(() => range(1, 6)))
+    expect(all.flatMap(({ resets }) => resets)).toEqual([])
+    expect(proxy.accepted).toBe(2)
+    expect((await server.count())["shared:10"]).toBe(1)
+  })
+
+  it("is blocked, a tab that is opened then takes over", async () => {
+    const [first] = await openTabs(1, "shared:11")
+    first!.page.block()
+    const second = openTab("shared:11")
+    await second.client.ready("shared:11")
+    await server.publish("shared:11")
+    await until(() => second.events.length === 1)
+  })
+
+  it("cannot connect, it says so at once, and so do the others", async () => {
+    const { url } = proxy
+    await proxy.close()
+    const two = [openTab("shared:12", { url }), openTab("shared:12", { url })]
+    await until(() => two.every(({ client }) => client.lastClose))
+    expect(two.map(({ client }) => client.lastClose)).toEqual(two.map(() => ({ code: 1006, reason: "", final: false })))
+    proxy = await Proxy.to(server.port)
   })
 
   it("is not the one that another tab follows, both reconnect", async () => {
@@ -144,7 +180,7 @@ describe("when the leading tab", () => {
     let published = 0
     while (all.length > 1) {
       const leader = all.shift()!
-      if (all.length % 2) leader.crash()
+      if (all.length % 2) crash(leader)
       else leader.client.disconnect()
       published = await server.publish("shared:5")
       await until(() => all.every(({ events }) => events.length === published))
@@ -163,6 +199,10 @@ describe("when the leading tab", () => {
     expect(three.flatMap(({ resets }) => resets)).toEqual([])
     expect(proxy.accepted).toBe(2)
   })
+})
+
+it("an option that does not exist is refused in development", () => {
+  expect(() => sharedSocket({ keys: "ann" } as object)).toThrow("sharedSocket has no option keys; it has key, socket")
 })
 
 it("every tab gets the close code of the server", async () => {
