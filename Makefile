@@ -10,7 +10,7 @@ PEERS := .cache/bench/peers
 CLIENT := clients/typescript
 PAGE := examples/orders/page
 
-.PHONY: help run example test test-client test-servers client soak bench bench-peers check format setup system packages page browsers clean
+.PHONY: help run example test test-client test-servers client soak bench bench-peers check format assets setup system packages page browsers clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
@@ -39,6 +39,9 @@ soak: setup system browsers ## the long ones
 
 client: packages ## build the TypeScript client
 	cd $(CLIENT) && npm run --silent build
+
+assets: client ## build the TypeScript client, and copy it to the live pages; commit it with its sources
+	cp $(CLIENT)/dist/pages/client.js pattern_stack/pages/assets/client.js
 
 check: setup ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -15,10 +15,10 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.{ts,tsx}"],
     globalSetup: "test/support/servers.ts",
-    environmentOptions: { happyDOM: { settings: { fetch: { disableSameOriginPolicy: true } } } }, // tests speak to servers, not as a page
+    environmentOptions: { happyDOM: { settings: { fetch: { disableSameOriginPolicy: true } } } }, // the tests call servers of other origins
     restoreMocks: true,
     unstubGlobals: true,
     testTimeout: 20_000,
-    maxWorkers: 3, // most of them wait
+    maxWorkers: 3, // most tests wait rather than compute
   },
 })

@@ -1,4 +1,7 @@
-"""The live pages: HTML, CSS and JavaScript as they stand here, without anything to build or to fetch from elsewhere."""
+"""The live pages: HTML, CSS and JavaScript files, served as they are.
+
+Nothing is built or downloaded at run time. `assets/client.js` is the built TypeScript client: `make assets` updates it.
+"""
 
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -15,7 +18,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
-"""Nothing inline, nothing from elsewhere, and no text of a stranger that becomes markup: what a page shows is not trusted."""
+"""Allows nothing inline, nothing from other origins, and no string that becomes markup: the pages show untrusted text."""
 
 
 class _File:
@@ -24,7 +27,7 @@ class _File:
         self._type = _TYPES[path.suffix]
         self._headers = {
             "ETag": f'"{sha256(self._content).hexdigest()[:16]}"',
-            "Cache-Control": "no-cache",  # ask each time: a page and its scripts are of one version
+            "Cache-Control": "no-cache",  # revalidate each time, so that a page and its scripts are of one version
             "Content-Security-Policy": _POLICY,
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
@@ -37,20 +40,20 @@ class _File:
 
 
 def page(name: str) -> Callable[[Request], Awaitable[Response]]:
-    """A route's function."""
+    """The endpoint of a page. The file is read now."""
     return _File(_HERE / f"{name}.html").answer
 
 
 def get_router() -> APIRouter:
-    """The pages of the features, and the files that all pages load.
+    """Routes of the features' pages, and of the assets that the pages load.
 
-    Files are read now and served by name, so that no path of a request ever reaches the disk.
+    All files are read now and looked up by name: no path of a request reaches the file system.
     """
     router = APIRouter(include_in_schema=False)
     for name in ("docs", "sessions", "notifications"):
         router.add_api_route(f"/{name}", page(name), methods=METHODS)
     assets = _HERE / "assets"
-    files = {one.relative_to(assets).as_posix(): _File(one) for one in assets.rglob("*.*")}
+    files = {path.relative_to(assets).as_posix(): _File(path) for path in assets.rglob("*.*")}
 
     @router.api_route("/pages/{name:path}", methods=METHODS)
     async def asset(name: str, request: Request) -> Response:

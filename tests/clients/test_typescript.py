@@ -1,4 +1,4 @@
-"""The TypeScript client: its types, its lint, its build and its own tests, which speak to real servers."""
+"""Runs the TypeScript client's own checks: types, lint, build, and its tests against real servers."""
 
 import os
 import signal
@@ -14,11 +14,11 @@ from tests.support.programs import program
 PACKAGE = ROOT / "clients" / "typescript"
 
 
-@pytest.mark.alone  # it runs three at a time itself, and some take over "within a second"
+@pytest.mark.alone  # it runs three tests at a time itself
 def test_npm_run_check() -> None:
     npm = program("npm")
     if not (PACKAGE / "node_modules").exists():
-        pytest.fail("what the TypeScript client is built with is not there: make client", pytrace=False)
+        pytest.fail("the TypeScript client's packages are not installed: run `make client`", pytrace=False)
     environment = {**os.environ, "PATTERN_STACK": str(BIN / "pattern-stack"), "NO_COLOR": "1"}
     check = subprocess.Popen(
         [npm, "run", "--silent", "check"],
@@ -31,10 +31,10 @@ def test_npm_run_check() -> None:
     )
     reaper.watch(check.pid)
     try:
-        said, _ = check.communicate(timeout=300)
+        output, _ = check.communicate(timeout=300)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(check.pid, signal.SIGKILL)
         reaper.forget(check.pid)
     if check.returncode:
-        pytest.fail(said, pytrace=False)
+        pytest.fail(output, pytrace=False)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from tests.e2e.live import Line, LivePage, Reporter
+from tests.e2e.live import LivePage, RestClient, SyncProxy
 from tests.e2e.orders import OrdersPage
 from tests.support.browser import launch
 from tests.support.instances import Instance, instances
@@ -18,7 +18,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def _playwright() -> Iterator[Playwright]:
-    """Within the module: while it runs, nothing else may run a loop in this thread."""
+    """Ends with the module: while it runs, no other event loop can run in this thread."""
     with sync_playwright() as playwright:
         yield playwright
 
@@ -37,19 +37,19 @@ def other_browser(_playwright: Playwright) -> Browser:
 def database(tmp_path: Path) -> str:
     program("npm")
     if not (ROOT / "examples" / "orders" / "page" / "dist").exists():
-        pytest.fail("the example's page is not built: make page", pytrace=False)
+        pytest.fail("the example's page is not built: run `make page`", pytrace=False)
     return f"sqlite+aiosqlite:///{tmp_path / 'orders.db'}"
 
 
 @pytest.fixture
 def server(database: str) -> Iterator[Instance]:
-    with instances(1, APP, DATABASE_URL=database) as (one,):
-        yield one
+    with instances(1, APP, DATABASE_URL=database) as (instance,):
+        yield instance
 
 
 @pytest.fixture
 def open_page() -> Iterator[Open]:
-    """In a browser, as another user would, or beside another page, as another tab. Toasts stay until they are dismissed."""
+    """Open a page in a browser with a new profile, or in another tab beside a page. Toasts stay until they are dismissed."""
     pages: list[OrdersPage | LivePage] = []
 
     def open_page(
@@ -68,21 +68,21 @@ def open_page() -> Iterator[Open]:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Instance]:
-    """The application of the package, with its live pages."""
-    with instances(1, PATTERN_STACK_DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path / 'projects.db'}") as (one,):
-        yield one
+    """The package's own application, with its live pages."""
+    with instances(1, PATTERN_STACK_DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path / 'projects.db'}") as (instance,):
+        yield instance
 
 
 @pytest.fixture
-def reporter(site: Instance) -> Iterator[Reporter]:
-    one = Reporter(site.http)
-    yield one
-    one.close()
+def rest(site: Instance) -> Iterator[RestClient]:
+    client = RestClient(site.http)
+    yield client
+    client.close()
 
 
 @pytest.fixture
-def line(site: Instance) -> Iterator[Line]:
-    """To the site. Whoever is connected through it can be cut off."""
-    one = Line(site.port)
-    yield one
-    one.close()
+def proxy(site: Instance) -> Iterator[SyncProxy]:
+    """A proxy in front of the site."""
+    proxy = SyncProxy(site.port)
+    yield proxy
+    proxy.close()

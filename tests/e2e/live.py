@@ -1,7 +1,9 @@
-"""A live page as its user sees it, and the line that it hangs on."""
+"""A live page as its user sees it, and the network between it and its server."""
 
 import asyncio
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -14,7 +16,7 @@ expect.set_options(timeout=20_000)
 
 
 class LivePage:
-    """Open, and connected. What goes wrong in it is kept in `faults`."""
+    """An open page, connected. Errors and dialogs in it are collected in `faults`."""
 
     name = "live"
 
@@ -24,38 +26,43 @@ class LivePage:
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("dialog", lambda dialog: self.faults.append(dialog.message))
         self.page.goto(url)
-        self.is_("Live")
+        self.expect_state("Live")
 
-    def is_(self, state: str) -> None:
-        """What it says of its connection, by and by."""
-        expect(self.page.locator("#state")).to_contain_text(state)
+    def expect_state(self, text: str) -> None:
+        """Wait until the top bar shows this connection state."""
+        expect(self.page.locator("#state")).to_contain_text(text)
 
-    def toast(self, kind: str, text: str) -> None:
-        """It comes up, and is dismissed."""
+    def wait_until(self, condition: Callable[[], bool], message: str) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline, message
+            self.page.wait_for_timeout(10)  # Playwright delivers events meanwhile
+
+    def expect_toast(self, kind: str, text: str) -> None:
+        """Wait for the toast, and dismiss it."""
         toast = self.page.locator(f".toast[data-type={kind}]").filter(has_text=text)
         toast.get_by_role("button").click()
         expect(toast).to_have_count(0)
 
-    def is_unharmed(self) -> None:
-        """Nothing that a stranger wrote became markup, and nothing ran."""
+    def expect_no_injection(self) -> None:
+        """No text became markup, and no script of it ran."""
         assert self.page.evaluate("[typeof hacked, document.images.length]") == ["undefined", 0]
 
-    def settle(self) -> None:
-        """What flashes has done so."""
+    def finish_flashes(self) -> None:
         self.page.evaluate(
             "for (const one of document.getAnimations()) if (one.animationName === 'flash') one.finish()"
         )
 
-    def shot(self, name: str) -> None:
+    def screenshot(self, name: str) -> None:
         self.page.screenshot(path=ARTIFACTS / f"{self.name}-{name}.png", full_page=True)
 
-    def fits(self) -> bool:
-        """Nothing sticks out to the side."""
+    def fits_width(self) -> bool:
+        """Whether the page needs no horizontal scrolling."""
         fits: bool = self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         return fits
 
 
-LOOKS: dict[str, dict[str, Any]] = {
+VIEWPORTS: dict[str, dict[str, Any]] = {
     "wide": {"viewport": {"width": 1280, "height": 860}},
     "narrow": {"viewport": {"width": 375, "height": 900}, "device_scale_factor": 2},
 }
@@ -63,8 +70,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 HOSTILE = "<img src=x onerror='hacked=1'><script>hacked=1</script>"
 
 
-class Reporter:
-    """A program that speaks REST."""
+class RestClient:
+    """Calls the server's REST API, as a program would."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx2.Client(base_url=f"{url}/api/v1", timeout=20)
@@ -82,29 +89,29 @@ class Reporter:
         self._http.close()
 
 
-class Line:
-    """A proxy to a port, on a loop of its own: Playwright has this thread."""
+class SyncProxy:
+    """A proxy on an event loop in another thread, because Playwright runs in this one."""
 
     def __init__(self, target: int) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._proxy = Proxy(target)
-        self.mend()
+        self.restore()
 
     @property
     def http(self) -> str:
         return f"http://127.0.0.1:{self._proxy.port}"
 
     def cut(self) -> None:
-        """Every connection breaks, and none can be made until `mend`."""
+        """Break every connection, and refuse new ones until `restore`."""
 
         async def refuse() -> None:
             self._proxy.refuse()
 
         self._run(refuse())
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._run(self._proxy.restore())
 
     def close(self) -> None:

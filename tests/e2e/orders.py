@@ -1,4 +1,4 @@
-"""The example's page as its user sees it, and its server as a stranger does."""
+"""The example's page as its user sees it, and another client of its server."""
 
 import time
 import uuid
@@ -17,7 +17,7 @@ expect.set_options(timeout=20_000)
 
 
 class OrdersPage:
-    """Open and on its channel: what is changed from now on, it hears of."""
+    """An open page that is connected and subscribed."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.page: Page = context.new_page()
@@ -26,8 +26,8 @@ class OrdersPage:
         self.page.on("requestfinished", self._count)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.goto(url)
-        self.is_("Live")
-        self.until(lambda: self.reads == 2, "it did not read again when it was on its channel")
+        self.expect_state("Live")
+        self.wait_until(lambda: self.reads == 2, "it did not read the orders again after it had joined the channel")
 
     def row(self, customer: str) -> Locator:
         return self.page.get_by_role("listitem").filter(has_text=customer)
@@ -44,61 +44,61 @@ class OrdersPage:
     def delete(self, customer: str) -> None:
         self.page.get_by_label(f"Delete {customer}").click()
 
-    def is_(self, state: str) -> None:
-        """What it says of its connection, by and by."""
-        expect(self.page.get_by_role("status")).to_have_text(state)
+    def expect_state(self, text: str) -> None:
+        """Wait until the page shows this connection state."""
+        expect(self.page.get_by_role("status")).to_have_text(text)
 
-    def shows(self, *customers: str) -> None:
-        """These and no others, by and by, and nothing that the server has not confirmed."""
+    def expect_orders(self, *customers: str) -> None:
+        """Wait until exactly these are shown, all confirmed by the server."""
         expect(self.page.locator(".customer")).to_have_text(list(customers))
         expect(self.page.locator("[data-pending]")).to_have_count(0)
 
-    def says(self, text: str) -> None:
-        """In a toast, which is dismissed."""
+    def expect_toast(self, text: str) -> None:
+        """Wait for the toast, and dismiss it."""
         toast = self.toast(text)
-        self.shot("toast")
+        self.screenshot("toast")
         toast.get_by_role("button").click()
         expect(toast).to_have_count(0)
 
     def toast(self, text: str) -> Locator:
-        """Once it has come up."""
+        """The toast, once it is fully visible."""
         toast = self.page.get_by_role("alert").filter(has_text=text)
         expect(toast).to_have_css("opacity", "1")
         return toast
 
-    def shot(self, name: str) -> None:
+    def screenshot(self, name: str) -> None:
         self.page.screenshot(path=ARTIFACTS / f"orders-{name}.png", full_page=True)
 
-    def until(self, is_it: Callable[[], bool], what: str) -> None:
+    def wait_until(self, condition: Callable[[], bool], message: str) -> None:
         deadline = time.monotonic() + 20
-        while not is_it():
-            assert time.monotonic() < deadline, what
-            self.page.wait_for_timeout(10)  # in which Playwright tells what has happened
+        while not condition():
+            assert time.monotonic() < deadline, message
+            self.page.wait_for_timeout(10)  # Playwright delivers events meanwhile
 
     @contextmanager
-    def unasked(self, method: str, *, then: Callable[[Route], None] = Route.continue_) -> Iterator[None]:
-        """Within it, the server does not get such a request, of which there has to be one; afterwards it does."""
-        with self._held(method) as held:
+    def hold_request(self, method: str, *, then: Callable[[Route], None] = Route.continue_) -> Iterator[None]:
+        """Hold the page's next request of this method back until the block ends. Fails if there is none."""
+        with self._hold(method) as held:
             yield
-            self.until(lambda: bool(held), f"there was no {method}")
+            self.wait_until(lambda: bool(held), f"there was no {method} request")
             then(held[0])
 
     @contextmanager
-    def unanswered(self, method: str) -> Iterator[Callable[[], None]]:
-        """The server does what the first such request asks for, and the page gets its answer afterwards. What it yields
-        waits until the server has answered."""
+    def hold_response(self, method: str) -> Iterator[Callable[[], None]]:
+        """Let the server process the page's next request of this method, and hold the response back until the block ends.
+        Yields a function that waits until the server has answered."""
         answers: list[APIResponse] = []
-        with self._held(method) as held:
+        with self._hold(method) as held:
 
             def answered() -> None:
-                self.until(lambda: bool(held), f"there was no {method}")
+                self.wait_until(lambda: bool(held), f"there was no {method} request")
                 answers.append(held[0].fetch())
 
             yield answered
             held[0].fulfill(response=answers[0])
 
     @contextmanager
-    def _held(self, method: str) -> Iterator[list[Route]]:
+    def _hold(self, method: str) -> Iterator[list[Route]]:
         held: list[Route] = []
 
         def hold(route: Route) -> None:
@@ -115,8 +115,8 @@ class OrdersPage:
         self.reads += request.method == "GET" and urlsplit(request.url).path == PATH
 
 
-class Stranger:
-    """Somebody else, who speaks to the server without a page."""
+class OtherClient:
+    """Another user's changes, made over REST without a page."""
 
     def __init__(self, url: str) -> None:
         self._url = url + PATH

@@ -1,4 +1,4 @@
-"""Two instances as processes over one Redis, behind a real load balancer: what users have."""
+"""Two instances over one Redis, behind a real load balancer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -19,7 +19,7 @@ RECOVERY_SECONDS = 20
 
 
 class Posting(BroadcastBackend):
-    """Publishes over HTTP, through the balancer. An answer that does not come tells nothing."""
+    """Publishes over HTTP, through the balancer. Without an answer the event may have been published or not."""
 
     def __init__(self, url: str, http: httpx2.AsyncClient) -> None:
         self._url = f"{url}/test/broadcast"
@@ -35,8 +35,8 @@ class Posting(BroadcastBackend):
             raise BroadcastUnavailable(str(error)) from error
         if answer.status_code >= 500:
             raise BroadcastUnavailable(answer.text)
-        told = answer.json()
-        return Event(channel, b"", told["epoch"], told["offset"])
+        position = answer.json()
+        return Event(channel, b"", position["epoch"], position["offset"])
 
     async def subscribe(self, channel: str, handler: Handler) -> Subscription:
         raise NotImplementedError
@@ -52,7 +52,7 @@ class Site(Journal):
         self.posting = posting
 
     async def post(self, count: int) -> None:
-        """By four publishers at a time."""
+        """Publish so many events, by four publishers at a time."""
         await asyncio.gather(*(self.publish(self.posting, count // 4) for _ in range(4)))
 
 
@@ -71,7 +71,7 @@ async def site(redis: RedisServer) -> AsyncIterator[Site]:
                 await one.end()
 
 
-async def test_all_clients_of_both_see_one_order(redis_server: RedisServer) -> None:
+async def test_clients_of_both_instances_get_the_same_order(redis_server: RedisServer) -> None:
     async with site(redis_server) as one:
         connected = [await asyncio.to_thread(each.stats) for each in one.instances]
         assert [stats["connections"] for stats in connected] == [5, 5]
@@ -81,10 +81,10 @@ async def test_all_clients_of_both_see_one_order(redis_server: RedisServer) -> N
         assert {follower.connections for follower in one.followers} == {1}
 
 
-async def test_who_was_on_a_killed_instance_recovers_on_the_other(redis_server: RedisServer) -> None:
+async def test_clients_of_a_killed_instance_recover_on_the_other(redis_server: RedisServer) -> None:
     async with site(redis_server) as one:
         publishing = asyncio.create_task(one.post(400))
-        while len(one.log.published) < 50:  # noqa: ASYNC110 - amid the stream
+        while len(one.log.published) < 50:  # noqa: ASYNC110 - kill it while events are published
             await asyncio.sleep(0.005)
         await asyncio.to_thread(one.instances[0].kill)
         await publishing
@@ -94,7 +94,7 @@ async def test_who_was_on_a_killed_instance_recovers_on_the_other(redis_server: 
         assert (await asyncio.to_thread(one.instances[1].stats))["connections"] == 10
 
 
-async def test_redis_is_taken_out_of_service_and_comes_back_empty(redis_server: RedisServer) -> None:
+async def test_clients_get_a_reset_when_redis_comes_back_empty(redis_server: RedisServer) -> None:
     async with site(redis_server) as one:
         await one.post(20)
         redis_server.kill()
@@ -107,8 +107,8 @@ async def test_redis_is_taken_out_of_service_and_comes_back_empty(redis_server: 
         assert {follower.connections for follower in one.followers} == {1}
 
 
-async def test_who_takes_a_repeat_for_news_is_found_out(redis_server: RedisServer) -> None:
-    """The judge can find fault here too: a client is told an event twice."""
+async def test_the_checker_finds_a_lost_event(redis_server: RedisServer) -> None:
+    """The checks above can fail: one event is removed from what a client got."""
     async with site(redis_server) as one:
         await one.post(20)
         one.followers[0].reader.got.popitem()

@@ -1,4 +1,4 @@
-"""The page that operators keep open, in real browsers."""
+"""The notifications page in real browsers."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import Open
-from tests.e2e.live import HOSTILE, LOOKS, Reporter
+from tests.e2e.live import HOSTILE, VIEWPORTS, RestClient
 from tests.e2e.notifications import NotificationsPage
 from tests.support.instances import Instance
 
@@ -15,8 +15,8 @@ KINDS = ["info", "success", "warning", "error", "progress"]
 
 @pytest.fixture
 def page(browser: Browser, site: Instance, open_page: Open) -> NotificationsPage:
-    one: NotificationsPage = open_page(browser, f"{site.http}/notifications", NotificationsPage)
-    return one
+    page: NotificationsPage = open_page(browser, f"{site.http}/notifications", NotificationsPage)
+    return page
 
 
 Both = tuple[NotificationsPage, NotificationsPage]
@@ -24,141 +24,141 @@ Both = tuple[NotificationsPage, NotificationsPage]
 
 @pytest.fixture
 def both(page: NotificationsPage, other_browser: Browser, open_page: Open) -> Both:
-    """In two browsers, on one run: its address names it."""
+    """Two browsers that watch the same run: the URL names it."""
     page.watch("nightly-import")
     other: NotificationsPage = open_page(other_browser, page.page.url, NotificationsPage)
-    other.shows("nightly-import", "Not begun")
+    other.expect_run("nightly-import", "Not started")
     return page, other
 
 
-def test_a_run_in_two_browsers(both: Both, reporter: Reporter) -> None:
-    reporter.post("/runs/nightly-import/started")
-    reporter.post("/progress/nightly-import/start", total_steps=8)
+def test_two_browsers_show_a_run(both: Both, rest: RestClient) -> None:
+    rest.post("/runs/nightly-import/started")
+    rest.post("/progress/nightly-import/start", total_steps=8)
     for each in both:
-        each.shows("nightly-import", "Running", "no estimate yet", "0 of 8")
-    reporter.post("/progress/nightly-import", current_step=3, step_name="Copying photographs")
+        each.expect_run("nightly-import", "Running", "no estimate yet", "0 of 8")
+    rest.post("/progress/nightly-import", current_step=3, step_name="Copying photographs")
     for each in both:
-        each.shows("nightly-import", "Running", "3 of 8 · Copying photographs", "37 %")
-        expect(each.bar("nightly-import")).to_have_js_property("value", 37.5)
-    reporter.post("/progress/nightly-import/complete")
-    reporter.post("/runs/nightly-import/completed", results={"orders": 12480})
+        each.expect_run("nightly-import", "Running", "3 of 8 · Copying photographs", "37 %")
+        expect(each.progress_bar("nightly-import")).to_have_js_property("value", 37.5)
+    rest.post("/progress/nightly-import/complete")
+    rest.post("/runs/nightly-import/completed", results={"orders": 12480})
     for each in both:
-        each.shows("nightly-import", "Completed", "orders 12,480", "took")
-        expect(each.bar("nightly-import")).to_have_js_property("value", 100)
+        each.expect_run("nightly-import", "Completed", "orders 12,480", "took")
+        expect(each.progress_bar("nightly-import")).to_have_js_property("value", 100)
 
 
-def test_notifications_in_two_browsers(both: Both, reporter: Reporter) -> None:
+def test_two_browsers_show_and_acknowledge_notifications(both: Both, rest: RestClient) -> None:
     for kind in KINDS:
-        reporter.post("/notifications", type=kind, title=f"A {kind}")
+        rest.post("/notifications", type=kind, title=f"A {kind}")
     for each in both:
-        each.feed(*[f"A {kind}" for kind in reversed(KINDS)])
-        for kind in KINDS[1:]:  # four at a time
-            each.toast(kind, f"A {kind}")
+        each.expect_unacknowledged(*[f"A {kind}" for kind in reversed(KINDS)])
+        for kind in KINDS[1:]:  # at most four toasts are shown
+            each.expect_toast(kind, f"A {kind}")
     page, other = both
     page.page.get_by_label("Acknowledge A warning").click()
     for each in both:
-        each.feed("A progress", "A error", "A success", "A info")
+        each.expect_unacknowledged("A progress", "A error", "A success", "A info")
     page.page.get_by_role("button", name="Hide acknowledged").click()
     expect(page.page.locator(".notification")).to_have_count(4)
     other.page.get_by_role("button", name="Acknowledge all").click()
     for each in both:
-        each.feed()
+        each.expect_unacknowledged()
 
 
-def test_alerts_in_two_browsers(both: Both, reporter: Reporter) -> None:
+def test_two_browsers_show_and_resolve_alerts(both: Both, rest: RestClient) -> None:
     for severity in ["low", "critical", "medium"]:
-        reporter.post("/alerts", severity=severity, title=f"Something {severity}", session_id="nightly-import")
+        rest.post("/alerts", severity=severity, title=f"Something {severity}", session_id="nightly-import")
     for each in both:
-        each.alerts("Something critical", "Something medium", "Something low")
+        each.expect_open_alerts("Something critical", "Something medium", "Something low")
         expect(each.page.locator("#unresolved")).to_have_text("3")
         expect(each.page).to_have_title("● Notifications")
-        each.toast("critical", "Something critical")
+        each.expect_toast("critical", "Something critical")
     page, other = both
     other.page.get_by_label("Resolve Something critical").click()
     for each in both:
-        each.alerts("Something medium", "Something low")
+        each.expect_open_alerts("Something medium", "Something low")
         expect(each.page.locator("#unresolved")).to_have_text("2")
     page.page.get_by_role("button", name="Show resolved").click()
     expect(page.page.locator(".alert[data-settled]")).to_contain_text("Something critical")
 
 
-def test_every_state_of_a_run_and_the_time_left(page: NotificationsPage, reporter: Reporter) -> None:
+def test_all_states_of_a_run_and_the_estimated_end(page: NotificationsPage, rest: RestClient) -> None:
     page.watch("failing", "cancelled", "slow")
     for id in ["failing", "cancelled", "slow"]:
-        reporter.post(f"/runs/{id}/started")
-        reporter.post(f"/progress/{id}/start", total_steps=1_000_000)
-    reporter.post("/progress/slow", current_step=1)
+        rest.post(f"/runs/{id}/started")
+        rest.post(f"/progress/{id}/start", total_steps=1_000_000)
+    rest.post("/progress/slow", current_step=1)
     expect(page.run("slow").locator(".left")).to_have_text(re.compile(r"(\d+ (s|min|h|d) ?)+ left · until .+\d\d:\d\d"))
-    reporter.post("/runs/failing/failed", error_message="line 7: no such product", error_type="LookupError")
-    page.shows("failing", "Failed", "LookupError: line 7: no such product")
-    reporter.post("/runs/cancelled/cancelled")
-    page.shows("cancelled", "Cancelled")
+    rest.post("/runs/failing/failed", error_message="line 7: no such product", error_type="LookupError")
+    page.expect_run("failing", "Failed", "LookupError: line 7: no such product")
+    rest.post("/runs/cancelled/cancelled")
+    page.expect_run("cancelled", "Cancelled")
     expect(page.page.locator("#runs-count")).to_have_text("1 running of 3 watched")
     page.page.get_by_label("Stop watching slow").click()
     expect(page.run("slow")).to_have_count(0)
-    reporter.post("/progress/slow", current_step=2)
-    reporter.post("/notifications", title="A marker")
-    page.feed("A marker")
+    rest.post("/progress/slow", current_step=2)
+    rest.post("/notifications", title="A marker")
+    page.expect_unacknowledged("A marker")
     expect(page.run("slow")).to_have_count(0)
 
 
-def test_what_was_there_before(browser: Browser, site: Instance, reporter: Reporter, open_page: Open) -> None:
-    reporter.post("/notifications", title="Of everybody")
-    reporter.post("/notifications", title="Of a run", session_id="import-7")
-    reporter.post("/alerts", severity="low", title="Of another run", session_id="import-8")
-    done = reporter.post("/notifications", title="Read by now")
-    reporter.post(f"/notifications/{done['id']}/acknowledge")
+def test_a_new_page_shows_earlier_records(browser: Browser, site: Instance, rest: RestClient, open_page: Open) -> None:
+    rest.post("/notifications", title="Of everybody")
+    rest.post("/notifications", title="Of a run", session_id="import-7")
+    rest.post("/alerts", severity="low", title="Of another run", session_id="import-8")
+    done = rest.post("/notifications", title="Read by now")
+    rest.post(f"/notifications/{done['id']}/acknowledge")
     page: NotificationsPage = open_page(browser, f"{site.http}/notifications", NotificationsPage)
-    page.feed("Of everybody")
+    page.expect_unacknowledged("Of everybody")
     expect(page.page.locator(".notification[data-settled]")).to_contain_text("Read by now")
-    page.alerts()
+    page.expect_open_alerts()
     page.page.get_by_role("button", name="Watch import-7").click()
-    page.feed("Of a run", "Of everybody")
+    page.expect_unacknowledged("Of a run", "Of everybody")
     page.page.get_by_role("button", name="Watch import-8").click()
-    page.alerts("Of another run")
-    expect(page.page.locator("#heard-of")).to_be_hidden()
-    expect(page.page.locator(".toast")).to_have_count(0)  # none of it is news
+    page.expect_open_alerts("Of another run")
+    expect(page.page.locator("#other-runs")).to_be_hidden()
+    expect(page.page.locator(".toast")).to_have_count(0)  # toasts are for new records only
 
 
-def test_what_strangers_write_stays_text(page: NotificationsPage, reporter: Reporter) -> None:
+def test_hostile_text_stays_text(page: NotificationsPage, rest: RestClient) -> None:
     page.watch("run")
-    reporter.post("/runs/run/started")
-    reporter.post("/progress/run/start", total_steps=2, step_name=HOSTILE)
-    reporter.post("/notifications", title=HOSTILE, message=HOSTILE, metadata={"run": HOSTILE})
-    reporter.post("/alerts", severity="critical", title=HOSTILE, description=HOSTILE)
-    page.feed(HOSTILE)
-    page.alerts(HOSTILE)
-    page.shows("run", "Running", HOSTILE)
-    page.toast("critical", HOSTILE)
-    reporter.post("/runs/run/failed", error_message=HOSTILE, error_type=HOSTILE)
-    page.shows("run", "Failed", f"{HOSTILE}: {HOSTILE}")
-    page.page.goto(page.page.url.split("#")[0] + "#" + HOSTILE)  # no name of a run
-    reporter.post("/notifications", title="A marker")
-    page.feed("A marker", HOSTILE)
-    page.is_unharmed()
+    rest.post("/runs/run/started")
+    rest.post("/progress/run/start", total_steps=2, step_name=HOSTILE)
+    rest.post("/notifications", title=HOSTILE, message=HOSTILE, metadata={"run": HOSTILE})
+    rest.post("/alerts", severity="critical", title=HOSTILE, description=HOSTILE)
+    page.expect_unacknowledged(HOSTILE)
+    page.expect_open_alerts(HOSTILE)
+    page.expect_run("run", "Running", HOSTILE)
+    page.expect_toast("critical", HOSTILE)
+    rest.post("/runs/run/failed", error_message=HOSTILE, error_type=HOSTILE)
+    page.expect_run("run", "Failed", f"{HOSTILE}: {HOSTILE}")
+    page.page.goto(page.page.url.split("#")[0] + "#" + HOSTILE)  # not a valid run id
+    rest.post("/notifications", title="A marker")
+    page.expect_unacknowledged("A marker", HOSTILE)
+    page.expect_no_injection()
 
 
-def test_by_keyboard_alone(page: NotificationsPage, reporter: Reporter) -> None:
+def test_the_page_works_with_the_keyboard(page: NotificationsPage, rest: RestClient) -> None:
     for title in ["One", "Two", "Three"]:
-        reporter.post("/notifications", title=title)
-        reporter.post("/alerts", severity="medium", title=title)
-    page.feed("Three", "Two", "One")
-    page.alerts("Three", "Two", "One")
+        rest.post("/notifications", title=title)
+        rest.post("/alerts", severity="medium", title=title)
+    page.expect_unacknowledged("Three", "Two", "One")
+    page.expect_open_alerts("Three", "Two", "One")
     keys = page.page.keyboard
     page.page.get_by_role("button", name="Acknowledge all").focus()
     keys.press("Tab")
     for left in [["Two", "One"], ["One"]]:
         keys.press("Enter")
-        page.feed(*left)
+        page.expect_unacknowledged(*left)
         expect(page.page.get_by_label(f"Acknowledge {left[0]}", exact=True)).to_be_focused()
     page.page.get_by_role("button", name="Show resolved").focus()
     keys.press("Tab")
     keys.press("Enter")
-    page.alerts("Two", "One")
+    page.expect_open_alerts("Two", "One")
     expect(page.page.get_by_label("Resolve Two")).to_be_focused()
 
 
-def test_a_demonstration_moves_in_both(
+def test_another_browser_shows_a_demonstration(
     page: NotificationsPage, other_browser: Browser, site: Instance, open_page: Open
 ) -> None:
     other: NotificationsPage = open_page(other_browser, f"{site.http}/notifications", NotificationsPage)
@@ -167,14 +167,14 @@ def test_a_demonstration_moves_in_both(
     for each in [page, other]:
         expect(each.page.locator(".run .step")).to_have_text(re.compile(r"^2 of 24 · "))
     run = page.page.locator(".run").get_attribute("data-key")
-    page.page.goto("about:blank")  # who started it goes: it is told, as a program would
-    other.shows(str(run), "Cancelled")
+    page.page.goto("about:blank")  # the page that runs it reports the cancellation while it closes
+    other.expect_run(str(run), "Cancelled")
 
 
-def test_a_demonstration_to_its_end(browser: Browser, site: Instance, open_page: Open) -> None:
+def test_a_demonstration_runs_to_its_end(browser: Browser, site: Instance, open_page: Open) -> None:
     page: NotificationsPage = open_page(browser, f"{site.http}/notifications", NotificationsPage)
     page.page.clock.install()
-    page.page.get_by_role("button", name="Start one that fails").click()
+    page.page.get_by_role("button", name="Start a failing run").click()
     page.page.get_by_role("button", name="Start a run").click()
     ended = page.page.locator(".run:is([data-state=failed], [data-state=completed])")
     for _ in range(1_000):
@@ -185,44 +185,42 @@ def test_a_demonstration_to_its_end(browser: Browser, site: Instance, open_page:
     expect(page.page.locator(".alert strong")).to_contain_text("has failed")
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_looks(browser: Browser, site: Instance, reporter: Reporter, open_page: Open, look: str) -> None:
-    page: NotificationsPage = open_page(browser, f"{site.http}/notifications", NotificationsPage, **LOOKS[look])
-    page.shot(f"{look}-empty")
+@pytest.mark.parametrize("size", VIEWPORTS)
+def test_screenshots(browser: Browser, site: Instance, rest: RestClient, open_page: Open, size: str) -> None:
+    page: NotificationsPage = open_page(browser, f"{site.http}/notifications", NotificationsPage, **VIEWPORTS[size])
+    page.screenshot(f"{size}-empty")
     page.watch("nightly-import", "price-update", "photo-archive", "stock-count")
     for run, steps in {"nightly-import": 24, "price-update": 8, "photo-archive": 8}.items():
-        reporter.post(f"/runs/{run}/started")
-        reporter.post(f"/progress/{run}/start", total_steps=steps, step_name="Opening the archive")
-    reporter.post("/progress/photo-archive", current_step=5, step_name="Reading customers")
+        rest.post(f"/runs/{run}/started")
+        rest.post(f"/progress/{run}/start", total_steps=steps, step_name="Opening the archive")
+    rest.post("/progress/photo-archive", current_step=5, step_name="Reading customers")
     error = {"error_message": "the archive ends in the middle of step 6", "error_type": "UnexpectedEnd"}
-    reporter.post("/runs/photo-archive/failed", **error)
-    reporter.post("/runs/stock-count/started")
-    reporter.post("/runs/stock-count/completed", results={"orders": 12_480, "skipped": 3})
-    read = reporter.post("/notifications", title="Backup is on its way", message="To the second site.")
-    reporter.post(f"/notifications/{read['id']}/acknowledge")
-    reporter.post("/notifications", title="12,480 orders read", type="success", session_id="stock-count")
+    rest.post("/runs/photo-archive/failed", **error)
+    rest.post("/runs/stock-count/started")
+    rest.post("/runs/stock-count/completed", results={"orders": 12_480, "skipped": 3})
+    read = rest.post("/notifications", title="Backup is on its way", message="To the second site.")
+    rest.post(f"/notifications/{read['id']}/acknowledge")
+    rest.post("/notifications", title="12,480 orders read", type="success", session_id="stock-count")
     unread = "The price list of Marlow & Sons is not readable"
-    reporter.post(
+    rest.post(
         "/notifications",
         title=unread,
         message="It ends after 12 of 340 lines. Yesterday's stays in force.",
         type="error",
     )
-    reporter.post(
+    rest.post(
         "/notifications", title="Two addresses could not be matched", message="Orders 7714 and 7719.", type="warning"
     )
-    reporter.post(
-        "/notifications", title="returns-2026 has started", message="40 steps.", metadata={"run": "returns-2026"}
-    )
-    reporter.post("/alerts", severity="low", title="Certificate expires in 20 days", description="shop.example")
-    reporter.post("/alerts", severity="high", title="photo-archive has failed", session_id="photo-archive")
-    reporter.post("/alerts", severity="critical", title="Disk full", description="/var on db-2 has 12 MB left")
+    rest.post("/notifications", title="returns-2026 has started", message="40 steps.", metadata={"run": "returns-2026"})
+    rest.post("/alerts", severity="low", title="Certificate expires in 20 days", description="shop.example")
+    rest.post("/alerts", severity="high", title="photo-archive has failed", session_id="photo-archive")
+    rest.post("/alerts", severity="critical", title="Disk full", description="/var on db-2 has 12 MB left")
     expect(page.page.locator(".toast")).to_have_count(4)
     expect(page.page.locator("#unresolved")).to_have_text("3")
-    reporter.post("/progress/nightly-import", current_step=7, step_name="Copying photographs")
-    page.shows("nightly-import", "Running", "7 of 24")
+    rest.post("/progress/nightly-import", current_step=7, step_name="Copying photographs")
+    page.expect_run("nightly-import", "Running", "7 of 24")
     for scheme in ["light", "dark"]:
-        page.settle()
+        page.finish_flashes()
         page.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.shot(f"{look}-{scheme}")
-    assert page.fits()
+        page.screenshot(f"{size}-{scheme}")
+    assert page.fits_width()

@@ -1,70 +1,72 @@
-"""What the page of notifications makes of breaks and restarts."""
+"""The notifications page during network failures and server restarts."""
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import Open
-from tests.e2e.live import Line, Reporter
+from tests.e2e.live import RestClient, SyncProxy
 from tests.e2e.notifications import NotificationsPage
 from tests.support.instances import Instance
 
 
 @pytest.fixture
 def page(browser: Browser, site: Instance, open_page: Open) -> NotificationsPage:
-    one: NotificationsPage = open_page(browser, f"{site.http}/notifications", NotificationsPage)
-    return one
+    page: NotificationsPage = open_page(browser, f"{site.http}/notifications", NotificationsPage)
+    return page
 
 
-def test_a_break_is_recovered_by_position(
-    browser: Browser, line: Line, site: Instance, reporter: Reporter, open_page: Open
+def test_missed_events_are_recovered(
+    browser: Browser, proxy: SyncProxy, site: Instance, rest: RestClient, open_page: Open
 ) -> None:
-    page: NotificationsPage = open_page(browser, f"{line.http}/notifications", NotificationsPage)
+    page: NotificationsPage = open_page(browser, f"{proxy.http}/notifications", NotificationsPage)
     page.watch("nightly-import")
-    reporter.post("/progress/nightly-import/start", total_steps=4)
-    page.shows("nightly-import", "Under way", "0 of 4")
-    first = reporter.post("/notifications", title="Before")
-    page.feed("Before")
-    line.cut()
-    page.is_("Reconnecting: as of")
-    page.shot("reconnecting")
-    reporter.post(f"/notifications/{first['id']}/acknowledge")
+    rest.post("/progress/nightly-import/start", total_steps=4)
+    page.expect_run("nightly-import", "In progress", "0 of 4")
+    first = rest.post("/notifications", title="Before")
+    page.expect_unacknowledged("Before")
+    proxy.cut()
+    page.expect_state("Reconnecting, data as of")
+    page.screenshot("reconnecting")
+    rest.post(f"/notifications/{first['id']}/acknowledge")
     for step in [1, 2, 3]:
-        reporter.post("/progress/nightly-import", current_step=step)
-    reporter.post("/notifications", title="Meanwhile", type="warning")
+        rest.post("/progress/nightly-import", current_step=step)
+    rest.post("/notifications", title="Meanwhile", type="warning")
     requests: list[str] = []
     page.page.on("request", lambda request: requests.append(request.url))
-    line.mend()
-    page.is_("Live")
-    page.shows("nightly-import", "Under way", "3 of 4")
-    page.feed("Meanwhile")
-    page.toast("warning", "Meanwhile")
-    assert not [url for url in requests if "/alerts" in url]  # nothing was read anew: the events came
+    proxy.restore()
+    page.expect_state("Live")
+    page.expect_run("nightly-import", "In progress", "3 of 4")
+    page.expect_unacknowledged("Meanwhile")
+    page.expect_toast("warning", "Meanwhile")
+    assert not [url for url in requests if "/alerts" in url]  # nothing was read again: the events were recovered
 
 
-def test_a_server_that_was_killed_and_is_back(page: NotificationsPage, site: Instance, reporter: Reporter) -> None:
+def test_a_killed_and_restarted_server_is_reconnected_to(
+    page: NotificationsPage, site: Instance, rest: RestClient
+) -> None:
     page.watch("nightly-import")
-    reporter.post("/runs/nightly-import/started")
-    page.shows("nightly-import", "Running")
-    reporter.post("/notifications", title="Of the first life")
-    page.feed("Of the first life")
+    rest.post("/runs/nightly-import/started")
+    page.expect_run("nightly-import", "Running")
+    rest.post("/notifications", title="Of the first life")
+    page.expect_unacknowledged("Of the first life")
     site.kill()
-    page.is_("Reconnecting: as of")
-    page.feed("Of the first life")
+    page.expect_state("Reconnecting, data as of")
+    page.expect_unacknowledged("Of the first life")
     site.start()
-    reporter.post("/notifications", title="Of the second life")
-    page.is_("Live")
-    page.feed("Of the second life")
-    page.shows("nightly-import", "Not begun")
-    reporter.post("/runs/nightly-import/started")
-    page.shows("nightly-import", "Running")
+    rest.post("/notifications", title="Of the second life")
+    page.expect_state("Live")
+    page.expect_unacknowledged("Of the second life")
+    page.expect_run("nightly-import", "Not started")
+    rest.post("/runs/nightly-import/started")
+    page.expect_run("nightly-import", "Running")
 
 
-def test_what_does_not_work_is_said(page: NotificationsPage, site: Instance, reporter: Reporter) -> None:
-    reporter.post("/alerts", severity="high", title="Disk full")
-    page.toast("high", "Disk full")
+def test_a_failed_request_is_shown(page: NotificationsPage, site: Instance, rest: RestClient) -> None:
+    rest.post("/alerts", severity="high", title="Disk full")
+    page.expect_toast("high", "Disk full")
     site.kill()
-    page.is_("Reconnecting")
+    page.expect_state("Reconnecting")
     page.page.get_by_label("Resolve Disk full").click()
-    page.toast("error", "The server cannot be reached.")
-    page.alerts("Disk full")
+    page.expect_toast("error", "The server cannot be reached.")
+    page.expect_open_alerts("Disk full")
     expect(page.page.get_by_label("Resolve Disk full")).to_be_enabled()

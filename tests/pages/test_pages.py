@@ -1,4 +1,4 @@
-"""How the pages and what they load are served."""
+"""How the pages and their assets are served."""
 
 import re
 from html.parser import HTMLParser
@@ -19,7 +19,7 @@ def http() -> httpx2.AsyncClient:
 
 
 class Loads(HTMLParser):
-    """What a page loads, and what it has inline."""
+    """The URLs that a page loads, and its inline scripts and styles."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Loads(HTMLParser):
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_and_all_that_it_loads_comes_from_here(path: str) -> None:
+async def test_a_page_loads_everything_from_its_server_and_has_nothing_inline(path: str) -> None:
     async with http() as client:
         answer = await client.get(path)
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -50,12 +50,13 @@ async def test_a_page_and_all_that_it_loads_comes_from_here(path: str) -> None:
                 seen.add(url.path)
                 loaded = await client.get(url)
                 assert loaded.status_code == 200, url
-                waiting += [url.join(one) for one in re.findall(r'from "(.+)"', loaded.text)]
+                waiting += [url.join(one) for one in re.findall(r'^import .* from "(.+)"$', loaded.text, re.MULTILINE)]
         assert len(seen) > 5
+        assert "/pages/client.js" in seen
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/pages/connection.js"])
-async def test_nothing_runs_but_what_is_served_here(path: str) -> None:
+@pytest.mark.parametrize("path", [*PAGES, "/pages/client.js"])
+async def test_the_content_security_policy_allows_the_pages_own_server_alone(path: str) -> None:
     async with http() as client:
         answer = await client.get(path)
         policy = dict(one.strip().split(" ", 1) for one in answer.headers["Content-Security-Policy"].split(";"))
@@ -81,9 +82,14 @@ async def test_no_page_of_fastapi_is_served_for_they_load_from_elsewhere(path: s
 
 @pytest.mark.parametrize(
     ("name", "type"),
-    [("style.css", "text/css"), ("sessions/tree.js", "text/javascript"), ("icon.svg", "image/svg+xml")],
+    [
+        ("style.css", "text/css"),
+        ("client.js", "text/javascript"),
+        ("sessions/tree.js", "text/javascript"),
+        ("icon.svg", "image/svg+xml"),
+    ],
 )
-async def test_a_file_has_its_type_and_is_sent_once(name: str, type: str) -> None:
+async def test_a_file_has_its_media_type_and_is_sent_once(name: str, type: str) -> None:
     async with http() as client:
         answer = await client.get(f"/pages/{name}")
         assert answer.headers["Content-Type"].partition(";")[0] == type
@@ -108,14 +114,14 @@ async def test_a_file_has_its_type_and_is_sent_once(name: str, type: str) -> Non
         "%00",
     ],
 )
-async def test_nothing_else_is_served(name: str) -> None:
+async def test_other_paths_are_not_found(name: str) -> None:
     async with http() as client:
         answer = await client.get(f"/pages/{name}")
         assert answer.status_code == 404, answer.text
         assert answer.json()["error"]["code"] == "NOT_FOUND"
 
 
-def test_no_script_makes_markup_of_text() -> None:
+def test_no_script_parses_text_as_markup_or_code() -> None:
     for script in ASSETS.rglob("*.js"):
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", script.read_text()

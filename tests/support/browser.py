@@ -20,6 +20,10 @@ _FLAGS = [
 ]
 
 
-def launch(playwright: Playwright) -> Browser:
-    """The system's Chromium, with a new profile. It ends with Playwright, and that with the test run."""
-    return playwright.chromium.launch(executable_path=program("chromium"), args=_FLAGS)
+def launch(playwright: Playwright, *, back_forward_cache: bool = False) -> Browser:
+    """The system's Chromium, with a new profile. It ends with Playwright, and that with the test run.
+
+    Playwright switches the back-forward cache off by default.
+    """
+    ignored = ["--disable-back-forward-cache"] if back_forward_cache else None
+    return playwright.chromium.launch(executable_path=program("chromium"), args=_FLAGS, ignore_default_args=ignored)

@@ -1,8 +1,8 @@
-// Each entry as one file, once as ES module and once as CommonJS, and their types.
+// Builds each entry into one file, as ES module and as CommonJS, with its types.
 
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { build } from "vite"
 
 const entries = {
@@ -15,27 +15,42 @@ const entries = {
 process.chdir(join(import.meta.dirname, ".."))
 rmSync("dist", { recursive: true, force: true })
 
-for (const [name, entry] of Object.entries(entries)) {
+async function bundle(entry, formats, fileName, output) {
   await build({
     configFile: false,
     logLevel: "warn",
     build: {
-      lib: { entry, formats: ["es", "cjs"], fileName: (format) => (format === "es" ? `esm/${name}.js` : `cjs/${name}.cjs`) },
+      lib: { entry, formats, fileName },
       emptyOutDir: false,
       target: "es2022",
       rolldownOptions: {
-        external: [/^@pattern-stack\/broadcast/, /^react/, /^@tanstack/], // one context and one client, whichever entry asks
-        output: { minify: true, ...(name.startsWith("react") && { banner: '"use client";' }) },
+        external: [/^@pattern-stack\/broadcast/, /^react/, /^@tanstack/], // imported, not bundled: all entries share one client class and one React context
+        output,
       },
     },
   })
 }
 
-execFileSync("node_modules/.bin/tsc", ["--project", "tsconfig.types.json"], { stdio: "inherit" })
+for (const [name, entry] of Object.entries(entries)) {
+  const output = { minify: true, ...(name.startsWith("react") && { banner: '"use client";' }) }
+  await bundle(entry, ["es", "cjs"], (format) => (format === "es" ? `esm/${name}.js` : `cjs/${name}.cjs`), output)
+}
 
-// TypeScript wants types of their own for CommonJS: the same, under the names that belong there
+// for the live pages of pattern_stack, which commit it: readable
+const banner = "// Built from clients/typescript by `make assets`: do not edit.\n"
+await bundle(entries.index, ["es"], () => "pages/client.js", { minify: false, postBanner: banner })
+
+execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "--project", "tsconfig.types.json"], { stdio: "inherit" })
+
 for (const path of readdirSync("dist/esm", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {
+  // the package's own name does not resolve inside the package with `moduleResolution: node`
+  const types = readFileSync(join("dist/esm", path), "utf8").replace(/"@pattern-stack\/broadcast(.*?)"/g, (_, entry) => {
+    const found = relative(dirname(path), entry === "/react/core" ? "react/core.js" : "index.js")
+    return JSON.stringify(found.startsWith(".") ? found : `./${found}`)
+  })
+  writeFileSync(join("dist/esm", path), types)
+  // TypeScript needs separate types for CommonJS: the same declarations, with .d.cts and .cjs names
   const target = join("dist/cjs", path.replace(/\.d\.ts$/, ".d.cts"))
   mkdirSync(dirname(target), { recursive: true })
-  writeFileSync(target, readFileSync(join("dist/esm", path), "utf8").replace(/"(\.{1,2}\/[^"]+)\.js"/g, '"$1.cjs"'))
+  writeFileSync(target, types.replace(/"(\.{1,2}\/[^"]+)\.js"/g, '"$1.cjs"'))
 }

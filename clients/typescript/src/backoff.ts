@@ -1,13 +1,10 @@
-const FIRST = 1_000
-const LONGEST = 30_000
-
-/** Milliseconds before a try that follows so many failures in a row: doubling from 1 s to 30 s, less up to half of it by chance. */
-export function backoff(failures: number): number {
-  return Math.min(FIRST * 2 ** failures, LONGEST) * (1 - Math.random() / 2)
+/** Milliseconds to wait after this many failures in a row: doubles from `first` to `most`, minus a random part of up to half. */
+export function backoff(failures: number, first = 1_000, most = 30_000): number {
+  return Math.min(first * 2 ** failures, most) * (1 - Math.random() / 2)
 }
 
-/** Milliseconds that a closing server asks to wait: it spreads the return of its clients. */
+/** The delay that a closing server asks for in the close reason, in milliseconds. It spreads the reconnects of its clients. */
 export function retryAfter(reason: string): number | undefined {
-  const named = /^retry-after=(\d+(?:\.\d+)?)$/.exec(reason)
-  return named ? Number(named[1]) * 1_000 : undefined
+  const match = /^retry-after=(\d+(?:\.\d+)?)$/.exec(reason)
+  return match ? Number(match[1]) * 1_000 : undefined
 }

@@ -1,36 +1,42 @@
 import { backoff } from "./backoff.js"
 import { BroadcastError } from "./errors.js"
-import { Link, type BroadcastState, type Close } from "./link.js"
+import { Link, type BroadcastState, type Close, type Reconnect } from "./link.js"
 import { Listeners, type Unsubscribe } from "./listeners.js"
-import { Pace } from "./pace.js"
+import { checkNames, checkNumber } from "./options.js"
 import type { BroadcastEvent, ServerFrame } from "./protocol.js"
+import { RateLimiter } from "./rate-limiter.js"
 import { webSocket, type SocketFactory } from "./socket.js"
-import { Subscriptions } from "./subscriptions.js"
+import { checkChannel, Subscriptions } from "./subscriptions.js"
 import { Tabs } from "./tabs.js"
 import { Timer } from "./timer.js"
 import { Tokens, type TokenSource } from "./tokens.js"
 
 export interface BroadcastOptions {
-  /** Proves who is there: sent as the first frame of a connection, and renewed before it runs out. */
+  /** Authenticates the client: sent as the first frame of each connection, and renewed before it expires. */
   token?: TokenSource
-  /** Names this client's own doings; random by default. Send it with a mutation, so that the server can publish under it. */
+  /** Identifies this client as the cause of events. Send it along with a mutation, so that the server can publish the event under
+   * it. @default a random string */
   origin?: string
-  /** How many channels the server lets a connection hold; those beyond wait for room. 128 by default. */
+  /** How many channels the server lets one connection hold. Further channels wait for room. @default 128 */
   maxChannels?: number
-  /** Milliseconds of silence before a ping asks whether the server is still there; 30,000 by default. */
+  /** Milliseconds without a message before the client pings the server. @default 30000 */
   pingAfter?: number
-  /** Opens sockets; the browser's WebSocket by default. */
+  /** When the client reconnects, and when it gives up. */
+  reconnect?: Reconnect
+  /** Opens sockets. @default the browser's WebSocket */
   socket?: SocketFactory
 }
 
-/** One connection to a broadcast endpoint, kept up until `disconnect()`.
+const OPTIONS = ["token", "origin", "maxChannels", "pingAfter", "reconnect", "socket"] satisfies (keyof BroadcastOptions)[]
+
+/** A connection to a broadcast endpoint, kept open until `disconnect()`.
  *
- * Each handler gets the events of its channel in order, each once, however often the connection breaks; where that cannot
- * be had, `onReset` says so.
+ * Each handler gets the events of its channel in order and once each, however often the connection breaks. If events may have
+ * been missed, `onReset` reports it. Methods are bound to the client: `const { subscribe } = client` works.
  */
 export class BroadcastClient {
   readonly url: string
-  /** Events that carry it are this client's own doing. */
+  /** Events that this client caused carry it. */
   readonly origin: string
   readonly #link: Link
   readonly #subscriptions: Subscriptions
@@ -39,104 +45,109 @@ export class BroadcastClient {
   readonly #joins = new Listeners<[channel: string]>()
   readonly #resets = new Listeners<[channel: string]>()
   readonly #errors = new Listeners<[error: BroadcastError]>()
-  readonly #pace = new Pace()
-  readonly #paused = new Timer()
+  readonly #rateLimiter = new RateLimiter()
+  readonly #pause = new Timer()
   readonly #retry = new Timer()
   #flushing = false
 
+  /** Throws a TypeError for an option with a wrong value, and in development for one that does not exist. */
   constructor(url: string, options: BroadcastOptions = {}) {
+    if (typeof url !== "string" || !url) throw new TypeError(`BroadcastClient needs a URL, not ${url}`)
+    checkNames("BroadcastClient", options, OPTIONS)
     const { token, origin = randomId(), maxChannels = 128, pingAfter = 30_000, socket = webSocket } = options
+    checkNumber("maxChannels", maxChannels, 1)
+    checkNumber("pingAfter", pingAfter, 1)
     this.url = url
     this.origin = origin
     this.#subscriptions = new Subscriptions(
       {
         changed: () => this.#flushSoon(),
-        retry: (failures) => this.#retry.set(backoff(failures), () => this.#flushSoon()),
+        retry: (failures, delay) => this.#retryAfter(failures, delay),
         joined: (channel) => this.#joins.call(channel),
         reset: (channel) => this.#resets.call(channel),
         failed: (error) => this.#failed(error),
       },
       maxChannels,
     )
-    this.#link = new Link(url, socket, new Tokens(token), pingAfter, {
-      state: (state) => this.#entered(state),
+    this.#link = new Link(url, { socket, tokens: new Tokens(token), pingAfter, reconnect: reconnectOf(options) }, {
+      state: (state) => this.#stateChanged(state),
       opened: () => this.#opened(),
       closed: () => this.#closed(),
-      mute: () => this.#subscriptions.settle(),
+      noReply: () => this.#subscriptions.assumeJoined(),
       frame: (frame: ServerFrame) => this.#subscriptions.receive(frame),
     })
-    this.#tabs = new Tabs(`pattern-stack:${url}`, (event) => this.#subscriptions.local(event))
+    this.#tabs = new Tabs(`pattern-stack:${url}`, (event) => this.#subscriptions.deliverLocal(event))
+  }
+
+  /** The class name, which minification changes. Consoles show it. */
+  get [Symbol.toStringTag](): string {
+    return "BroadcastClient"
   }
 
   get state(): BroadcastState {
     return this.#link.state
   }
 
-  /** How the last connection ended; null while none has since `connect()`. */
+  /** How the last connection since `connect()` ended; null if none has. */
   get lastClose(): Close | null {
     return this.#link.lastClose
   }
 
-  /** Harmless where it is connected already. Positions are kept, so a later one goes on where an earlier one ended. */
-  connect(): void {
+  /** Does nothing if the client is connected already. Positions are kept: after `disconnect()`, events that were missed are
+   * recovered. */
+  readonly connect = (): void => {
     this.#tabs.open()
     this.#link.start()
   }
 
-  /** Final: no timer, listener or socket is left, until `connect()` is called again. Subscriptions stay. */
-  disconnect(): void {
-    this.#link.stop()
-  }
+  /** Closes the connection for good: no timer, listener or socket is left until `connect()`. Subscriptions stay. */
+  readonly disconnect = (): void => this.#link.stop()
 
-  onStateChange(handler: (state: BroadcastState) => void): Unsubscribe {
-    return this.#states.add(handler)
-  }
+  readonly onStateChange = (handler: (state: BroadcastState) => void): Unsubscribe => this.#states.add(handler)
 
-  /** Called with a channel that the server has acknowledged for the first time: what is read from now on, later events follow. */
-  onJoin(handler: (channel: string) => void): Unsubscribe {
-    return this.#joins.add(handler)
-  }
+  /** Calls the handler when the server acknowledges a channel for the first time. Every change that is not in data read from
+   * then on comes as an event. */
+  readonly onJoin = (handler: (channel: string) => void): Unsubscribe => this.#joins.add(handler)
 
-  /** Whether the server has acknowledged the channel, and somebody has been subscribed ever since. */
-  isJoined(channel: string): boolean {
-    return this.#subscriptions.isJoined(channel)
-  }
+  /** Whether the server has acknowledged the channel, and it has had a handler ever since. */
+  readonly isJoined = (channel: string): boolean => this.#subscriptions.isJoined(channel)
 
-  /** Called with a channel whose events may have been missed: what was made of them has to be fetched anew. */
-  onReset(handler: (channel: string) => void): Unsubscribe {
-    return this.#resets.add(handler)
-  }
+  /** Calls the handler when events of a channel may have been missed. Fetch the data that depends on them again. */
+  readonly onReset = (handler: (channel: string) => void): Unsubscribe => this.#resets.add(handler)
 
-  /** Called with what the server refuses, and with a channel that has ended. While nobody listens, the console is told. */
-  onError(handler: (error: BroadcastError) => void): Unsubscribe {
-    return this.#errors.add(handler)
-  }
+  /** Calls the handler when the server refuses something or ends a channel. Without a handler these go to the console. */
+  readonly onError = (handler: (error: BroadcastError) => void): Unsubscribe => this.#errors.add(handler)
 
-  /** May be called at any time, before `connect()` too. Throws a BroadcastError where it is no channel's name. */
-  subscribe<Payload = Record<string, any>>(channel: string, handler: (event: BroadcastEvent<Payload>) => void): Unsubscribe {
-    return this.#subscriptions.add(channel, handler as (event: BroadcastEvent) => void)
-  }
+  /** Calls the handler with each event of the channel. May be called at any time, also before `connect()`. Throws a
+   * BroadcastError if the channel name is invalid; in development also if a part of it is missing, as in `items:undefined`. */
+  readonly subscribe = <Payload = Record<string, any>>(
+    channel: string,
+    handler: (event: BroadcastEvent<Payload>) => void,
+  ): Unsubscribe => this.#subscriptions.add(channel, handler as (event: BroadcastEvent) => void)
 
-  /** Resolves once the server has acknowledged the channel: every later event comes. Rejects with a BroadcastError where it
-   * refuses, or the connection is given up. With a server that never replies it resolves at the first event, or within 5 s. */
-  ready(channel: string): Promise<void> {
+  /** Resolves once the server has acknowledged the channel: every event published after that is delivered. Rejects with a
+   * BroadcastError if the server refuses the channel, or the client disconnects. With a server that never replies it resolves
+   * at the first event, or within 5 s. */
+  readonly ready = (channel: string): Promise<void> => {
     const close = this.lastClose
     if (close?.final) return Promise.reject(disconnected(close))
     return this.#subscriptions.ready(channel)
   }
 
-  /** Asks for a new `snapshot` event of a channel that has one. */
-  refresh(channel: string): void {
-    this.#link.send({ refresh: [channel] })
-  }
+  /** Asks the server for a new `snapshot` event of a channel that has snapshots; while not connected, after reconnecting. */
+  readonly refresh = (channel: string): void => this.#subscriptions.refresh(channel)
 
-  /** Hands an event to the subscribers in other tabs of this browser, at once; never to those of this one. Does nothing
-   * while disconnected. */
-  emit(channel: string, event: string, payload: Record<string, any>): void {
+  /** Delivers an event to the subscribers in the other tabs of this browser, and not to those in this tab. The server is not
+   * involved. Does nothing while disconnected. Throws a BroadcastError if an argument is missing or invalid. */
+  readonly emit = (channel: string, event: string, payload: Record<string, any>): void => {
+    checkChannel(channel)
+    if (typeof event !== "string" || !event || typeof payload !== "object" || payload === null || Array.isArray(payload)) {
+      throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; it reaches other tabs only", channel)
+    }
     this.#tabs.send({ channel, event, payload, timestamp: new Date().toISOString(), origin: this.origin })
   }
 
-  #entered(state: BroadcastState): void {
+  #stateChanged(state: BroadcastState): void {
     if (state === "disconnected") {
       this.#tabs.close()
       this.#subscriptions.reject(disconnected(this.lastClose))
@@ -150,13 +161,13 @@ export class BroadcastClient {
   }
 
   #closed(): void {
-    this.#paused.clear()
+    this.#pause.clear()
     this.#retry.clear()
     this.#flushing = false
     this.#subscriptions.closed()
   }
 
-  /** What changes in one turn goes out together. */
+  /** Changes of one turn of the event loop are sent together. */
   #flushSoon(): void {
     if (this.#flushing) return
     this.#flushing = true
@@ -166,9 +177,18 @@ export class BroadcastClient {
   #flush(): void {
     const frames = this.#subscriptions.frames()
     for (const frame of frames) this.#link.send(frame)
-    const pause = frames.length > 0 ? this.#pace.spend(frames.length) : 0
-    this.#flushing = pause > 0
-    if (pause > 0) this.#paused.set(pause, () => this.#flush())
+    this.#pauseFor(frames.length > 0 ? this.#rateLimiter.spend(frames.length) : 0)
+  }
+
+  /** Sends no frames of subscriptions for so many milliseconds. */
+  #pauseFor(delay: number): void {
+    this.#flushing = delay > 0
+    if (delay > 0) this.#pause.set(delay, () => this.#flush())
+  }
+
+  #retryAfter(failures: number, delay: number | undefined): void {
+    if (delay === undefined) this.#retry.set(backoff(failures), () => this.#flushSoon())
+    else this.#pauseFor(delay)
   }
 
   #failed(error: BroadcastError): void {
@@ -177,11 +197,20 @@ export class BroadcastClient {
   }
 }
 
+function reconnectOf({ reconnect = {} }: BroadcastOptions): Required<Reconnect> {
+  const { first = 1_000, most = 30_000, tries = Infinity } = reconnect
+  checkNames("reconnect", reconnect, Object.keys({ first, most, tries }))
+  checkNumber("reconnect.first", first, 1)
+  checkNumber("reconnect.most", most, 1)
+  checkNumber("reconnect.tries", tries, 0)
+  return { first, most, tries }
+}
+
 function disconnected(close: Close | null): BroadcastError {
   return new BroadcastError("disconnected", close ? `${close.code} ${close.reason}` : "disconnect() was called")
 }
 
-/** Not `crypto.randomUUID`: pages that came over plain HTTP have none. */
+/** `crypto.randomUUID` is missing on pages served over plain HTTP. */
 function randomId(): string {
   return Array.from({ length: 3 }, () => Math.random().toString(36).slice(2)).join("")
 }

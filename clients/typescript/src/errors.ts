@@ -1,17 +1,25 @@
-/** What was refused. `code` is one of the protocol's error codes, or one of this client's own:
+const TEMPORARY = new Set(["unavailable", "rate_limited", "internal"])
+
+/** Whether the same request may succeed later. */
+export const isTemporary = (code: string): boolean => TEMPORARY.has(code)
+
+/** A refusal. `code` is one of the protocol's error codes, or one of these:
  *
- * - `ended`: the channel is over; nothing comes from it until somebody subscribes anew
- * - `unsubscribed`: nobody here is subscribed to it
- * - `disconnected`: the connection was given up, by `disconnect()` or by the server
+ * - `ended`: the server ended the channel; it is not requested again until `subscribe` is called for it
+ * - `unsubscribed`: this client has no handler for the channel
+ * - `disconnected`: `disconnect()` was called, or the server closed the connection for good
  */
 export class BroadcastError extends Error {
   override readonly name = "BroadcastError"
   readonly code: string
   readonly channel: string | undefined
+  /** Whether the client tries again by itself. */
+  readonly temporary: boolean
 
   constructor(code: string, message: string, channel?: string) {
     super(message)
     this.code = code
     this.channel = channel
+    this.temporary = isTemporary(code)
   }
 }

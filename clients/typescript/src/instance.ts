@@ -1,20 +1,26 @@
 import { BroadcastClient, type BroadcastOptions } from "./client.js"
+import { isDevelopment, isEqual } from "./options.js"
 
-let instance: BroadcastClient | undefined
+let instance: { client: BroadcastClient; options: BroadcastOptions } | undefined
 
-/** Makes and connects the one client of a page. Asked again for the same address it returns the one that is there;
- * for another address that one is disconnected and replaced. */
+/** Creates and connects the page's one client. A later call with the same URL and the same options, or with the URL alone, returns
+ * the existing client, connected. Any other call disconnects it, with its subscriptions, and creates another: for instance with
+ * another user's token. Functions are the same only if they are identical, so define a `token` function once. */
 export function initBroadcast(url: string, options?: BroadcastOptions): BroadcastClient {
-  if (instance?.url !== url) {
-    instance?.disconnect()
-    instance = new BroadcastClient(url, options)
+  if (!instance || instance.client.url !== url || (options && !isEqual(instance.options, options))) {
+    const client = new BroadcastClient(url, options)
+    if (instance && instance.client.state !== "disconnected" && isDevelopment()) {
+      console.warn("[broadcast] initBroadcast replaces the connected client: the URL or an option differs")
+    }
+    instance?.client.disconnect()
+    instance = { client, options: { ...options } }
   }
-  instance.connect()
-  return instance
+  instance.client.connect()
+  return instance.client
 }
 
-/** The one client of this page. Throws where `initBroadcast` was not called before. */
+/** The page's one client. Throws if `initBroadcast` was not called before. */
 export function getBroadcastClient(): BroadcastClient {
   if (!instance) throw new Error("call initBroadcast(url) first")
-  return instance
+  return instance.client
 }

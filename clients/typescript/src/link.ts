@@ -1,55 +1,72 @@
-/** Keeps a connection up: opens it, proves who is there, and comes back when it was lost. */
+/** Keeps a connection open: opens it, authenticates, and reconnects after it was lost. */
 
 import { backoff, retryAfter } from "./backoff.js"
 import { Connection } from "./connection.js"
-import { AUTH, STOP, UNAUTHENTICATED, type ClientFrame, type ServerFrame } from "./protocol.js"
+import { isTemporary } from "./errors.js"
+import { AUTH_ID, FINAL_CODES, TRY_AGAIN_LATER, UNAUTHENTICATED, type ClientFrame, type Refusal, type ServerFrame } from "./protocol.js"
 import type { SocketFactory } from "./socket.js"
 import { Timer } from "./timer.js"
 import type { Tokens } from "./tokens.js"
-import { watch } from "./waking.js"
+import { watchWakeups } from "./wakeup.js"
+
+const TOKEN_TIMEOUT = 10_000
+const NO_TOKEN = "the token function did not answer within 10 s"
 
 export type BroadcastState = "disconnected" | "connecting" | "connected" | "reconnecting"
 
-/** How a connection ended. `final`: the client does not come back by itself. */
+/** How a connection ended. If `final`, the client does not reconnect by itself. */
 export interface Close {
   code: number
   reason: string
   final: boolean
 }
 
+export interface Reconnect {
+  /** Milliseconds before the first attempt, minus a random part of up to half. @default 1000 */
+  first?: number
+  /** The delay doubles with each failed attempt, up to this many milliseconds. @default 30000 */
+  most?: number
+  /** The client gives up after this many failed attempts in a row: it disconnects. 0: it never reconnects. @default Infinity */
+  tries?: number
+}
+
+export interface LinkOptions {
+  socket: SocketFactory
+  tokens: Tokens
+  pingAfter: number
+  reconnect: Required<Reconnect>
+}
+
 export interface LinkEvents {
   state(state: BroadcastState): void
   opened(): void
   closed(): void
-  mute(): void
+  noReply(): void
   frame(frame: ServerFrame): void
 }
 
 export class Link {
   readonly #url: string
-  readonly #socket: SocketFactory
-  readonly #tokens: Tokens
-  readonly #pingAfter: number
+  readonly #options: LinkOptions
   readonly #on: LinkEvents
+  /** The next attempt, or the end of the token function's time. */
   readonly #retry = new Timer()
   readonly #renewal = new Timer()
   #unwatch = (): void => {}
   #connection: Connection | undefined
-  /** Which try this is: a token that comes for an earlier one is not used. */
-  #try = 0
+  /** Counts attempts: a token that arrives for an earlier one is dropped. */
+  #attempt = 0
   #failures = 0
-  #answers = false
-  #proven = false
-  /** Whether what is waited for may be tried at once: not what the server has asked to wait. */
-  #eager = false
+  #serverReplies = false
+  #authenticated = false
+  /** Whether a wakeup may cut the delay before the next attempt short. It may not if the server named the delay. */
+  #canHurry = false
   state: BroadcastState = "disconnected"
   lastClose: Close | null = null
 
-  constructor(url: string, socket: SocketFactory, tokens: Tokens, pingAfter: number, on: LinkEvents) {
+  constructor(url: string, options: LinkOptions, on: LinkEvents) {
     this.#url = url
-    this.#socket = socket
-    this.#tokens = tokens
-    this.#pingAfter = pingAfter
+    this.#options = options
     this.#on = on
   }
 
@@ -57,136 +74,158 @@ export class Link {
     if (this.state !== "disconnected") return
     this.#failures = 0
     this.lastClose = null
-    this.#unwatch = watch(() => this.#tick(), () => this.#wake())
+    this.#unwatch = watchWakeups(() => this.#tick(), () => this.#wakeup())
     void this.#open()
-    this.#enter("connecting")
+    this.#setState("connecting")
   }
 
-  /** Ends all that `start` began; no timer, listener or socket is left. */
+  /** Ends everything that `start` began: no timer, listener or socket is left. */
   stop(): void {
     if (this.state === "disconnected") return
     this.#unwatch()
-    this.#leave()
-    this.#enter("disconnected")
+    this.#close()
+    this.#setState("disconnected")
   }
 
-  /** Nothing is sent while there is no connection. */
+  /** Does nothing while there is no connection. */
   send(frame: ClientFrame): void {
     if (this.#connection?.open) this.#connection.send(frame)
   }
 
-  #enter(state: BroadcastState): void {
+  #setState(state: BroadcastState): void {
     if (this.state === state) return
     this.state = state
     this.#on.state(state)
   }
 
-  // -- coming
+  // -- opening
 
   async #open(): Promise<void> {
-    const mine = ++this.#try
-    this.#eager = false
-    this.#retry.clear()
+    const attempt = ++this.#attempt
+    this.#canHurry = false
+    this.#retry.set(TOKEN_TIMEOUT, () => this.#lost(1006, NO_TOKEN))
     try {
-      const token = await this.#tokens.ask()
-      if (mine !== this.#try) return
-      if (token === null) this.#gone(UNAUTHENTICATED, "no token", true)
-      else this.#dial(token)
+      const token = await this.#options.tokens.get()
+      if (attempt !== this.#attempt) return
+      this.#retry.clear()
+      if (token === null) this.#lost(UNAUTHENTICATED, "no token", true)
+      else this.#connect(token)
     } catch (error) {
-      if (mine === this.#try) this.#gone(1006, `no token could be had: ${error}`)
+      if (attempt === this.#attempt) this.#lost(1006, `the token function failed: ${error}`)
     }
   }
 
-  #dial(token: string | undefined): void {
+  #connect(token: string | undefined): void {
     try {
-      this.#connection = new Connection(this.#socket(this.#url), this.#answers, {
+      this.#connection = new Connection(this.#options.socket(this.#url), this.#serverReplies, {
         opened: () => this.#opened(token),
-        frame: (frame) => this.#frame(frame),
-        mute: () => this.#mute(),
-        lost: (code, reason) => this.#gone(code, reason),
+        frame: (frame) => this.#received(frame),
+        noReply: () => this.#noReply(),
+        closed: (code, reason) => this.#lost(code, reason),
       })
     } catch (error) {
-      this.#gone(1006, String(error), true) // an address that can never work
+      this.#lost(1006, String(error), true) // the URL can never work
     }
   }
 
   #opened(token: string | undefined): void {
-    this.#proven = false
-    if (token !== undefined) this.#prove(token)
-    this.#enter("connected")
+    this.#authenticated = false
+    if (token !== undefined) this.#authenticate(token)
+    this.#setState("connected")
     this.#on.opened()
   }
 
-  // -- who is there
+  // -- authentication
 
-  #prove(token: string): void {
-    this.send({ auth: token, id: AUTH })
-    this.#renewLater()
+  #authenticate(token: string): void {
+    this.send({ auth: token, id: AUTH_ID })
+    this.#scheduleRenewal()
   }
 
-  #renewLater(): void {
-    const left = this.#tokens.left
-    if (left !== undefined) this.#renewal.set(left, () => void this.#renew())
+  #scheduleRenewal(): void {
+    const delay = this.#options.tokens.renewIn
+    if (delay === undefined) this.#renewal.clear()
+    else this.#renewal.set(delay, () => void this.#renew())
   }
 
   async #renew(): Promise<void> {
-    const mine = this.#try
-    this.#tokens.spoil()
+    const { tokens } = this.#options
+    const attempt = this.#attempt
+    tokens.markStale()
+    this.#renewal.set(TOKEN_TIMEOUT, () => this.#scheduleRenewal())
     try {
-      const token = await this.#tokens.ask()
-      if (mine === this.#try && token) this.#prove(token)
+      const token = await tokens.get()
+      if (attempt === this.#attempt && token) this.#authenticate(token)
     } catch {
-      if (mine === this.#try) this.#renewLater() // until it runs out, and the server says so
+      if (attempt === this.#attempt) this.#scheduleRenewal() // until the token expires, and the server closes
     }
   }
 
-  // -- being there
-
-  #frame(frame: ServerFrame): void {
-    this.#answers = this.#connection!.answers
-    const refused = "error" in frame
-    if (!refused) this.#failures = 0
-    if ("authenticated" in frame) this.#proven = true
-    if (refused && frame.id === AUTH && !frame.error.channel && !this.#proven) {
-      this.#connection!.drop()
-      this.#gone(UNAUTHENTICATED, frame.error.message)
-    } else this.#on.frame(frame)
+  #authRefused({ code, message }: Refusal["error"]): void {
+    if (this.#authenticated) {
+      if (isTemporary(code)) this.#scheduleRenewal()
+      return
+    }
+    this.#lost(isTemporary(code) ? TRY_AGAIN_LATER : UNAUTHENTICATED, message)
   }
 
-  #mute(): void {
+  // -- open
+
+  #received(frame: ServerFrame): void {
+    this.#serverReplies = this.#connection!.replies
+    if ("authenticated" in frame) this.#authenticated = true
+    if (!("error" in frame)) this.#failures = 0
+    else if (frame.id === AUTH_ID && !frame.error.channel) this.#authRefused(frame.error)
+    if (this.#connection) this.#on.frame(frame)
+  }
+
+  #noReply(): void {
     this.#failures = 0
-    this.#on.mute()
+    this.#on.noReply()
   }
 
   #tick(): void {
-    if (this.#connection && this.#connection.silence >= this.#pingAfter) this.#connection.probe()
+    if (this.#connection && this.#connection.silence >= this.#options.pingAfter) this.#connection.ping()
   }
 
-  #wake(): void {
-    if (this.#eager) void this.#open()
-    else this.#connection?.probe()
+  #wakeup(): void {
+    if (this.#canHurry) void this.#open()
+    else this.#connection?.ping()
   }
 
-  // -- going
+  // -- closing
 
-  #leave(): void {
-    this.#try++
-    this.#eager = false
+  #close(): void {
+    this.#attempt++
+    this.#canHurry = false
     this.#retry.clear()
     this.#renewal.clear()
-    this.#connection?.drop()
+    this.#connection?.close()
     this.#connection = undefined
     this.#on.closed()
   }
 
-  #gone(code: number, reason: string, final = STOP.has(code) || (code === UNAUTHENTICATED && !this.#tokens.renewable)): void {
-    this.#leave()
+  #lost(code: number, reason: string, final = this.#isFinal(code)): void {
+    this.#close()
     this.lastClose = { code, reason, final }
     if (final) return this.stop()
-    if (code === UNAUTHENTICATED) this.#tokens.spoil()
+    if (code === UNAUTHENTICATED) this.#options.tokens.markStale()
     const named = retryAfter(reason)
-    this.#eager = named === undefined
-    this.#retry.set(named ?? backoff(this.#failures++), () => void this.#open())
-    this.#enter("reconnecting")
+    this.#canHurry = named === undefined
+    this.#retry.set(this.#delay(named), () => void this.#open())
+    this.#setState("reconnecting")
+  }
+
+  #isFinal(code: number): boolean {
+    if (this.#failures >= this.#options.reconnect.tries) return true
+    return FINAL_CODES.has(code) || (code === UNAUTHENTICATED && !this.#options.tokens.renewable)
+  }
+
+  /** A server that names a short delay again and again must not make the client reconnect without a pause. */
+  #delay(named: number | undefined): number {
+    const { first, most } = this.#options.reconnect
+    const failures = this.#failures++
+    if (named === undefined) return backoff(failures, first, most)
+    return failures < 3 ? named : Math.max(named, backoff(failures - 3, first, most))
   }
 }

@@ -1,4 +1,4 @@
-/** The wire, without IO: docs/protocol.md in types. */
+/** The types of docs/protocol.md, and functions on frames. No IO. */
 
 export interface Position {
   epoch: string
@@ -7,7 +7,7 @@ export interface Position {
 
 type Id = number | string
 
-/** What a client may say; a frame with an id is answered by a reply with the same id. */
+/** A frame that a client sends. The server replies to a frame with an id, under the same id. */
 export type ClientFrame = { id?: Id } & (
   | { subscribe: string[]; since?: Record<string, Position> }
   | { unsubscribe: string[] }
@@ -21,23 +21,24 @@ export interface BroadcastEvent<Payload = Record<string, any>> {
   channel: string
   event: string
   payload: Payload
-  /** Its number in the channel. Absent where another tab emitted it. */
+  /** The event's number in its channel. Absent from events that another tab emitted. */
   offset?: number
-  /** When it was published, in UTC: `2026-11-21T07:00:00.123456Z`. */
+  /** When the event was published, in UTC: `2026-11-21T07:00:00.123456Z`. */
   timestamp: string
-  /** Whose doing it is, where the publisher said so; compare it with `client.origin`. */
+  /** The client that caused the event, if the publisher named one. Compare it with `client.origin`. */
   origin?: string
 }
 
 export interface Subscribed {
   id?: Id
-  /** Where the next event follows; `recovered` only where `since` was asked. */
+  /** The position before the channel's next event. `recovered` is present only if `since` was sent. */
   subscribed: Record<string, Position & { recovered?: boolean }>
 }
 
 export interface Refusal {
   id?: Id
-  error: { code: string; message: string; channel?: string }
+  /** `channel`: this channel alone is refused. `retry_after`: the seconds after which the server accepts the frame. */
+  error: { code: string; message: string; channel?: string; retry_after?: number }
 }
 
 export type ServerFrame =
@@ -51,8 +52,8 @@ export type ServerFrame =
   | { id?: Id; presence: Record<string, { count: number; members: unknown[] }> }
   | { reset: Record<string, Position> }
 
-/** The frame that a message holds; null where it holds none. A lost event shows as a gap in the offsets. */
-export function read(data: unknown): ServerFrame | null {
+/** The frame in a message, or null if there is none. An event that is lost this way shows as a gap in the offsets. */
+export function parse(data: unknown): ServerFrame | null {
   try {
     const frame: unknown = JSON.parse(data as string)
     return typeof frame === "object" ? (frame as ServerFrame | null) : null
@@ -61,26 +62,32 @@ export function read(data: unknown): ServerFrame | null {
   }
 }
 
-/** The id of every `{"auth"}` frame that this client sends: what a renewal takes away is told under it. */
-export const AUTH = "auth"
+/** The id of every `{"auth"}` frame that this client sends. Errors for channels that a renewed token may not join carry it. */
+export const AUTH_ID = "auth"
 
 const CHANNEL = /^[\w\-.:/@]{1,200}$/
 
-export const isChannel = (name: string): boolean => CHANNEL.test(name)
+export const isChannel = (name: unknown): name is string => typeof name === "string" && CHANNEL.test(name)
 
-const CHANNELS_A_FRAME = 64 // with names and positions of any length below a message's 64 KiB
+/** Whether a part of a channel name is a missing value, as in `"items:" + undefined`. */
+export const hasMissingPart = (name: string): boolean => /(^|[:/])(undefined|null|NaN)($|[:/])/.test(name)
 
-/** Channels, as many together as a frame can name. */
-export function inFrames(channels: string[]): string[][] {
+const CHANNELS_PER_FRAME = 64 // with names and positions of any length, the frame stays below 64 KiB
+
+/** Splits channel names into groups that each fit in one frame. */
+export function perFrame(channels: string[]): string[][] {
   const frames: string[][] = []
-  for (let at = 0; at < channels.length; at += CHANNELS_A_FRAME) frames.push(channels.slice(at, at + CHANNELS_A_FRAME))
+  for (let at = 0; at < channels.length; at += CHANNELS_PER_FRAME) frames.push(channels.slice(at, at + CHANNELS_PER_FRAME))
   return frames
 }
 
-export const isSame = (one: Position | undefined, other: Position): boolean =>
+export const isSamePosition = (one: Position | undefined, other: Position): boolean =>
   one?.epoch === other.epoch && one.offset === other.offset
 
-/** Close codes after which coming back is of no use. 4401 is one where there is no new token to be had. */
-export const STOP: ReadonlySet<number> = new Set([1002, 1007, 1008, 1009, 4403])
+/** Close codes after which the client does not reconnect. 4401 is another one if there is no way to get a new token. */
+export const FINAL_CODES: ReadonlySet<number> = new Set([1002, 1007, 1008, 1009, 4403])
 
 export const UNAUTHENTICATED = 4401
+
+/** The server cannot accept the connection for a temporary reason. */
+export const TRY_AGAIN_LATER = 1013

@@ -1,6 +1,6 @@
-/** What a connection needs of a WebSocket. The browser's own is one; so is that of the `ws` package.
+/** The part of a WebSocket that a connection uses. The browser's WebSocket has it, and the `ws` package's too.
  *
- * Its `onclose` is called once, however it ends, with the close frame's code and reason. */
+ * `onclose` is called once, however the socket ends, with the code and reason of the close frame. */
 export interface BroadcastSocket {
   onopen: ((event: any) => void) | null
   onmessage: ((event: any) => void) | null
@@ -10,10 +10,10 @@ export interface BroadcastSocket {
   close(code?: number, reason?: string): void
 }
 
-/** Opens one. May throw where the address can never work. */
+/** Opens a socket. Throws if the URL can never work. */
 export type SocketFactory = (url: string) => BroadcastSocket
 
-/** The browser's own WebSocket. A page may give a path alone: `/ws/broadcast`. */
+/** Opens the browser's WebSocket. A path, such as `/ws/broadcast`, is resolved against the page. */
 export function webSocket(url: string): BroadcastSocket {
   const { location } = globalThis
   const { href } = location ? new URL(url, location.href) : { href: url }

@@ -1,30 +1,33 @@
-/** The channels of a client: who listens, what the server was asked, and the position reached. No IO. */
+/** The channels of a client: their handlers, what was requested from the server, and the positions reached. No IO. */
 
-import { Entry } from "./entry.js"
 import { BroadcastError } from "./errors.js"
 import type { Unsubscribe } from "./listeners.js"
+import { isDevelopment } from "./options.js"
 import {
-  AUTH,
-  inFrames,
+  AUTH_ID,
+  hasMissingPart,
   isChannel,
-  isSame,
+  isSamePosition,
+  perFrame,
   type BroadcastEvent,
   type ClientFrame,
   type Position,
   type Refusal,
   type ServerFrame,
 } from "./protocol.js"
+import { Subscription } from "./subscription.js"
 
 const TOO_MANY = "too_many_channels"
-const PASSING = new Set(["unavailable", "rate_limited", "internal"])
+const MOST_UNANSWERED = 1_000 // a server that never replies leaves all frames unanswered
 
 type Handler = (event: BroadcastEvent) => unknown
 
-export interface Signals {
-  /** `frames()` may have something new to say. */
+export interface SubscriptionEvents {
+  /** `frames()` may return something new. */
   changed(): void
-  /** The server cannot carry it out now; ask for `frames()` again after a while that grows with `failures`. */
-  retry(failures: number): void
+  /** The server refused for a temporary reason: call `frames()` again after a delay that grows with `failures`. If it names the
+   * delay, in milliseconds, it accepts nothing before that. */
+  retry(failures: number, delay?: number): void
   /** The server has acknowledged the channel for the first time, or for the first time since it ended. */
   joined(channel: string): void
   /** Events of the channel may have been missed. */
@@ -33,49 +36,59 @@ export interface Signals {
 }
 
 export class Subscriptions {
-  readonly #entries = new Map<string, Entry>()
-  readonly #signals: Signals
+  readonly #all = new Map<string, Subscription>()
+  readonly #on: SubscriptionEvents
   #limit: number
   #open = false
-  #ids = 0
+  #lastId = 0
   #failures = 0
-  /** Whether the server is one that replies. */
-  #answers = false
-  /** Channels that were left on this connection: until a reply says that they are held again, their events are old ones. */
-  readonly #left = new Set<string>()
+  /** Whether the server has ever replied. */
+  #serverReplies = false
+  /** Channels unsubscribed on this connection: their events are late ones, until a reply says that they are held again. */
+  readonly #unsubscribed = new Set<string>()
+  /** Unsubscribe and refresh frames that have no reply yet, by id. */
+  readonly #unanswered = new Map<unknown, { unsubscribe?: string[]; refresh?: string[] }>()
+  /** Channels whose unsubscribe frame was refused: the server still holds them. */
+  readonly #stillHeld = new Set<string>()
 
-  constructor(signals: Signals, limit: number) {
-    this.#signals = signals
+  constructor(on: SubscriptionEvents, limit: number) {
+    this.#on = on
     this.#limit = limit
   }
 
   add(channel: string, handler: Handler): Unsubscribe {
-    if (!isChannel(channel)) {
-      throw new BroadcastError("invalid_channel", `not a channel's name: ${JSON.stringify(channel)}`, channel)
-    }
-    const entry = this.#entries.get(channel) ?? new Entry()
-    this.#entries.set(channel, entry)
-    entry.error = undefined
-    const remove = entry.listeners.add(handler)
-    this.#signals.changed()
+    checkChannel(channel)
+    const subscription = this.#all.get(channel) ?? new Subscription()
+    const remove = subscription.listeners.add(handler)
+    this.#all.set(channel, subscription)
+    subscription.error = undefined
+    this.#on.changed()
     return () => {
       remove()
-      this.#signals.changed()
+      this.#on.changed()
     }
   }
 
-  /** Whether `joined` was told, and the channel has had a handler ever since. */
+  /** Whether `joined` was called for the channel, and it has had a handler ever since. */
   isJoined(channel: string): boolean {
-    return this.#entries.get(channel)?.live ?? false
+    return this.#all.get(channel)?.joined ?? false
   }
 
-  /** Resolves once the server has acknowledged the channel; rejects with a BroadcastError where it refuses. */
+  /** Resolves once the server has acknowledged the channel. Rejects with a BroadcastError if the server refuses it. */
   ready(channel: string): Promise<void> {
-    const entry = this.#entries.get(channel)
-    if (!entry) return Promise.reject(new BroadcastError("unsubscribed", `nobody is subscribed to ${channel}`, channel))
-    if (entry.entered) return Promise.resolve()
-    if (entry.error) return Promise.reject(entry.error)
-    return entry.wait()
+    const subscription = this.#all.get(channel)
+    if (!subscription) return Promise.reject(new BroadcastError("unsubscribed", `${channel} has no handler`, channel))
+    if (subscription.delivering) return Promise.resolve()
+    if (subscription.error) return Promise.reject(subscription.error)
+    return subscription.ready()
+  }
+
+  /** Asks for a new snapshot, once events of the channel are delivered. */
+  refresh(channel: string): void {
+    const subscription = this.#all.get(channel)
+    if (!subscription) return this.#on.failed(new BroadcastError("unsubscribed", `${channel} has no handler`, channel))
+    subscription.refresh = true
+    this.#on.changed()
   }
 
   // -- the connection
@@ -83,197 +96,252 @@ export class Subscriptions {
   opened(): void {
     this.closed()
     this.#open = true
-    for (const entry of this.#entries.values()) if (entry.error?.code !== "ended") entry.error = undefined
+    for (const one of this.#all.values()) if (one.error?.code !== "ended") one.error = undefined
   }
 
   closed(): void {
     this.#open = false
-    this.#left.clear()
-    for (const entry of this.#entries.values()) entry.off()
+    this.#unsubscribed.clear()
+    this.#unanswered.clear()
+    this.#stillHeld.clear()
+    for (const one of this.#all.values()) {
+      one.markIdle()
+      one.maybeHeld = false
+    }
   }
 
-  /** Nobody will ask any more: whoever waits is told. */
+  /** The client does not reconnect: rejects every pending `ready`. */
   reject(error: BroadcastError): void {
-    for (const entry of this.#entries.values()) entry.reject(error)
+    for (const one of this.#all.values()) one.reject(error)
   }
 
-  /** The server answers nothing, ever: events are taken as they come, and what a break cost cannot be known. */
-  settle(): void {
-    for (const [channel, entry] of this.#entries) if (entry.stage === "asked") this.#enter(channel, entry)
+  /** The server never replies: events are delivered as they come, and every break is reported as a reset. */
+  assumeJoined(): void {
+    for (const [channel, one] of this.#all) if (one.stage === "requested") this.#started(channel, one)
   }
 
-  // -- what to say
+  // -- frames to send
 
-  /** What brings the server from what it was asked to what is wanted now; taken as sent. */
+  /** The frames that bring the server from what was requested to what is wanted now. They count as sent. */
   frames(): ClientFrame[] {
     const left = this.#leave()
     if (!this.#open) return []
-    const joined = this.#join()
+    const wanted = this.#request()
     return [
-      ...inFrames(left).map((unsubscribe) => ({ unsubscribe })),
-      ...inFrames(joined).map((subscribe) => this.#subscribe(subscribe)),
+      ...perFrame(left).map((unsubscribe) => this.#withId({ unsubscribe })),
+      ...perFrame(wanted).map((subscribe) => this.#subscribe(subscribe)),
+      ...perFrame(this.#refreshes()).map((refresh) => this.#withId({ refresh })),
     ]
   }
 
+  #withId<Frame extends { unsubscribe: string[] } | { refresh: string[] }>(frame: Frame): Frame & { id: number } {
+    const id = ++this.#lastId
+    if (this.#unanswered.size < MOST_UNANSWERED) this.#unanswered.set(id, frame)
+    return { ...frame, id }
+  }
+
   #leave(): string[] {
-    const left: string[] = []
-    for (const [channel, entry] of this.#entries) {
-      const wanted = entry.listeners.size > 0
-      if (entry.stage !== "off" && (!wanted || entry.stage === "lost")) {
+    const left = [...this.#stillHeld].filter((channel) => (this.#all.get(channel)?.stage ?? "idle") === "idle")
+    this.#stillHeld.clear()
+    for (const [channel, subscription] of this.#all) {
+      const wanted = subscription.listeners.size > 0
+      const held = subscription.stage !== "idle" || subscription.maybeHeld
+      if (held && (!wanted || subscription.stage === "gap")) {
         left.push(channel)
-        this.#left.add(channel)
-        entry.off()
+        this.#unsubscribed.add(channel)
+        subscription.markIdle()
       }
       if (!wanted) {
-        this.#entries.delete(channel)
-        entry.reject(new BroadcastError("unsubscribed", `${channel} was unsubscribed`, channel))
+        this.#all.delete(channel)
+        subscription.reject(new BroadcastError("unsubscribed", `${channel} was unsubscribed`, channel))
       }
     }
     return left
   }
 
-  #join(): string[] {
-    const joined: string[] = []
+  #request(): string[] {
+    const wanted: string[] = []
     let room = this.#limit - this.#held()
-    for (const [channel, entry] of this.#entries) {
-      if (entry.stage !== "off" || (entry.error && entry.error.code !== TOO_MANY)) continue
+    for (const [channel, subscription] of this.#all) {
+      if (subscription.stage !== "idle" || (subscription.error && subscription.error.code !== TOO_MANY)) continue
       if (room-- > 0) {
-        entry.error = undefined
-        joined.push(channel)
-      } else if (!entry.error) {
-        this.#refuse(entry, new BroadcastError(TOO_MANY, `a connection holds ${this.#limit} channels`, channel))
+        subscription.error = undefined
+        wanted.push(channel)
+      } else if (!subscription.error) {
+        this.#refuse(subscription, new BroadcastError(TOO_MANY, `a connection holds ${this.#limit} channels`, channel))
       }
     }
-    return joined
+    return wanted
+  }
+
+  #refreshes(): string[] {
+    const channels: string[] = []
+    for (const [channel, subscription] of this.#all) {
+      if (!subscription.refresh || !subscription.delivering) continue
+      subscription.refresh = false
+      channels.push(channel)
+    }
+    return channels
   }
 
   #held(): number {
     let held = 0
-    for (const { stage } of this.#entries.values()) if (stage !== "off") held++
+    for (const { stage } of this.#all.values()) if (stage !== "idle") held++
     return held
   }
 
   #subscribe(subscribe: string[]): ClientFrame {
-    const id = ++this.#ids
+    const id = ++this.#lastId
     const since: [string, Position][] = []
     for (const channel of subscribe) {
-      const entry = this.#entries.get(channel)!
-      entry.stage = "asked"
-      entry.ask = id
-      if (entry.position) since.push([channel, entry.position])
+      const subscription = this.#all.get(channel)!
+      subscription.stage = "requested"
+      subscription.requestId = id
+      if (subscription.position) since.push([channel, subscription.position])
     }
     return { subscribe, ...(since.length > 0 && { since: Object.fromEntries(since) }), id }
   }
 
-  // -- what was said
+  // -- frames received
 
   receive(frame: ServerFrame): void {
     if ("channel" in frame) this.#event(frame)
     else if ("subscribed" in frame) this.#subscribed(frame.id, frame.subscribed)
     else if ("reset" in frame) this.#reset(frame.reset)
     else if ("error" in frame) this.#error(frame)
-    else if ("unsubscribed" in frame && frame.id === undefined) this.#ended(frame.unsubscribed)
+    else if (frame.id !== undefined) this.#unanswered.delete(frame.id)
+    else if ("unsubscribed" in frame) this.#ended(frame.unsubscribed)
   }
 
-  /** An event of another tab: it has no place in the order. */
-  local(event: BroadcastEvent): void {
-    this.#entries.get(event.channel)?.listeners.call(event)
+  /** Delivers an event of another tab. It has no offset, and does not move the position. */
+  deliverLocal(event: BroadcastEvent): void {
+    this.#all.get(event.channel)?.listeners.call(event)
   }
 
   #event(event: BroadcastEvent & { offset: number }): void {
-    const entry = this.#entries.get(event.channel)
-    if (!entry || (this.#answers && this.#left.has(event.channel))) return
-    if (!entry.position) this.#early(entry, event)
+    const subscription = this.#all.get(event.channel)
+    if (!subscription || (this.#serverReplies && this.#unsubscribed.has(event.channel))) return
+    if (!subscription.position) this.#eventBeforeReply(subscription, event)
     else {
-      const found = entry.take(event)
-      if (found === "gap") this.#signals.changed()
-      if (found === "gap" || found === "repeat") return
-      if (found === "jump") this.#signals.reset(event.channel)
+      const result = subscription.accept(event)
+      if (result === "gap") this.#on.changed()
+      if (result === "gap" || result === "duplicate") return
+      if (result === "skipped") this.#on.reset(event.channel)
     }
-    entry.listeners.call(event)
+    subscription.listeners.call(event)
   }
 
-  /** Of a server that put the client on the channel of itself, or that never replies. */
-  #early(entry: Entry, { channel, event, offset }: BroadcastEvent & { offset: number }): void {
-    const { heard } = entry
-    entry.heard = offset
-    this.#enter(channel, entry)
-    if (heard !== undefined && event !== "snapshot" && offset !== heard + 1) this.#signals.reset(channel)
+  /** The server put the client on the channel unasked, or it never replies. */
+  #eventBeforeReply(subscription: Subscription, { channel, event, offset }: BroadcastEvent & { offset: number }): void {
+    const before = subscription.offsetBeforeReply
+    subscription.offsetBeforeReply = offset
+    this.#started(channel, subscription)
+    if (before !== undefined && event !== "snapshot" && offset !== before + 1) this.#on.reset(channel)
   }
 
-  #subscribed(id: unknown, places: Record<string, Position & { recovered?: boolean }>): void {
-    this.#answers = true
-    for (const [channel, { epoch, offset, recovered }] of Object.entries(places)) {
-      const entry = this.#entries.get(channel)
-      if (entry?.stage !== "asked" || entry.ask !== id) continue
-      const unmoved = isSame(entry.position, { epoch, offset })
-      entry.stage = "on"
-      entry.position = { epoch, offset }
+  #subscribed(id: unknown, positions: Record<string, Position & { recovered?: boolean }>): void {
+    this.#serverReplies = true
+    for (const [channel, { epoch, offset, recovered }] of Object.entries(positions)) {
+      const subscription = this.#all.get(channel)
+      if (subscription?.stage !== "requested" || subscription.requestId !== id) continue
+      const unmoved = isSamePosition(subscription.position, { epoch, offset })
+      subscription.stage = "live"
+      subscription.maybeHeld = false
+      subscription.position = { epoch, offset }
       this.#failures = 0
-      this.#left.delete(channel)
-      const early = entry.entered
-      entry.told = recovered === false // told now: the connection may break before the reset frame
-      this.#enter(channel, entry, recovered ?? unmoved)
-      if (early && entry.heard !== offset) this.#signals.reset(channel)
+      this.#unsubscribed.delete(channel)
+      const early = subscription.delivering
+      subscription.resetReported = recovered === false // report it now: the connection may break before the reset frame
+      this.#started(channel, subscription, recovered ?? unmoved)
+      if (early && subscription.offsetBeforeReply !== offset) this.#on.reset(channel)
     }
   }
 
-  /** Events flow on this connection. */
-  #enter(channel: string, entry: Entry, continuous = false): void {
-    if (entry.entered) return
-    const first = !entry.live
-    entry.entered = entry.live = true
-    entry.resolve()
-    if (first) this.#signals.joined(channel)
-    else if (!continuous) this.#signals.reset(channel)
+  /** Events are delivered on this connection from now on. */
+  #started(channel: string, subscription: Subscription, continuous = false): void {
+    if (subscription.delivering) return
+    const first = !subscription.joined
+    subscription.delivering = subscription.joined = true
+    subscription.resolve()
+    if (subscription.refresh) this.#on.changed()
+    if (first) this.#on.joined(channel)
+    else if (!continuous) this.#on.reset(channel)
   }
 
   #reset(positions: Record<string, Position>): void {
     for (const [channel, position] of Object.entries(positions)) {
-      const entry = this.#entries.get(channel)
-      if (entry?.stage !== "on" && entry?.stage !== "lost") continue
-      const told = entry.told && isSame(entry.position, position)
-      entry.told = false
-      entry.position = position
-      if (!told) this.#signals.reset(channel)
+      const subscription = this.#all.get(channel)
+      if (subscription?.stage !== "live" && subscription?.stage !== "gap") continue
+      const reported = subscription.resetReported && isSamePosition(subscription.position, position)
+      subscription.resetReported = false
+      subscription.position = position
+      if (!reported) this.#on.reset(channel)
     }
   }
 
   #ended(channels: string[]): void {
     for (const channel of channels) {
-      const entry = this.#entries.get(channel)
-      if (!entry) continue
-      if (entry.stage === "asked") {
-        entry.off() // it ended before the subscribe or behind it: another one tells
-        this.#left.add(channel)
-        this.#signals.changed()
-      } else if (entry.stage !== "off") {
-        entry.position = undefined
-        entry.live = false
-        this.#refuse(entry, new BroadcastError("ended", `${channel} has ended`, channel))
+      const subscription = this.#all.get(channel)
+      if (!subscription) continue
+      if (subscription.stage === "requested") {
+        subscription.markIdle() // whether it ended before or after the subscribe is unknown: request it again
+        subscription.maybeHeld = true
+        this.#unsubscribed.add(channel)
+        this.#on.changed()
+      } else if (subscription.stage !== "idle") {
+        subscription.position = undefined
+        subscription.joined = false
+        this.#refuse(subscription, new BroadcastError("ended", `${channel} has ended`, channel))
       }
     }
   }
 
-  #error({ id, error: { code, message, channel } }: Refusal): void {
+  #error({ id, error: { code, message, channel, retry_after } }: Refusal): void {
     const error = new BroadcastError(code, message, channel)
-    const refused = [...this.#entries].filter(([name, { stage, ask }]) =>
-      channel !== undefined && id === AUTH ? name === channel : stage === "asked" && ask === id && (channel ?? name) === name,
-    )
+    const refused = this.#refused(id, channel)
+    if (error.temporary) this.#restore(id)
     if (code === TOO_MANY) this.#limit = this.#held() - refused.length + (refused.length >> 1)
-    for (const [name, entry] of refused) {
-      entry.off()
-      if (!PASSING.has(code) && code !== TOO_MANY) this.#refuse(entry, new BroadcastError(code, message, name), false)
+    for (const [name, subscription] of refused) {
+      subscription.markIdle()
+      if (!error.temporary && code !== TOO_MANY) this.#refuse(subscription, new BroadcastError(code, message, name), false)
     }
-    if (refused.length > 0 && code === TOO_MANY) this.#signals.changed()
-    else if (refused.length > 0 && PASSING.has(code)) this.#signals.retry(this.#failures++)
-    this.#signals.failed(error)
+    if (retry_after !== undefined) this.#on.retry(this.#failures++, retry_after * 1_000)
+    else if (error.temporary && id !== undefined) this.#on.retry(this.#failures++)
+    else if (refused.length > 0) this.#on.changed() // there may be room for other channels
+    this.#on.failed(error)
   }
 
-  #refuse(entry: Entry, error: BroadcastError, tell = true): void {
-    entry.off()
-    entry.error = error
-    entry.reject(error)
-    if (tell) this.#signals.failed(error)
+  /** The subscriptions that an error refuses: those of the frame with that id, or the one of the named channel alone. */
+  #refused(id: unknown, channel: string | undefined): [string, Subscription][] {
+    return [...this.#all].filter(([name, { stage, requestId }]) => {
+      if (channel !== undefined && name !== channel) return false
+      return (stage === "requested" && requestId === id) || (channel !== undefined && id === AUTH_ID)
+    })
+  }
+
+  /** Makes the next `frames()` send an unsubscribe or refresh frame again. */
+  #restore(id: unknown): void {
+    const frame = this.#unanswered.get(id)
+    this.#unanswered.delete(id)
+    for (const channel of frame?.unsubscribe ?? []) this.#stillHeld.add(channel)
+    for (const channel of frame?.refresh ?? []) {
+      const subscription = this.#all.get(channel)
+      if (subscription) subscription.refresh = true
+    }
+  }
+
+  #refuse(subscription: Subscription, error: BroadcastError, report = true): void {
+    subscription.markIdle()
+    subscription.error = error
+    subscription.reject(error)
+    if (report) this.#on.failed(error)
+  }
+}
+
+/** Throws a BroadcastError if the name is invalid; in development also if a part of it is missing. */
+export function checkChannel(channel: unknown): asserts channel is string {
+  if (!isChannel(channel)) throw new BroadcastError("invalid_channel", `not a channel name: ${JSON.stringify(channel)}`, String(channel))
+  if (isDevelopment() && hasMissingPart(channel)) {
+    throw new BroadcastError("invalid_channel", `a part of the channel name ${channel} is missing`, channel)
   }
 }

@@ -1,6 +1,6 @@
 import type { BroadcastEvent } from "./protocol.js"
 
-/** The other tabs of this browser that are on the same address. */
+/** The other tabs of this browser whose client has the same URL. */
 export class Tabs {
   readonly #name: string
   readonly #receive: (event: BroadcastEvent) => void
@@ -22,6 +22,7 @@ export class Tabs {
     this.#port = undefined
   }
 
+  /** Does nothing while closed. */
   send(event: BroadcastEvent): void {
     this.#port?.postMessage(event)
   }

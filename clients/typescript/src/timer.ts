@@ -1,12 +1,12 @@
-const LONGEST = 2 ** 31 - 1 // a longer timeout would fire at once
+const LONGEST = 2 ** 31 - 1 // setTimeout fires at once for anything longer
 
-/** One thing that is due later: setting it anew forgets what was set. Milliseconds. */
+/** One timeout. Setting it again replaces the one before. Delays are in milliseconds. */
 export class Timer {
   #handle: ReturnType<typeof setTimeout> | undefined
 
-  set(delay: number, due: () => void): void {
+  set(delay: number, callback: () => void): void {
     this.clear()
-    this.#handle = setTimeout(due, Math.min(delay, LONGEST))
+    this.#handle = setTimeout(callback, Math.min(delay, LONGEST))
   }
 
   clear(): void {

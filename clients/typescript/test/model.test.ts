@@ -1,174 +1,207 @@
-/** Clients, alone and many on one connection, against a model, through anything that may happen. */
+/** Clients against a model of the server, each on its own connection and all on a shared one, through random sequences of
+ * publishes, subscribes, breaks and restarts. */
 
 import { describe, expect, it } from "vitest"
 import type { BroadcastEvent, ClientFrame, ServerFrame } from "../src/protocol.js"
 import { Mux } from "../src/shared/mux.js"
 import { Subscriptions } from "../src/subscriptions.js"
-import { lots, ModelConnection, ModelServer } from "./support/model.js"
+import { ModelConnection, ModelServer, randomIntegers } from "./support/model.js"
 
 const CHANNELS = ["orders", "room:7", "everyone"]
 
-/** What one subscription of one client hears: each event follows the one before it, unless a reset lies between. */
-class Witness {
+/** Checks the events of one subscription: each one follows the one before it, unless a reset lies between. */
+class Checker {
   last: { epoch: string; offset: number } | undefined
   readonly faults: unknown[] = []
 
-  hear(event: BroadcastEvent): void {
-    const here = event.payload as { epoch: string; offset: number }
+  check(event: BroadcastEvent): void {
+    const position = event.payload as { epoch: string; offset: number }
     const next = this.last && { epoch: this.last.epoch, offset: this.last.offset + 1 }
-    if (next && event.event !== "snapshot" && (here.epoch !== next.epoch || here.offset !== next.offset)) this.faults.push([this.last, here])
-    this.last = here
+    if (next && event.event !== "snapshot" && (position.epoch !== next.epoch || position.offset !== next.offset)) {
+      this.faults.push([this.last, position])
+    }
+    this.last = position
   }
 }
 
-/** A client without IO: handlers that come and go, and what they hear. */
-class Party {
+/** A client without IO, whose handlers come and go. */
+class ModelClient {
   readonly subscriptions: Subscriptions
-  readonly witnesses = new Map<string, { witness: Witness; leave: () => void }>()
+  readonly checked = new Map<string, { checker: Checker; unsubscribe: () => void }>()
   resets = 0
 
   constructor() {
     const ignore = (): void => {}
-    const signals = { changed: ignore, retry: ignore, joined: ignore }
     this.subscriptions = new Subscriptions(
-      { ...signals, failed: ({ channel }) => this.#ended(channel!), reset: (channel) => this.#reset(channel) },
+      {
+        changed: ignore,
+        retry: ignore,
+        joined: ignore,
+        failed: ({ code, channel }) => code === "ended" && this.#ended(channel!),
+        reset: (channel) => this.#reset(channel),
+      },
       128,
     )
   }
 
+  /** Subscribes to the channel, or unsubscribes from it. */
   toggle(channel: string): void {
-    const there = this.witnesses.get(channel)
-    if (there) {
-      this.witnesses.delete(channel)
-      return there.leave()
+    const existing = this.checked.get(channel)
+    if (existing) {
+      this.checked.delete(channel)
+      return existing.unsubscribe()
     }
-    const witness = new Witness()
-    this.witnesses.set(channel, { witness, leave: this.subscriptions.add(channel, (event) => witness.hear(event)) })
+    const checker = new Checker()
+    const unsubscribe = this.subscriptions.add(channel, (event) => checker.check(event))
+    this.checked.set(channel, { checker, unsubscribe })
   }
 
   #ended(channel: string): void {
-    this.witnesses.get(channel)?.leave()
-    this.witnesses.delete(channel)
+    this.checked.get(channel)?.unsubscribe()
+    this.checked.delete(channel)
   }
 
   #reset(channel: string): void {
-    if (channel !== "everyone") this.resets++ // what came before the first reply cannot be recovered from
-    const there = this.witnesses.get(channel)
-    if (there) there.witness.last = undefined
+    if (channel !== "everyone") this.resets++ // on "everyone", events before the first reply cannot be recovered
+    const existing = this.checked.get(channel)
+    if (existing) existing.checker.last = undefined
   }
 }
 
 interface World {
-  parties: Party[]
-  /** One of the things that may happen to what lies between clients and server. */
+  clients: ModelClient[]
+  /** Breaks something between clients and server. */
   disturb(): void
-  /** One thing that is under way arrives. False: nothing is. */
-  move(draw: (below: number) => number): boolean
+  /** Delivers one frame that is in flight. False if there is none. */
+  step(random: (below: number) => number): boolean
+  /** The connections, each with its clients. */
+  connections(): [ModelConnection, ModelClient[]][]
 }
 
 /** Each client has a connection of its own. */
-function alone(server: ModelServer, draw: (below: number) => number): World {
-  const parties = [new Party(), new Party()]
-  const connections = parties.map(() => new ModelConnection(server))
-  parties.forEach(({ subscriptions }) => subscriptions.opened())
+function separateConnections(server: ModelServer, random: (below: number) => number): World {
+  const clients = [new ModelClient(), new ModelClient()]
+  const connections = clients.map(() => new ModelConnection(server))
+  clients.forEach(({ subscriptions }) => subscriptions.opened())
 
-  function move(): boolean {
-    const n = draw(parties.length)
-    for (let k = 0; k < parties.length; k++) if (advance((n + k) % parties.length)) return true
+  function step(): boolean {
+    const n = random(clients.length)
+    for (let k = 0; k < clients.length; k++) if (stepClient((n + k) % clients.length)) return true
     return false
   }
 
-  function advance(n: number): boolean {
-    const { subscriptions } = parties[n]!
+  function stepClient(n: number): boolean {
+    const { subscriptions } = clients[n]!
     if (connections[n]!.broken) {
       connections[n] = new ModelConnection(server)
       subscriptions.opened()
     }
     const { toServer, toClient } = connections[n]!
     toServer.push(...subscriptions.frames())
-    if (toServer.length && (!toClient.length || draw(2))) connections[n]!.serve()
+    if (toServer.length && (!toClient.length || random(2))) connections[n]!.serve()
     else if (toClient.length) subscriptions.receive(toClient.shift()!)
     else return false
     return true
   }
 
-  return { parties, move, disturb: () => connections[draw(connections.length)]!.break() }
+  return {
+    clients,
+    step,
+    disturb: () => connections[random(connections.length)]!.break(),
+    connections: () => connections.map((connection, n) => [connection, [clients[n]!]]),
+  }
 }
 
-/** All are on the connection of a leader, which may be followed by another. */
-function together(server: ModelServer, draw: (below: number) => number): World {
-  const parties = [new Party(), new Party(), new Party()]
+/** All clients share the connection of a leader, and another leader may follow. */
+function sharedConnection(server: ModelServer, random: (below: number) => number): World {
+  const clients = [new ModelClient(), new ModelClient(), new ModelClient()]
   let connection: ModelConnection
   let mux: Mux
   let toMux: [string, ClientFrame][]
   let toTabs: ServerFrame[][]
-  let broken = false
+  let restart = false
+  let later: (() => void)[]
 
-  function lead(): void {
+  function startLeader(): void {
     connection = new ModelConnection(server)
-    broken = false
+    restart = false
+    later = []
     toMux = []
-    toTabs = parties.map(() => [])
+    toTabs = clients.map(() => [])
     mux = new Mux({
-      server: (frame) => connection.toServer.push(frame),
-      tab: (frame, to) => toTabs.forEach((queue, n) => to?.includes(String(n)) !== false && queue.push(frame)),
-      broken: () => (broken = true),
+      toServer: (frame) => connection.toServer.push(frame),
+      toTabs: (frame, to) => toTabs.forEach((queue, n) => to?.includes(String(n)) !== false && queue.push(frame)),
+      restart: () => (restart = true),
+      later: (_, callback) => later.push(callback),
     })
-    for (const { subscriptions } of parties) subscriptions.opened()
+    for (const { subscriptions } of clients) subscriptions.opened()
   }
 
-  function move(): boolean {
-    if (broken || connection.broken) lead()
-    parties.forEach(({ subscriptions }, n) => toMux.push(...subscriptions.frames().map((frame): [string, ClientFrame] => [String(n), frame])))
-    const ways = [
-      () => toMux.length > 0 && (mux.say(...toMux.shift()!), true),
+  function step(): boolean {
+    if (restart || connection.broken) startLeader()
+    clients.forEach(({ subscriptions }, n) => toMux.push(...subscriptions.frames().map((frame): [string, ClientFrame] => [String(n), frame])))
+    const choices = [
+      () => toMux.length > 0 && (mux.fromTab(...toMux.shift()!), true),
+      () => later.length > 0 && (later.shift()!(), true),
       () => connection.toServer.length > 0 && (connection.serve(), true),
-      () => connection.toClient.length > 0 && (mux.hear(connection.toClient.shift()!), true),
-      ...parties.map(({ subscriptions }, n) => () => toTabs[n]!.length > 0 && (subscriptions.receive(toTabs[n]!.shift()!), true)),
+      () => connection.toClient.length > 0 && (mux.fromServer(connection.toClient.shift()!), true),
+      ...clients.map(({ subscriptions }, n) => () => toTabs[n]!.length > 0 && (subscriptions.receive(toTabs[n]!.shift()!), true)),
     ]
-    const first = draw(ways.length)
-    return ways.some((_, k) => ways[(first + k) % ways.length]!())
+    const first = random(choices.length)
+    return choices.some((_, k) => choices[(first + k) % choices.length]!())
   }
 
-  lead()
-  return { parties, move, disturb: () => (draw(2) ? connection.break() : lead()) }
+  startLeader()
+  return {
+    clients,
+    step,
+    disturb: () => (random(2) ? connection.break() : startLeader()),
+    connections: () => [[connection, clients]],
+  }
 }
 
-function live(seed: number, window: number, make: typeof alone): number {
-  const draw = lots(seed)
-  const server = new ModelServer(window)
-  const world = make(server, draw)
+/** Runs one sequence. Checks that in the end every subscription has the newest event, and the server holds no other channel.
+ * Returns the number of resets. */
+function run(seed: number, window: number, create: typeof separateConnections): number {
+  const random = randomIntegers(seed)
+  const server = new ModelServer(window, () => random(10) === 0)
+  const world = create(server, random)
   for (let step = 0; step < 400; step++) {
-    const lot = draw(100)
-    if (lot < 25) server.publish(CHANNELS[draw(3)]!)
-    else if (lot < 32) world.parties[draw(world.parties.length)]!.toggle(CHANNELS[draw(3)]!)
-    else if (lot < 35) world.disturb()
-    else if (lot < 36 && window < 100) server.restart()
-    else if (lot < 37) server.end(CHANNELS[draw(3)]!)
-    else world.move(draw)
+    const choice = random(100)
+    if (choice < 25) server.publish(CHANNELS[random(3)]!)
+    else if (choice < 32) world.clients[random(world.clients.length)]!.toggle(CHANNELS[random(3)]!)
+    else if (choice < 35) world.disturb()
+    else if (choice < 36 && window < 100) server.restart()
+    else if (choice < 37) server.end(CHANNELS[random(3)]!)
+    else world.step(random)
   }
-  while (world.move(draw));
+  while (world.step(random));
+  server.refuses = () => false
   CHANNELS.forEach((channel) => server.publish(channel))
-  while (world.move(draw));
-  for (const { witnesses } of world.parties) {
-    for (const [channel, { witness }] of witnesses) {
-      const { epoch, offset } = server.log(channel)
-      expect(witness.faults).toEqual([])
-      expect(witness.last).toEqual({ epoch, offset })
+  while (world.step(random));
+  for (const { checked } of world.clients) {
+    for (const [channel, { checker }] of checked) {
+      const { epoch, offset } = server.history(channel)
+      expect(checker.faults).toEqual([])
+      expect(checker.last).toEqual({ epoch, offset })
     }
   }
-  return world.parties.reduce((sum, { resets }) => sum + resets, 0)
+  for (const [{ held, unasked }, clients] of world.connections()) {
+    const isWanted = (channel: string): boolean => clients.some(({ checked }) => checked.has(channel))
+    expect([...held].filter((channel) => !isWanted(channel) && !unasked.has(channel))).toEqual([])
+  }
+  return world.clients.reduce((sum, { resets }) => sum + resets, 0)
 }
 
 const seeds = Array.from({ length: 300 }, (_, n) => n + 1)
 
-describe.each([["alone", alone], ["together", together]])("clients %s", (_, make) => {
-  it("miss nothing, and hear nothing twice, while the history reaches back", () => {
-    for (const seed of seeds) expect(live(seed, 1_000, make), `seed ${seed}`).toBe(0)
+describe.each([["separate connections", separateConnections], ["a shared connection", sharedConnection]])("clients on %s", (_, create) => {
+  it("get every event once while the history reaches back", () => {
+    for (const seed of seeds) expect(run(seed, 1_000, create), `seed ${seed}`).toBe(0)
   })
 
-  it("are told where the history does not reach back, or is lost", () => {
-    const resets = seeds.map((seed) => live(seed, 4, make))
+  it("get a reset if the history does not reach back or is lost", () => {
+    const resets = seeds.map((seed) => run(seed, 4, create))
     expect(resets.filter((count) => count > 0).length).toBeGreaterThan(100)
   })
 })

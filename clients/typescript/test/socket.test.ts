@@ -15,13 +15,13 @@ it.each([
   ["ws://server:1/ws/broadcast", "ws://server:1/ws/broadcast"],
   ["https://server/ws/broadcast?a=http", "wss://server/ws/broadcast?a=http"],
   ["/ws/broadcast", "wss://page.example:8000/ws/broadcast"],
-])("%s is opened as %s", (given, opened) => {
+])("webSocket() opens %s as %s", (given, opened) => {
   vi.stubGlobal("location", { href: "https://page.example:8000/orders#1" })
   webSocket(given)
   expect(urls).toEqual([opened])
 })
 
-it("needs no page", () => {
+it("webSocket() works without a page", () => {
   vi.stubGlobal("location", undefined)
   webSocket("ws://server/ws/broadcast")
   expect(urls).toEqual(["ws://server/ws/broadcast"])

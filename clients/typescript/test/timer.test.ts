@@ -8,19 +8,19 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it("forgets what was set when it is set anew, or cleared", () => {
+it("set() and clear() cancel the timeout before", () => {
   const timer = new Timer()
-  const due: string[] = []
-  timer.set(10, () => due.push("first"))
-  timer.set(20, () => due.push("second"))
+  const fired: string[] = []
+  timer.set(10, () => fired.push("first"))
+  timer.set(20, () => fired.push("second"))
   vi.advanceTimersByTime(100)
-  timer.set(10, () => due.push("third"))
+  timer.set(10, () => fired.push("third"))
   timer.clear()
   vi.advanceTimersByTime(100)
-  expect(due).toEqual(["second"])
+  expect(fired).toEqual(["second"])
 })
 
-it("takes delays of any length", () => {
+it("set() takes delays of any length", () => {
   const set = vi.spyOn(globalThis, "setTimeout")
   new Timer().set(2 ** 40, () => {})
   expect(set.mock.calls[0]![1]).toBe(2 ** 31 - 1)

@@ -1,4 +1,4 @@
-/** What users touch has these types; `npm run types` checks it. */
+/** Types of the public API. `npm run types` checks this file. */
 
 import { expectTypeOf } from "vitest"
 import {
@@ -37,9 +37,9 @@ client.subscribe("orders", ({ payload }: BroadcastEvent<{ entity_id: string }>) 
 client.subscribe<{ total: number }>("orders", async ({ payload }) => {
   expectTypeOf(payload).toEqualTypeOf<{ total: number }>()
 })
-// @ts-expect-error -- a handler comes with it
+// @ts-expect-error -- the handler is missing
 client.subscribe("orders")
-// @ts-expect-error -- not for others to set
+// @ts-expect-error -- state is read-only
 client.state = "connected"
 
 expectTypeOf(initBroadcast).returns.toEqualTypeOf<BroadcastClient>()

@@ -5,8 +5,8 @@ const server = "http://127.0.0.1:8000"
 
 export default defineConfig({
   plugins: [react()],
-  // the package is a link into its clone, where a React of its own lies: there must be one
+  // the package is a link into its clone, which has its own React: load only one
   resolve: { dedupe: ["react", "react-dom", "@tanstack/react-query"] },
-  // `npm run dev` beside `make example`
+  // for `npm run dev` while `make example` runs
   server: { proxy: { "/api": server, "/ws": { target: server, ws: true } } },
 })

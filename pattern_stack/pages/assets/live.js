@@ -1,69 +1,70 @@
-/** Any channel of the server, its events as they come, and a form that publishes. */
+/** Shows the events of any channel of the server as they arrive, and publishes events. */
 
-import { Connection } from "./connection.js"
+import { connect } from "./broadcast.js"
 import { $, clock, element, fill, write } from "./elements.js"
 import { Log } from "./log.js"
 import { call } from "./rest.js"
-import { showState } from "./state.js"
 
 const log = new Log($("events"), $("empty"))
-const connection = new Connection(showState($("state")))
+const subscriptions = new Map() // channel -> the function that unsubscribes
+const client = connect(() => [...subscriptions.keys()])
 
-function follow(channel) {
-  if (connection.follows(channel)) return
-  connection.follow(channel, {
-    joined: count,
-    event: ({ event, payload, offset, timestamp }) =>
-      log.add([clock(timestamp), channel, String(offset), event, element("div", { className: "payload" }, JSON.stringify(payload))]),
-    reset: () => note(channel, "continuity was lost: what happened meanwhile is not shown"),
-    refused({ code, message }) {
-      $("refused").textContent = `${code}: ${message}`
-      count()
-    },
-    ended() {
-      note(channel, "the channel has ended")
-      count()
-    },
-  })
-  count()
+client.onJoin(readStats)
+client.onReset((channel) => logNote(channel, "events were missed, and are not shown"))
+client.onError(({ code, message, channel, temporary }) => {
+  if (code === "ended") logNote(channel, "the channel has ended")
+  else $("refused").textContent = `${code}: ${message}`
+  if (!temporary) unsubscribe(channel)
+})
+
+function subscribe(channel) {
+  if (!subscriptions.has(channel)) subscriptions.set(channel, client.subscribe(channel, logEvent))
+  readStats()
 }
 
-function note(channel, text) {
+function unsubscribe(channel) {
+  subscriptions.get(channel)?.()
+  subscriptions.delete(channel)
+  readStats()
+}
+
+function logEvent({ channel, event, payload, offset, timestamp }) {
+  log.add([clock(timestamp), channel, String(offset), event, element("div", { className: "payload" }, JSON.stringify(payload))])
+}
+
+function logNote(channel, text) {
   log.add([clock(Date.now()), channel, "", "", text], "note")
 }
 
-function list(counts) {
-  fill($("channels"), connection.channels, {
+function showChannels(counts) {
+  fill($("channels"), [...subscriptions.keys()], {
     key: (channel) => channel,
-    make: line,
-    update: (one, channel) => write(one.querySelector(".count"), `${counts[channel] ?? 0} subscribed`),
+    make: channelRow,
+    update: (row, channel) => write(row.querySelector(".count"), `${counts[channel] ?? 0} subscribed`),
   })
 }
 
-function line(channel) {
-  const off = element("button", { className: "plain", textContent: "\u00d7", "aria-label": `unsubscribe from ${channel}` })
-  off.onclick = () => {
-    connection.leave(channel)
-    count()
-  }
-  return element("li", {}, element("span", { className: "name" }, channel), element("span", { className: "count number" }), off)
+function channelRow(channel) {
+  const button = element("button", { className: "plain", textContent: "\u00d7", "aria-label": `unsubscribe from ${channel}` })
+  button.onclick = () => unsubscribe(channel)
+  return element("li", {}, element("span", { className: "name" }, channel), element("span", { className: "count number" }), button)
 }
 
-async function count() {
+async function readStats() {
   try {
     const { connections, channels } = await call("GET", "test/stats")
     write($("totals"), `${connections} ${connections === 1 ? "client" : "clients"} connected`)
-    list(channels)
+    showChannels(channels)
   } catch {
     write($("totals"), "")
-    list({})
+    showChannels({})
   }
 }
 
 $("subscribe").onsubmit = (submit) => {
   submit.preventDefault()
   $("refused").textContent = ""
-  follow(submit.target.channel.value)
+  subscribe(submit.target.channel.value)
   submit.target.reset()
 }
 
@@ -72,23 +73,23 @@ $("publish").onsubmit = async (submit) => {
   const { channel, event, payload } = submit.target
   try {
     const { offset } = await publish(channel.value, event.value, payload.value)
-    const unseen = connection.follows(channel.value) ? "" : ` (not subscribed to ${channel.value} here)`
-    say(`published, offset ${offset}${unseen}`, "quiet")
+    const hint = subscriptions.has(channel.value) ? "" : ` (this page is not subscribed to ${channel.value})`
+    showResult(`published, offset ${offset}${hint}`, "quiet")
   } catch (error) {
-    say(error.message, "bad")
+    showResult(error.message, "bad")
   }
 }
 
 function publish(channel, event, payload) {
-  JSON.parse(payload) // says what is wrong with it; sent as it was typed, big numbers and all
+  JSON.parse(payload) // throws a readable error; the text itself is sent, so that big numbers stay exact
   return call("POST", "test/broadcast", `{"channel": ${JSON.stringify(channel)}, "event": ${JSON.stringify(event)}, "payload": ${payload}}`)
 }
 
-function say(text, kind) {
-  $("said").textContent = text
-  $("said").className = kind
+function showResult(text, kind) {
+  $("result").textContent = text
+  $("result").className = kind
 }
 
-$("here").textContent = location.origin
-follow("orders")
-setInterval(() => document.hidden || count(), 2000)
+$("server").textContent = location.origin
+subscribe("orders")
+setInterval(() => document.hidden || readStats(), 2000)

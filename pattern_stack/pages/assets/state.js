@@ -1,19 +1,25 @@
-/** What the line on top says of the connection. */
+/** The connection state in the top bar. */
 
 import { clock } from "./elements.js"
 
-const WORDS = { connecting: "Connecting", connected: "Live", reconnecting: "Reconnecting", stopped: "Stopped, reload to try again" }
+const TEXTS = { connecting: "Connecting", connected: "Live", reconnecting: "Reconnecting", disconnected: "Disconnected, reload to try again" }
 
-/** For a Connection: shows its states in `place`. While it is not up, the time tells how old everything on the page is. */
-export function showState(place) {
-  let last = null
-  return (state, detail) => {
-    if (state === "connecting" && last) return // still a try to reconnect
-    if (state === "connected") last = true
-    else if (last === true) last = new Date()
-    place.dataset.state = state
-    place.textContent = state === "reconnecting" && last ? `${WORDS[state]}: as of ${clock(last)}` : WORDS[state]
-    place.title = detail
-    document.documentElement.dataset.state = state
-  }
+/** Shows the client's state in `element`. "Live" also means that the server has acknowledged every channel in `channels()`.
+ * While reconnecting, the text tells how old the data on the page is. */
+export function showState(client, element, channels) {
+  let live = false
+  let lastLive = null
+  client.onStateChange(async (state) => {
+    if (state === "connected") {
+      await Promise.allSettled(channels().map((channel) => client.ready(channel)))
+      if (client.state !== "connected") return
+      live = true
+    } else if (live) {
+      live = false
+      lastLive = new Date()
+    }
+    element.dataset.state = state
+    element.textContent = state === "reconnecting" && lastLive ? `${TEXTS[state]}, data as of ${clock(lastLive)}` : TEXTS[state]
+    element.title = client.lastClose && state !== "connected" ? `${client.lastClose.code} ${client.lastClose.reason}` : ""
+  })
 }

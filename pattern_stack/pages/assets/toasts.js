@@ -1,31 +1,31 @@
-/** Short words that come up and go. */
+/** Short messages that appear and disappear. */
 
 import { element } from "./elements.js"
 
-const AT_MOST = 4
+const MAX_TOASTS = 4
 
-/** Each goes when its animation ends, which waits while somebody points at it or is in it; the oldest makes room for the newest.
- * `kind` is a data-type that the style knows. */
+/** Shows a message until its animation ends, which pauses under the pointer and the focus. The oldest one is removed if there are
+ * too many. `kind` is a data-type of the style sheet. */
 export function toast(kind, title, text = "") {
-  const place = document.querySelector(".toasts")
+  const container = document.querySelector(".toasts")
   const dismiss = element("button", { className: "plain", type: "button", textContent: "Dismiss" })
   const role = ["error", "critical"].includes(kind) ? "alert" : "status"
-  const one = element("div", { className: "toast", role, data: { type: kind } }, element("strong", {}, title), dismiss)
-  if (text) one.append(element("p", {}, text))
-  dismiss.onclick = () => one.remove()
-  one.onanimationend = () => one.remove()
-  place.append(one)
-  while (place.children.length > AT_MOST) place.firstElementChild.remove()
-  return one
+  const shown = element("div", { className: "toast", role, data: { type: kind } }, element("strong", {}, title), dismiss)
+  if (text) shown.append(element("p", {}, text))
+  dismiss.onclick = () => shown.remove()
+  shown.onanimationend = () => shown.remove()
+  container.append(shown)
+  while (container.children.length > MAX_TOASTS) container.firstElementChild.remove()
+  return shown
 }
 
-/** For what a user asked for: tells what went wrong. Answers whether it went well. */
-export async function attempt(work) {
+/** Runs what a user asked for, and shows an error as a toast. Returns whether it succeeded. */
+export async function attempt(action) {
   try {
-    await work()
+    await action()
     return true
   } catch (error) {
-    toast("error", "That did not work", error.message)
+    toast("error", "Request failed", error.message)
     return false
   }
 }

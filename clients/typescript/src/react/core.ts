@@ -1,2 +1,2 @@
-export { useBroadcastEvent, useBroadcastState } from "./hooks.js"
-export { BroadcastProvider, useBroadcast, type BroadcastProviderProps } from "./provider.js"
+export { useBroadcast, useBroadcastEvent, useBroadcastState } from "./hooks.js"
+export { BroadcastProvider, type BroadcastProviderProps } from "./provider.js"

@@ -1,20 +1,37 @@
-import { useCallback, useEffect, useRef, useSyncExternalStore } from "react"
-import type { BroadcastEvent, BroadcastState } from "@pattern-stack/broadcast"
-import { useBroadcast } from "./provider.js"
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react"
+import type { BroadcastClient, BroadcastEvent, BroadcastState } from "@pattern-stack/broadcast"
+import { useClient } from "./provider.js"
+import { setReader, stateOf, type Reader } from "./reads.js"
 
-/** The state of the connection; a component that uses it renders again when it changes. */
-export function useBroadcastState(): BroadcastState {
-  const client = useBroadcast()
-  const subscribe = useCallback((changed: () => void) => client.onStateChange(changed), [client])
-  return useSyncExternalStore(subscribe, () => client.state, () => "disconnected")
+/** The client of the provider above. A component that reads its `state` or `lastClose` while it renders, as in
+ * `const { state, emit } = useBroadcast()`, renders again when the state changes; no other component does. Throws if there is no
+ * provider. */
+export function useBroadcast(): BroadcastClient {
+  const client = useClient()
+  const [reader] = useState<Reader>(() => ({ readsState: false }))
+  useSyncExternalStore(useSubscribe(client), () => (reader.readsState ? stateOf(client) : null), () => null)
+  setReader(reader)
+  useEffect(() => setReader(undefined))
+  return client
 }
 
-/** Calls the handler of the latest render with each event of the channel; null listens to nothing. */
+/** The state of the connection. The component renders again when it changes. */
+export function useBroadcastState(): BroadcastState {
+  const client = useClient()
+  return useSyncExternalStore(useSubscribe(client), () => stateOf(client), () => "disconnected")
+}
+
+function useSubscribe(client: BroadcastClient): (changed: () => void) => () => void {
+  return useCallback((changed: () => void) => client.onStateChange(changed), [client])
+}
+
+/** Calls the handler of the latest render with each event of the channel. The channel `null` subscribes to nothing: pass it while a
+ * part of the name is not known yet. */
 export function useBroadcastEvent<Payload = Record<string, any>>(
   channel: string | null,
   handler: (event: BroadcastEvent<Payload>) => void,
 ): void {
-  const client = useBroadcast()
+  const client = useClient()
   const latest = useRef(handler)
   useEffect(() => {
     latest.current = handler

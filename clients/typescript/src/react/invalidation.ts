@@ -1,35 +1,42 @@
 import { hashKey, useQueryClient, type QueryKey } from "@tanstack/react-query"
 import { useCallback, useEffect, useRef } from "react"
-import { Invalidations } from "./invalidations.js"
 import { useBroadcast } from "@pattern-stack/broadcast/react/core"
+import { checkNames } from "../options.js"
+import { Invalidations } from "./invalidations.js"
 
 export interface BroadcastInvalidation {
-  /** Null listens to nothing. */
+  /** The channel whose events invalidate queries. Null subscribes to nothing: pass it while a part of the name is not known yet. */
   channel: string | null
-  /** What the keys of the queries begin with that this channel's events put out of date. */
+  /** The prefix of the keys of the queries that this channel's events invalidate. */
   queryKeyPrefix: QueryKey
-  /** False while what is on the screen must not change, as while somebody edits it; true by default. */
+  /** False defers invalidation while the screen must not change, for instance during an edit. The channel stays subscribed.
+   * True by default. */
   enabled?: boolean
 }
 
-/** Keeps queries up to date: an event with `payload.entity_id` invalidates `[...prefix, entity_id]` and the list whose key is
- * exactly the prefix; any other event, and a reset, everything that begins with the prefix.
+/** Invalidates queries on events: an event with `payload.entity_id` invalidates `[...prefix, entity_id]` and the list whose key
+ * is exactly the prefix; any other event, and a reset, invalidates every query whose key begins with the prefix.
  *
- * - Data that was read before the server acknowledged the channel is fetched again: an event may lie between the two.
- * - The events of a burst make one fetch; what comes during it makes one more.
- * - Events that carry `client.origin` are this tab's own doing, and invalidate nothing. Nor do snapshots.
- * - What comes while it is not enabled is made up for by one invalidation of the prefix when it is again, or goes.
+ * - When the server acknowledges the channel, data that was fetched before is fetched again: an event may lie between the two.
+ * - The events of a burst cause one fetch. Events during that fetch cause one more.
+ * - Events that carry `client.origin`, and snapshots, invalidate nothing.
+ * - Events that arrive while `enabled` is false cause one invalidation of the prefix when it is true again, or on unmount.
+ *
+ * Throws a TypeError if the prefix is not an array, and in development for an option that does not exist.
  */
-export function useBroadcastInvalidation({ channel, queryKeyPrefix, enabled = true }: BroadcastInvalidation): void {
+export function useBroadcastInvalidation(options: BroadcastInvalidation): void {
+  const { channel, queryKeyPrefix, enabled = true } = options
+  checkNames("useBroadcastInvalidation", options, ["channel", "queryKeyPrefix", "enabled"])
+  if (!Array.isArray(queryKeyPrefix)) throw new TypeError(`queryKeyPrefix is an array, not ${queryKeyPrefix}`)
   const client = useBroadcast()
   const queryClient = useQueryClient()
   const hash = hashKey(queryKeyPrefix)
   const prefix = useRef(queryKeyPrefix)
-  const held = useRef({ enabled, missed: false })
+  const pending = useRef({ enabled, missed: false })
 
-  const makeUp = useCallback(() => {
-    if (!held.current.missed) return
-    held.current.missed = false
+  const flush = useCallback(() => {
+    if (!pending.current.missed) return
+    pending.current.missed = false
     Invalidations.of(queryClient).add(prefix.current)
   }, [queryClient])
 
@@ -42,15 +49,15 @@ export function useBroadcastInvalidation({ channel, queryKeyPrefix, enabled = tr
     const invalidations = Invalidations.of(queryClient)
     const name = `${channel} ${hash}`
     const invalidate = (id?: unknown): void => {
-      if (held.current.enabled) invalidations.add(prefix.current, id)
-      else held.current.missed = true
+      if (pending.current.enabled) invalidations.add(prefix.current, id)
+      else pending.current.missed = true
     }
-    // on the channel for another's sake already: no event has told of what changed before this one listened
+    // the channel was joined earlier, by another handler: changes before now have invalidated nothing here
     if (invalidations.watch(name) && client.isJoined(channel)) {
-      if (held.current.enabled) invalidations.addOlder(prefix.current)
-      else held.current.missed = true
+      if (pending.current.enabled) invalidations.addOlder(prefix.current)
+      else pending.current.missed = true
     }
-    const ends = [
+    const cleanups = [
       client.subscribe(channel, ({ event, payload, origin }) => {
         if (event !== "snapshot" && origin !== client.origin) invalidate(payload["entity_id"])
       }),
@@ -63,13 +70,13 @@ export function useBroadcastInvalidation({ channel, queryKeyPrefix, enabled = tr
       () => invalidations.unwatch(name),
     ]
     return () => {
-      ends.forEach((end) => end())
-      makeUp()
+      cleanups.forEach((cleanup) => cleanup())
+      flush()
     }
-  }, [client, queryClient, channel, hash, makeUp])
+  }, [client, queryClient, channel, hash, flush])
 
   useEffect(() => {
-    held.current.enabled = enabled
-    if (enabled) makeUp()
-  }, [makeUp, enabled])
+    pending.current.enabled = enabled
+    if (enabled) flush()
+  }, [flush, enabled])
 }

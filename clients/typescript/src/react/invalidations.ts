@@ -1,19 +1,19 @@
-/** What of a query cache is out of date: collected for a moment, then fetched once. No React. */
+/** Collects invalidations of a query cache for a moment, then runs them together. No React. */
 
 import { hashKey, type QueryClient, type QueryFilters, type QueryKey } from "@tanstack/react-query"
 
-const GATHER = 50 // milliseconds: the events of a burst come closer than that
-const PATIENCE = 5_000
+const BATCH_DELAY = 50 // milliseconds; the events of a burst come closer together than that
+const FETCH_TIMEOUT = 5_000
 
 interface Stale {
   prefix: QueryKey
-  whole: boolean
+  all: boolean
   ids: Set<unknown>
 }
 
-const all = new WeakMap<QueryClient, Invalidations>()
+const instances = new WeakMap<QueryClient, Invalidations>()
 
-/** One at a time is fetched again: what becomes stale meanwhile makes one more after it. */
+/** Runs one batch at a time: what becomes stale during its fetches forms the next batch. */
 export class Invalidations {
   readonly #client: QueryClient
   readonly #watchers = new Map<string, number>()
@@ -24,14 +24,14 @@ export class Invalidations {
     this.#client = client
   }
 
-  /** Those of this cache, which everything that invalidates it shares. */
+  /** The one instance of this query client. */
   static of(client: QueryClient): Invalidations {
-    const found = all.get(client) ?? new Invalidations(client)
-    all.set(client, found)
+    const found = instances.get(client) ?? new Invalidations(client)
+    instances.set(client, found)
     return found
   }
 
-  /** Whether this is the first that keeps what is named so up to date; `unwatch` when it no longer does. */
+  /** Counts the hooks under this name. True for the first one. */
   watch(name: string): boolean {
     const count = this.#watchers.get(name) ?? 0
     this.#watchers.set(name, count + 1)
@@ -44,24 +44,24 @@ export class Invalidations {
     else this.#watchers.delete(name)
   }
 
-  /** The entity of that id and the list of exactly this key; without an id, all that begins with the prefix. */
+  /** Invalidates the entity with that id and the list with exactly this key; without an id, every query under the prefix. */
   add(prefix: QueryKey, id?: unknown): void {
     const hash = hashKey(prefix)
-    const stale = this.#stale.get(hash) ?? { prefix, whole: false, ids: new Set() }
+    const stale = this.#stale.get(hash) ?? { prefix, all: false, ids: new Set() }
     this.#stale.set(hash, stale)
-    if (id === undefined || id === null) stale.whole = true
+    if (id === undefined || id === null) stale.all = true
     else stale.ids.add(id)
     if (!this.#running) void this.#run()
   }
 
-  /** What begins with the prefix and lies in the cache; what is being fetched just now is new enough. */
+  /** Invalidates every query under the prefix that is in the cache. A query that is being fetched now is fresh enough. */
   addOlder(prefix: QueryKey): void {
     void this.#client.invalidateQueries({ queryKey: prefix, predicate: ({ state }) => state.fetchStatus === "idle" })
   }
 
   async #run(): Promise<void> {
     this.#running = true
-    await delay(GATHER).over
+    await delay(BATCH_DELAY).over
     while (this.#stale.size > 0) {
       const batch = [...this.#stale.values()]
       this.#stale = new Map()
@@ -71,13 +71,13 @@ export class Invalidations {
   }
 
   async #invalidate(batch: Stale[]): Promise<void> {
-    // A first fetch that is under way may have read what is out of date, and is not begun anew by invalidating: it is followed by another.
-    const unsure = batch.filter((stale) => filters(stale).some((filter) => this.#isFirstFetch(filter)))
-    const patience = delay(PATIENCE) // one that hangs must not keep the others from being told
+    // invalidation does not restart a first fetch, which may have read old data: fetch again after it
+    const uncertain = batch.filter((stale) => filters(stale).some((filter) => this.#isFirstFetch(filter)))
+    const timeout = delay(FETCH_TIMEOUT) // a fetch that hangs must not hold up the next batch
     const fetched = batch.flatMap(filters).map((filter) => this.#client.invalidateQueries(filter))
-    await Promise.race([Promise.allSettled(fetched), patience.over])
-    patience.cancel()
-    for (const { prefix, whole, ids } of unsure) for (const id of whole ? [null] : ids) this.add(prefix, id)
+    await Promise.race([Promise.allSettled(fetched), timeout.over])
+    timeout.cancel()
+    for (const { prefix, all, ids } of uncertain) for (const id of all ? [null] : ids) this.add(prefix, id)
   }
 
   #isFirstFetch(filter: QueryFilters): boolean {
@@ -86,8 +86,8 @@ export class Invalidations {
   }
 }
 
-function filters({ prefix, whole, ids }: Stale): QueryFilters[] {
-  if (whole) return [{ queryKey: prefix }]
+function filters({ prefix, all, ids }: Stale): QueryFilters[] {
+  if (all) return [{ queryKey: prefix }]
   const entities = Array.from(ids, (id) => ({ queryKey: [...prefix, id] }))
   return [...entities, { queryKey: prefix, exact: true }]
 }

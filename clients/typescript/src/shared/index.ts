@@ -1,20 +1,25 @@
 import { webSocket, type SocketFactory } from "@pattern-stack/broadcast"
+import { checkNames } from "../options.js"
 import { TabSocket } from "./tab.js"
 
 export interface SharedOptions {
-  /** Whose socket it is. Everything that decides what the server lets through has to be in it, a user's id for one: tabs with
-   * the same address and key share one connection, and its rights. */
+  /** Identifies who the socket belongs to. Tabs with the same URL and key share one connection and its rights, so the key must
+   * contain whatever decides those rights: for instance the user's id. */
   key?: string
-  /** Opens the one socket; the browser's WebSocket by default. */
+  /** Opens the shared socket. The browser's WebSocket by default. */
   socket?: SocketFactory
 }
 
-/** The `socket` option of a client that shares its connection with the other tabs of the browser. One tab holds the socket;
- * when it closes, another takes over, and every tab recovers from its own positions.
+/** A `socket` option that shares one connection between all tabs of the browser. One tab holds the socket. When that tab
+ * closes, enters the back-forward cache, or does not answer the others for a second, another one takes over, and every tab
+ * recovers from its own positions.
  *
- * A browser without Web Locks, or a page that came over plain HTTP, has a socket for each tab.
+ * In a browser without Web Locks, and on a page served over plain HTTP, each tab has a socket of its own. Throws a TypeError in
+ * development for an option that does not exist.
  */
-export function sharedSocket({ key = "", socket = webSocket }: SharedOptions = {}): SocketFactory {
+export function sharedSocket(options: SharedOptions = {}): SocketFactory {
+  const { key = "", socket = webSocket } = options
+  checkNames("sharedSocket", options, ["key", "socket"])
   return (url) => {
     if (!globalThis.navigator?.locks || !globalThis.BroadcastChannel) return socket(url)
     return new TabSocket(url, `pattern-stack/shared/${key}/${url}`, socket)

@@ -1,34 +1,44 @@
-import { read, type ClientFrame } from "../protocol.js"
+import { parse, type ClientFrame } from "../protocol.js"
+import { RateLimiter } from "../rate-limiter.js"
 import type { BroadcastSocket, SocketFactory } from "../socket.js"
-import type { Message, ToLeader, ToTabs } from "./messages.js"
+import { Timer } from "../timer.js"
+import type { FromLeader, Message, ToTabs } from "./messages.js"
 import { Mux } from "./mux.js"
 
-/** The reason that sends everybody back at once, each from its position. */
-export const AT_ONCE: [code: number, reason: string] = [1012, "retry-after=0"]
+/** A close that makes every tab reconnect at once, and recover from its own positions. */
+export const RECONNECT_NOW: [code: number, reason: string] = [1012, "retry-after=0"]
 
-/** Holds the one socket of a browser, and serves every tab, its own among them. Ends with its socket. */
+/** Holds the browser's one socket and serves all tabs, its own tab included. Ends together with the socket. */
 export class Leader {
   readonly #name: string
   readonly #term: string
   readonly #port: BroadcastChannel
   readonly #socket: BroadcastSocket
-  readonly #watching = new AbortController()
+  readonly #locks = new AbortController()
   readonly #tabs = new Set<string>()
   readonly #mux: Mux
+  /** Frames to the server, held back while all tabs together are too fast. */
+  readonly #outgoing: ClientFrame[] = []
+  readonly #rateLimiter = new RateLimiter()
+  readonly #pause = new Timer()
+  #paused = false
+  readonly #retry = new Timer()
+  #retries: (() => void)[] = []
   #open = false
   #ended = false
 
-  constructor(name: string, term: string, url: string, dial: SocketFactory) {
+  constructor(name: string, term: string, url: string, connect: SocketFactory) {
     this.#name = name
     this.#term = term
     this.#mux = new Mux({
-      server: (frame) => this.#socket.send(JSON.stringify(frame)),
-      tab: (frame, to) => this.#post({ text: JSON.stringify(frame) }, to),
-      broken: () => this.end(),
+      toServer: (frame) => this.#send(frame),
+      toTabs: (frame, to) => this.#post({ text: JSON.stringify(frame) }, to),
+      restart: () => this.end(),
+      later: (delay, callback) => this.#later(delay, callback),
     })
-    this.#socket = dial(url)
+    this.#socket = connect(url)
     this.#socket.onopen = () => this.#opened()
-    this.#socket.onmessage = ({ data }) => this.#hear(data)
+    this.#socket.onmessage = ({ data }) => this.#receiveFromServer(data)
     this.#socket.onclose = ({ code, reason }) => this.end([code, reason])
     this.#socket.onerror = () => {} // a close follows
     this.#port = new BroadcastChannel(name)
@@ -36,56 +46,82 @@ export class Leader {
     this.#port.postMessage({ lead: term } satisfies ToTabs)
   }
 
-  /** Every tab is told that its connection has ended so. */
-  end(close = AT_ONCE): void {
+  /** Closes the socket, and the connection of every tab with this code and reason. */
+  end(close = RECONNECT_NOW): void {
     if (this.#ended) return
     this.#ended = true
     this.#post({ close })
     this.#port.close()
-    this.#watching.abort()
+    this.#locks.abort()
+    this.#pause.clear()
+    this.#retry.clear()
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null
     this.#socket.close()
   }
 
-  #post(what: { welcome: true } | { open: true } | { text: string } | { close: [number, string] }, to?: string[]): void {
-    this.#port.postMessage({ term: this.#term, ...(to !== undefined && { to }), ...what } satisfies ToTabs)
+  #post(message: FromLeader, to?: string[]): void {
+    this.#port.postMessage({ term: this.#term, ...(to !== undefined && { to }), ...message } satisfies ToTabs)
   }
+
+  // -- the server
 
   #opened(): void {
     this.#open = true
     this.#post({ open: true })
   }
 
-  #hear(data: unknown): void {
-    const frame = read(data)
-    if (frame) this.#mux.hear(frame)
+  #receiveFromServer(data: unknown): void {
+    const frame = parse(data)
+    if (frame) this.#mux.fromServer(frame)
   }
+
+  #send(frame: ClientFrame): void {
+    this.#outgoing.push(frame)
+    if (!this.#paused) this.#flush()
+  }
+
+  #flush(): void {
+    this.#paused = false
+    while (!this.#paused && this.#outgoing.length > 0) {
+      this.#socket.send(JSON.stringify(this.#outgoing.shift()))
+      const pause = this.#rateLimiter.spend(1)
+      this.#paused = pause > 0
+      if (this.#paused) this.#pause.set(pause, () => this.#flush())
+    }
+  }
+
+  #later(delay: number, callback: () => void): void {
+    this.#retries.push(callback)
+    this.#retry.set(delay, () => {
+      for (const retry of this.#retries.splice(0)) retry()
+    })
+  }
+
+  // -- the tabs
 
   #receive(message: Message): void {
     if (!("from" in message)) return
-    if ("hello" in message) this.#welcome(message.from)
-    else if ("bye" in message) this.#forget(message.from)
-    else this.#say(message)
+    const { from } = message
+    if ("hello" in message) this.#addTab(from)
+    else if ("ping" in message) this.#post({ pong: true })
+    else if ("bye" in message) this.#removeTab(from)
+    else if (this.#open && this.#tabs.has(from)) this.#mux.fromTab(from, JSON.parse(message.text) as ClientFrame)
   }
 
-  #welcome(tab: string): void {
+  #addTab(tab: string): void {
     if (!this.#tabs.has(tab)) void this.#watch(tab)
     this.#tabs.add(tab)
     this.#post({ welcome: true }, [tab])
     if (this.#open) this.#post({ open: true }, [tab])
   }
 
-  /** A tab holds a lock as long as it lives, and cannot fail to let go of it. */
+  /** A tab holds a lock of its own while it exists. The browser releases it when the tab closes or crashes. */
   async #watch(tab: string): Promise<void> {
-    const { signal } = this.#watching
-    await navigator.locks.request(`${this.#name}/${tab}`, { signal }, () => this.#forget(tab)).catch(() => {})
+    const { signal } = this.#locks
+    await navigator.locks.request(`${this.#name}/${tab}`, { signal }, () => this.#removeTab(tab)).catch(() => {})
   }
 
-  #forget(tab: string): void {
-    if (this.#tabs.delete(tab) && !this.#ended) this.#mux.leave(tab)
-  }
-
-  #say({ from, text }: Extract<ToLeader, { text: string }>): void {
-    if (this.#open && this.#tabs.has(from)) this.#mux.say(from, JSON.parse(text) as ClientFrame)
+  #removeTab(tab: string): void {
+    if (this.#tabs.delete(tab) && !this.#ended) this.#mux.removeTab(tab)
   }
 }

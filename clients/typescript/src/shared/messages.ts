@@ -1,13 +1,17 @@
-/** What tabs say to each other, over a BroadcastChannel. A leader is known by its term. */
+/** Messages between tabs, over a BroadcastChannel. `term` identifies a leader. */
 
-export type ToLeader = { from: string } & ({ hello: true } | { text: string } | { bye: true })
+export type FromTab = { hello: true } | { text: string } | { ping: true } | { bye: true }
+
+export type ToLeader = { from: string } & FromTab
+
+export type FromLeader = { welcome: true } | { open: true } | { text: string } | { pong: true } | { close: [code: number, reason: string] }
 
 export type ToTabs =
-  /** There is a new leader. */
+  /** A new leader has started. */
   | { lead: string }
-  /** That one is no more, and could not say so itself. */
+  /** That leader has gone without a message, or does not answer. */
   | { gone: string }
-  /** To these tabs, or to all. */
-  | ({ term: string; to?: string[] } & ({ welcome: true } | { open: true } | { text: string } | { close: [code: number, reason: string] }))
+  /** From a leader to these tabs, or to all of its tabs. */
+  | ({ term: string; to?: string[] } & FromLeader)
 
 export type Message = ToLeader | ToTabs

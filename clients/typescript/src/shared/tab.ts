@@ -1,11 +1,14 @@
 import type { BroadcastSocket, SocketFactory } from "../socket.js"
 import { Timer } from "../timer.js"
-import { AT_ONCE, Leader } from "./leader.js"
-import type { Message, ToLeader, ToTabs } from "./messages.js"
+import { Leader, RECONNECT_NOW } from "./leader.js"
+import type { FromLeader, FromTab, Message, ToLeader, ToTabs } from "./messages.js"
 
-const GOODBYE = 50 // milliseconds that a leader's last words may be under way
+const LAST_MESSAGE = 50 // milliseconds that the last message of a leader may take to arrive
+const PING_AFTER = 2_000 // milliseconds without a message of the leader, plus a random part: mostly, one tab pings for all
+const PONG_TIMEOUT = 900
+const GRACE = 100 // if this tab itself was blocked, messages that have arrived meanwhile are handled in this time
 
-/** A tab's own connection over the socket that all tabs share. To a client it is a WebSocket like any other. */
+/** One tab's connection over the socket that all tabs share. A client uses it like a WebSocket. */
 export class TabSocket implements BroadcastSocket {
   onopen: BroadcastSocket["onopen"] = null
   onmessage: BroadcastSocket["onmessage"] = null
@@ -13,32 +16,37 @@ export class TabSocket implements BroadcastSocket {
   onerror: BroadcastSocket["onerror"] = null
   readonly #url: string
   readonly #name: string
-  readonly #dial: SocketFactory
+  readonly #connect: SocketFactory
   readonly #id = Math.random().toString(36).slice(2)
   readonly #port: BroadcastChannel
   readonly #ending = new AbortController()
-  /** The leader that has welcomed this tab. */
+  /** The next ping to the leader, or the end of its time to answer. */
+  readonly #leaderTimer = new Timer()
+  /** The leader that has accepted this tab. */
   #term: string | undefined
   #open = false
 
-  constructor(url: string, name: string, dial: SocketFactory) {
+  constructor(url: string, name: string, connect: SocketFactory) {
     this.#url = url
     this.#name = name
-    this.#dial = dial
+    this.#connect = connect
     this.#port = new BroadcastChannel(name)
     this.#port.onmessage = ({ data }) => this.#receive(data)
-    void this.#request(`${name}/${this.#id}`, () => this.#live())
-    void this.#request(name, () => this.#elected())
+    globalThis.addEventListener?.("pagehide", this.#suspend)
+    void this.#lock(`${name}/${this.#id}`, () => this.#join())
+    void this.#lock(name, () => this.#elected())
   }
 
   send(text: string): void {
-    this.#say({ text })
+    this.#post({ text })
   }
 
   close(): void {
-    if (this.#ending.signal.aborted) return
-    this.#say({ bye: true })
+    if (this.#ended) return
+    this.#post({ bye: true })
     this.#ending.abort()
+    this.#leaderTimer.clear()
+    globalThis.removeEventListener?.("pagehide", this.#suspend)
     this.#port.close()
   }
 
@@ -46,73 +54,111 @@ export class TabSocket implements BroadcastSocket {
     return this.#ending.signal.aborted
   }
 
-  /** Holds the lock, once it has it, until what is done with it is done, or this connection ends. */
-  #request(lock: string, held: () => Promise<void>): Promise<void> {
-    return navigator.locks.request(lock, { signal: this.#ending.signal }, held).catch(() => {}) // it ended before
+  /** Waits for the lock, and holds it until the callback's promise resolves. Another tab may steal the leader's lock. */
+  #lock(name: string, callback: () => Promise<void>): Promise<void> {
+    return navigator.locks.request(name, { signal: this.#ending.signal }, callback).catch(() => this.#end(RECONNECT_NOW))
   }
 
-  #say(what: { hello: true } | { text: string } | { bye: true }): void {
-    if (!this.#ended) this.#port.postMessage({ from: this.#id, ...what } satisfies ToLeader)
+  #post(message: FromTab): void {
+    if (!this.#ended) this.#port.postMessage({ from: this.#id, ...message } satisfies ToLeader)
   }
 
   #end([code, reason]: [number, string]): void {
-    const { onclose } = this
+    if (this.#ended) return
     this.close()
-    onclose?.({ code, reason })
+    this.onclose?.({ code, reason })
   }
 
-  /** Resolves when it has ended. */
-  #over(): Promise<void> {
+  /** Resolves when this connection ends. */
+  #untilEnded(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#ended) resolve()
       else this.#ending.signal.addEventListener("abort", () => resolve())
     })
   }
 
-  #live(): Promise<void> {
-    this.#say({ hello: true })
-    return this.#over()
+  #join(): Promise<void> {
+    this.#post({ hello: true })
+    this.#watchLeader()
+    return this.#untilEnded()
   }
 
-  /** No other tab holds the lock: this one leads, unless it was led by one that is gone. */
+  /** The page may enter the back-forward cache, where it could not serve others: it leaves, and reconnects when it is shown again. */
+  readonly #suspend = (): void => {
+    this.close()
+    const [code, reason] = RECONNECT_NOW
+    globalThis.addEventListener("pageshow", () => this.onclose?.({ code, reason }), { once: true })
+  }
+
+  // -- leading
+
+  /** This tab has the leader's lock: it leads, unless its own leader has just gone. */
   async #elected(): Promise<void> {
-    if (this.#open) return this.#mourn()
+    if (this.#open) return this.#leaderLost()
+    this.#term = this.#id
     try {
-      const leader = new Leader(this.#name, this.#id, this.#url, this.#dial)
-      await this.#over()
+      const leader = new Leader(this.#name, this.#id, this.#url, this.#connect)
+      await this.#untilEnded()
       leader.end()
     } catch (error) {
       this.#end([1006, String(error)])
     }
   }
 
-  async #mourn(): Promise<void> {
+  async #leaderLost(): Promise<void> {
     const wait = new Timer()
-    await Promise.race([new Promise<void>((resolve) => wait.set(GOODBYE, resolve)), this.#over()])
+    await Promise.race([new Promise<void>((resolve) => wait.set(LAST_MESSAGE, resolve)), this.#untilEnded()])
     wait.clear()
-    if (this.#ended) return // the leader has said why
-    this.#port.postMessage({ gone: this.#term! } satisfies ToTabs)
-    this.#end(AT_ONCE)
+    this.#dismissLeader() // unless it has said itself how the connection ended
   }
+
+  /** Makes every tab of this leader, and this one, reconnect to another. */
+  #dismissLeader(): void {
+    if (this.#ended) return
+    this.#port.postMessage({ gone: this.#term! } satisfies ToTabs)
+    this.#end(RECONNECT_NOW)
+  }
+
+  // -- following
 
   #receive(message: Message): void {
-    if ("lead" in message) this.#led(message.lead)
-    else if ("gone" in message && message.gone === this.#term) this.#end(AT_ONCE)
-    else if ("term" in message && message.to?.includes(this.#id) !== false) this.#hear(message)
+    if ("lead" in message) this.#leaderStarted(message.lead)
+    else if ("gone" in message && message.gone === this.#term) this.#end(RECONNECT_NOW)
+    else if ("term" in message && message.to?.includes(this.#id) !== false) this.#receiveFromLeader(message)
   }
 
-  #led(term: string): void {
-    if (this.#open && term !== this.#term) this.#end(AT_ONCE)
-    else this.#say({ hello: true })
+  #leaderStarted(term: string): void {
+    if (this.#open && term !== this.#term) this.#end(RECONNECT_NOW)
+    else this.#post({ hello: true })
   }
 
-  #hear(message: Extract<ToTabs, { term: string }>): void {
+  #receiveFromLeader(message: FromLeader & { term: string }): void {
     if ("welcome" in message && !this.#open) this.#term = message.term
     if (message.term !== this.#term) return
+    this.#watchLeader()
     if ("open" in message && !this.#open) {
       this.#open = true
       this.onopen?.({})
     } else if ("text" in message && this.#open) this.onmessage?.({ data: message.text })
     else if ("close" in message) this.#end(message.close)
+  }
+
+  /** A leader that is blocked, by a dialog for instance, keeps its lock. Tabs ping it, and take the lock if it does not answer. */
+  #watchLeader(): void {
+    if (this.#term === this.#id) return this.#leaderTimer.clear()
+    this.#leaderTimer.set(PING_AFTER * (1 + Math.random() / 2), () => {
+      this.#post({ ping: true })
+      this.#leaderTimer.set(PONG_TIMEOUT, () => this.#leaderTimer.set(GRACE, () => void this.#replaceLeader()))
+    })
+  }
+
+  /** One tab at a time steals the leader's lock. The lock then goes to the tab that requests it next. */
+  async #replaceLeader(): Promise<void> {
+    const { locks } = navigator
+    this.#watchLeader()
+    await locks.request(`${this.#name}/replace`, { ifAvailable: true }, async (lock) => {
+      if (!lock || this.#ended) return
+      await locks.request(this.#name, { steal: true }, async () => this.#dismissLeader())
+    })
   }
 }

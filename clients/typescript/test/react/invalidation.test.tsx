@@ -2,19 +2,19 @@
 import { StrictMode, type JSX, type ReactNode } from "react"
 import { QueryClient, QueryClientProvider, useQuery, type QueryKey } from "@tanstack/react-query"
 import { act, cleanup, render } from "@testing-library/react"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { BroadcastClient } from "@pattern-stack/broadcast"
 import { BroadcastProvider, useBroadcastInvalidation, type BroadcastInvalidation } from "@pattern-stack/broadcast/react"
-import { Host } from "../support/host.js"
-import { said } from "../support/golden.js"
+import { FakeServer } from "../support/fake-server.js"
+import { serverFrame } from "../support/frames.js"
 import { until } from "../support/until.js"
 
-let host: Host
+let server: FakeServer
 let client: BroadcastClient
 let queryClient: QueryClient
-/** How often each key was fetched. */
+/** The number of fetches of each key. */
 let fetches: Map<string, number>
-/** What a fetch waits for. */
+/** Every fetch waits for it. */
 let gate: Promise<unknown>
 
 const list = ["orders"]
@@ -24,8 +24,8 @@ const two = ["orders", "2"]
 const contacts = ["contacts"]
 
 beforeEach(() => {
-  host = new Host()
-  client = new BroadcastClient("ws://server/ws/broadcast", { socket: host.socket })
+  server = new FakeServer()
+  client = new BroadcastClient("ws://server/ws/broadcast", { socket: server.socket })
   queryClient = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity, retry: false } } })
   fetches = new Map()
   gate = Promise.resolve()
@@ -37,14 +37,14 @@ afterEach(() => {
   queryClient.clear()
 })
 
-const fetched = (...keys: QueryKey[]): number[] => keys.map((key) => fetches.get(JSON.stringify(key)) ?? 0)
-const eventually = (holds: () => unknown): Promise<void> => act(() => until(holds))
+const counts = (...keys: QueryKey[]): number[] => keys.map((key) => fetches.get(JSON.stringify(key)) ?? 0)
+const untilInAct = (condition: () => unknown): Promise<void> => act(() => until(condition))
 
 function Query({ of }: { of: QueryKey }): null {
   useQuery({
     queryKey: of,
     queryFn: async () => {
-      const count = fetched(of)[0]! + 1
+      const count = counts(of)[0]! + 1
       fetches.set(JSON.stringify(of), count)
       await gate
       return count
@@ -53,12 +53,12 @@ function Query({ of }: { of: QueryKey }): null {
   return null
 }
 
-function Watch(options: Partial<BroadcastInvalidation>): null {
+function Invalidation(options: Partial<BroadcastInvalidation>): null {
   useBroadcastInvalidation({ channel: "orders", queryKeyPrefix: ["orders"], ...options })
   return null
 }
 
-const Everything = (): JSX.Element => (
+const AllQueries = (): JSX.Element => (
   <>
     {[list, page, one, two, contacts].map((key) => (
       <Query key={key.join()} of={key} />
@@ -74,233 +74,255 @@ function App({ children }: { children: ReactNode }): JSX.Element {
   )
 }
 
-/** Everything is fetched, and then again what is watched, because the channel was acknowledged after that. */
-async function joined(tree: JSX.Element, ofContacts = 1, ofOrders = 2): Promise<(tree: JSX.Element) => void> {
+/** Renders the tree and waits until every query was fetched once, and the queries of joined channels a second time. */
+async function renderAndJoin(tree: JSX.Element, ofContacts = 1, ofOrders = 2): Promise<(tree: JSX.Element) => void> {
   const { rerender } = render(<App>{tree}</App>)
-  await eventually(() => fetched(list, page, one, two, contacts).every((count) => count > 0))
+  await untilInAct(() => counts(list, page, one, two, contacts).every((count) => count > 0))
   client.connect()
-  await eventually(() => client.isJoined("orders") && fetched(list)[0] === ofOrders)
-  await act(() => idle())
-  expect(fetched(list, page, one, two, contacts)).toEqual([ofOrders, ofOrders, ofOrders, ofOrders, ofContacts])
+  await untilInAct(() => client.isJoined("orders") && counts(list)[0] === ofOrders)
+  await act(() => fetched())
+  expect(counts(list, page, one, two, contacts)).toEqual([ofOrders, ofOrders, ofOrders, ofOrders, ofContacts])
   return (changed) => rerender(<App>{changed}</App>)
 }
 
-const idle = (): Promise<void> => until(() => queryClient.isFetching() === 0)
-const publish = (change: object = {}): void => act(() => host.publish("orders", change))
+const fetched = (): Promise<void> => until(() => queryClient.isFetching() === 0)
+const publish = (change: object = {}): void => act(() => server.publish("orders", change))
 
-/** Nothing more is fetched: what an event of another entity brings is the next, and all of it. */
-async function nothingElse(expected: number[]): Promise<void> {
+/** Checks the counts after one more event, of another entity: it causes the next fetch of the list, and nothing else is fetched. */
+async function expectCountsAfterMarker(expected: number[]): Promise<void> {
   publish({ payload: { entity_id: "marker" } })
-  await eventually(() => fetched(list)[0] === expected[0]! + 1)
-  await act(() => idle())
-  expect(fetched(list, page, one, two, contacts)).toEqual([expected[0]! + 1, ...expected.slice(1)])
+  await untilInAct(() => counts(list)[0] === expected[0]! + 1)
+  await act(() => fetched())
+  expect(counts(list, page, one, two, contacts)).toEqual([expected[0]! + 1, ...expected.slice(1)])
 }
 
 const app = (options: Partial<BroadcastInvalidation> = {}): JSX.Element => (
   <>
-    <Everything />
-    <Watch {...options} />
+    <AllQueries />
+    <Invalidation {...options} />
   </>
 )
 
 describe("an event", () => {
-  it("of an entity invalidates it and the exact list", async () => {
-    await joined(app())
+  it("with an entity id invalidates the entity and the exact list", async () => {
+    await renderAndJoin(app())
     publish({ payload: { entity_id: "1" } })
-    await eventually(() => fetched(list)[0] === 3)
-    await nothingElse([3, 2, 3, 2, 1])
+    await untilInAct(() => counts(list)[0] === 3)
+    await expectCountsAfterMarker([3, 2, 3, 2, 1])
   })
 
-  it.each([{}, { entity_id: null }])("of no entity (%j) invalidates the whole prefix", async (payload) => {
-    await joined(app())
+  it.each([{}, { entity_id: null }])("without an entity id (%j) invalidates the whole prefix", async (payload) => {
+    await renderAndJoin(app())
     publish({ payload })
-    await eventually(() => fetched(list)[0] === 3)
-    await nothingElse([3, 3, 3, 3, 1])
+    await untilInAct(() => counts(list)[0] === 3)
+    await expectCountsAfterMarker([3, 3, 3, 3, 1])
   })
 
-  it("of this client's own doing invalidates nothing, another's does", async () => {
-    await joined(app())
+  it("with this client's origin invalidates nothing, with another origin it does", async () => {
+    await renderAndJoin(app())
     publish({ payload: {}, origin: client.origin })
-    await nothingElse([2, 2, 2, 2, 1])
+    await expectCountsAfterMarker([2, 2, 2, 2, 1])
     publish({ payload: {}, origin: "another" })
-    await eventually(() => fetched(page)[0] === 3)
+    await untilInAct(() => counts(page)[0] === 3)
   })
 
   it("that is a snapshot invalidates nothing", async () => {
-    await joined(app())
-    act(() => host.open.say(said("snapshot", { offset: 0 })))
-    await nothingElse([2, 2, 2, 2, 1])
+    await renderAndJoin(app())
+    act(() => server.open.receive(serverFrame("snapshot", { offset: 0 })))
+    await expectCountsAfterMarker([2, 2, 2, 2, 1])
   })
 
-  it("of another tab invalidates at once", async () => {
-    await joined(app())
-    const tab = new BroadcastClient(client.url, { socket: new Host().socket })
+  it("emitted by another tab invalidates at once", async () => {
+    await renderAndJoin(app())
+    const tab = new BroadcastClient(client.url, { socket: new FakeServer().socket })
     tab.connect()
     tab.emit("orders", "created", { entity_id: "1" })
-    await eventually(() => fetched(list)[0] === 3)
+    await untilInAct(() => counts(list)[0] === 3)
     tab.disconnect()
-    await nothingElse([3, 2, 3, 2, 1])
+    await expectCountsAfterMarker([3, 2, 3, 2, 1])
   })
 
-  it("of another channel invalidates nothing", async () => {
-    await joined(
+  it("of another channel does not invalidate this channel's queries", async () => {
+    await renderAndJoin(
       <>
         {app()}
-        <Watch channel="contacts" queryKeyPrefix={contacts} />
+        <Invalidation channel="contacts" queryKeyPrefix={contacts} />
       </>,
       2,
     )
-    act(() => host.open.say(said("event", { channel: "contacts", offset: 1 })))
-    await eventually(() => fetched(contacts)[0] === 3)
-    await nothingElse([2, 2, 2, 2, 3])
+    act(() => server.open.receive(serverFrame("event", { channel: "contacts", offset: 1 })))
+    await untilInAct(() => counts(contacts)[0] === 3)
+    await expectCountsAfterMarker([2, 2, 2, 2, 3])
   })
 })
 
 describe("many events", () => {
-  it("of a burst make one fetch of each query", async () => {
-    await joined(app())
+  it("in a burst cause one fetch of each query", async () => {
+    await renderAndJoin(app())
     for (let n = 0; n < 50; n++) publish({ payload: n % 10 ? { entity_id: `${1 + (n % 2)}` } : {} })
-    await eventually(() => fetched(list)[0] === 3)
-    await nothingElse([3, 3, 3, 3, 1])
+    await untilInAct(() => counts(list)[0] === 3)
+    await expectCountsAfterMarker([3, 3, 3, 3, 1])
   })
 
-  it("during a fetch make one more after it", async () => {
-    await joined(app())
+  it("during a fetch cause one more fetch after it", async () => {
+    await renderAndJoin(app())
     const open = closeGate()
     publish({ payload: { entity_id: "1" } })
-    await eventually(() => fetched(list)[0] === 3)
-    for (let n = 0; n < 10; n++) {
-      publish({ payload: { entity_id: "1" } })
-      await act(() => new Promise((resolve) => setTimeout(resolve, 20))) // long enough for another fetch, if there were one
-    }
-    expect(fetched(list, one)).toEqual([3, 3])
+    await untilInAct(() => counts(list)[0] === 3)
+    for (let n = 0; n < 10; n++) publish({ payload: { entity_id: "1" } })
+    expect(counts(list, one)).toEqual([3, 3])
     open()
-    await eventually(() => fetched(list)[0] === 4)
-    await nothingElse([4, 2, 4, 2, 1])
+    await untilInAct(() => counts(list)[0] === 4)
+    await expectCountsAfterMarker([4, 2, 4, 2, 1])
   })
 
-  it("with several hooks for the same make one fetch", async () => {
-    await joined(
+  it("with several hooks for the same queries cause one fetch", async () => {
+    await renderAndJoin(
       <>
         {app()}
-        <Watch />
-        <Watch />
+        <Invalidation />
+        <Invalidation />
       </>,
     )
     publish({ payload: { entity_id: "1" } })
-    await eventually(() => fetched(list)[0] === 3)
-    await nothingElse([3, 2, 3, 2, 1])
+    await untilInAct(() => counts(list)[0] === 3)
+    await expectCountsAfterMarker([3, 2, 3, 2, 1])
   })
 
-  it("are one subscription, though the prefix is a new array in each render and StrictMode mounts twice", async () => {
-    const tree = (
+  it("need one subscription, even if the prefix is a new array in each render and StrictMode mounts twice", async () => {
+    const tree = (): JSX.Element => (
       <StrictMode>
-        <Watch queryKeyPrefix={["orders"]} />
+        <Invalidation queryKeyPrefix={["orders"]} />
       </StrictMode>
     )
-    const { rerender } = render(<App>{tree}</App>)
+    const { rerender } = render(<App>{tree()}</App>)
     client.connect()
-    await eventually(() => client.isJoined("orders"))
-    rerender(<App>{<StrictMode><Watch queryKeyPrefix={["orders"]} /></StrictMode>}</App>)
+    await untilInAct(() => client.isJoined("orders"))
+    rerender(<App>{tree()}</App>)
     await act(() => client.ready("orders"))
-    expect(host.open.sent).toEqual([{ subscribe: ["orders"], id: 1 }])
+    expect(server.open.sent).toEqual([{ subscribe: ["orders"], id: 1 }])
   })
 })
 
 describe("an event during the first fetch", () => {
-  it("makes another one after it, for the first may have read too early", async () => {
-    render(<App>{<Watch />}</App>)
+  it("causes another fetch after it, for the first one may have read old data", async () => {
+    render(<App>{<Invalidation />}</App>)
     client.connect()
-    await eventually(() => client.isJoined("orders"))
+    await untilInAct(() => client.isJoined("orders"))
     const open = closeGate()
     cleanup()
     render(<App>{app()}</App>)
-    await eventually(() => fetched(list)[0] === 1)
+    await untilInAct(() => counts(list)[0] === 1)
     await act(() => client.ready("orders"))
     publish({ payload: { entity_id: "1" } })
     await act(() => until(() => queryClient.getQueryState(list)?.isInvalidated))
     open()
-    await eventually(() => fetched(list)[0] === 2 && fetched(one)[0] === 2)
+    await untilInAct(() => counts(list)[0] === 2 && counts(one)[0] === 2)
   })
 })
 
-describe("while it is not enabled", () => {
-  it("nothing is fetched, and one fetch of the prefix makes up for all that came", async () => {
-    const change = await joined(app())
+describe("enabled: false", () => {
+  it("defers invalidation: enabling causes one fetch of the prefix for all events", async () => {
+    const change = await renderAndJoin(app())
     change(app({ enabled: false }))
     for (let n = 0; n < 10; n++) publish({ payload: { entity_id: "1" } })
     await act(() => client.ready("orders"))
-    expect(fetched(list, one)).toEqual([2, 2])
+    expect(counts(list, one)).toEqual([2, 2])
     change(app())
-    await eventually(() => fetched(list)[0] === 3)
-    await nothingElse([3, 3, 3, 3, 1])
+    await untilInAct(() => counts(list)[0] === 3)
+    await expectCountsAfterMarker([3, 3, 3, 3, 1])
     change(app({ enabled: false }))
     publish({ payload: {}, origin: client.origin })
     change(app())
-    await nothingElse([4, 3, 3, 3, 1])
+    await expectCountsAfterMarker([4, 3, 3, 3, 1])
   })
 
-  it("what came is made up for when it goes, for whoever else shows it", async () => {
-    const change = await joined(app({ enabled: false }), 1, 1)
+  it("invalidates on unmount, for other components that show the queries", async () => {
+    const change = await renderAndJoin(app({ enabled: false }), 1, 1)
     publish({ payload: { entity_id: "1" } })
     await act(() => client.ready("orders"))
-    change(<Everything />)
-    await eventually(() => fetched(page)[0] === 2)
-    expect(fetched(list, one, contacts)).toEqual([2, 2, 1])
+    change(<AllQueries />)
+    await untilInAct(() => counts(page)[0] === 2)
+    expect(counts(list, one, contacts)).toEqual([2, 2, 1])
   })
 
-  it("a reset is made up for too", async () => {
-    const change = await joined(app())
+  it("defers the invalidation of a reset, too", async () => {
+    const change = await renderAndJoin(app())
     change(app({ enabled: false }))
-    act(() => host.open.say(said("reset", { reset: { orders: { epoch: "x81c", offset: 0 } } })))
+    act(() => server.open.receive(serverFrame("reset", { reset: { orders: { epoch: "x81c", offset: 0 } } })))
     change(app())
-    await eventually(() => fetched(page)[0] === 3)
+    await untilInAct(() => counts(page)[0] === 3)
   })
 })
 
-describe("what may have been missed", () => {
-  it("by a reset invalidates the prefix", async () => {
-    await joined(app())
-    act(() => host.open.say(said("reset", { reset: { orders: { epoch: "x81c", offset: 0 }, contacts: { epoch: "x81c", offset: 0 } } })))
-    await eventually(() => fetched(page)[0] === 3)
-    await nothingElse([3, 3, 3, 3, 1])
+describe("a wrong option", () => {
+  const renderWith = (options: object): unknown => render(<App>{<Invalidation {...options} />}</App>)
+
+  beforeEach(() => {
+    vi.spyOn(console, "error").mockImplementation(() => {})
   })
 
-  it("by a break that was recovered invalidates nothing, by another one the prefix", async () => {
-    await joined(app())
-    host.recovers = true
-    await act(() => again())
-    await nothingElse([2, 2, 2, 2, 1])
-    host.recovers = false
-    await act(() => again())
-    await eventually(() => fetched(page)[0] === 3)
+  it.each([
+    ["an option that does not exist", { queryKey: ["orders"] }, "useBroadcastInvalidation has no option queryKey"],
+    ["a missing prefix", { queryKeyPrefix: undefined }, "queryKeyPrefix is an array, not undefined"],
+    ["a channel with a missing part", { channel: `items:${undefined}`, enabled: false }, "a part of the channel name items:undefined is missing"],
+  ])("is refused in development: %s", (_, options, message) => {
+    expect(() => renderWith(options)).toThrow(message)
   })
 
-  it("before a hook listened to a channel that others are on, of what lies in the cache", async () => {
+  it("is not the channel null, which subscribes to nothing", async () => {
+    renderWith({ channel: null })
+    client.connect()
+    await untilInAct(() => client.state === "connected")
+    expect(server.open.channels).toEqual(new Set())
+  })
+})
+
+describe("the prefix is invalidated", () => {
+  it("by a reset", async () => {
+    await renderAndJoin(app())
+    const reset = { orders: { epoch: "x81c", offset: 0 }, contacts: { epoch: "x81c", offset: 0 } }
+    act(() => server.open.receive(serverFrame("reset", { reset })))
+    await untilInAct(() => counts(page)[0] === 3)
+    await expectCountsAfterMarker([3, 3, 3, 3, 1])
+  })
+
+  it("by a reconnect that is not recovered, and not by one that is", async () => {
+    await renderAndJoin(app())
+    server.recovers = true
+    await act(() => reconnect())
+    await expectCountsAfterMarker([2, 2, 2, 2, 1])
+    server.recovers = false
+    await act(() => reconnect())
+    await untilInAct(() => counts(page)[0] === 3)
+  })
+
+  it("for cached data when the first hook subscribes to a channel that is joined already", async () => {
     client.subscribe("orders", () => {})
     client.connect()
-    await eventually(() => client.isJoined("orders"))
+    await untilInAct(() => client.isJoined("orders"))
     queryClient.setQueryData(list, 0)
     queryClient.setQueryData(one, 0)
-    await queryClient.invalidateQueries({ queryKey: one }) // so that mounting fetches it, and nothing has to begin that anew
+    await queryClient.invalidateQueries({ queryKey: one }) // so that mounting fetches it, and it needs no second fetch
     const change = render(<App>{app()}</App>).rerender
-    await eventually(() => fetched(list)[0] === 1)
-    await act(() => idle())
-    expect(fetched(list, page, one, two, contacts)).toEqual([1, 1, 1, 1, 1])
-    change(<App>{<>{app()}<Watch /></>}</App>)
-    await nothingElse([1, 1, 1, 1, 1])
+    await untilInAct(() => counts(list)[0] === 1)
+    await act(() => fetched())
+    expect(counts(list, page, one, two, contacts)).toEqual([1, 1, 1, 1, 1])
+    change(<App>{<>{app()}<Invalidation /></>}</App>)
+    await expectCountsAfterMarker([1, 1, 1, 1, 1])
   })
 })
 
-/** The connection breaks, and comes back at once. */
-async function again(): Promise<void> {
-  const count = host.sockets.length
-  host.open.end()
+/** The connection breaks and is opened again at once. */
+async function reconnect(): Promise<void> {
+  const count = server.sockets.length
+  server.open.end()
   window.dispatchEvent(new Event("online"))
-  await until(() => host.sockets.length > count)
+  await until(() => server.sockets.length > count)
   await client.ready("orders")
 }
 
+/** Makes fetches wait until the returned function is called. */
 function closeGate(): () => void {
   let open = (): void => {}
   gate = new Promise<void>((resolve) => (open = resolve))

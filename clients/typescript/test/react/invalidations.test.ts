@@ -9,26 +9,29 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it("a fetch that hangs keeps the others waiting for five seconds at most", async () => {
+it("invalidations during a fetch wait for it, for at most five seconds", async () => {
   const queries = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity } } })
-  const hangs = vi.fn(() => (hangs.mock.calls.length > 1 ? new Promise<number>(() => {}) : Promise.resolve(1)))
+  const hanging = vi.fn(() => (hanging.mock.calls.length > 1 ? new Promise<number>(() => {}) : Promise.resolve(1)))
   const other = vi.fn(async () => 1)
-  const ends = [
-    new QueryObserver(queries, { queryKey: ["hangs"], queryFn: hangs }).subscribe(() => {}),
+  const unsubscribes = [
+    new QueryObserver(queries, { queryKey: ["hanging"], queryFn: hanging }).subscribe(() => {}),
     new QueryObserver(queries, { queryKey: ["other"], queryFn: other }).subscribe(() => {}),
   ]
   await vi.advanceTimersByTimeAsync(10)
   const invalidations = Invalidations.of(queries)
-  invalidations.add(["hangs"])
+  invalidations.add(["hanging"])
   await vi.advanceTimersByTimeAsync(50)
-  expect(hangs).toHaveBeenCalledTimes(2)
+  expect(hanging).toHaveBeenCalledTimes(2)
+  invalidations.add(["hanging"])
   invalidations.add(["other"])
   await vi.advanceTimersByTimeAsync(4_900)
+  expect(hanging).toHaveBeenCalledTimes(2)
   expect(other).toHaveBeenCalledTimes(1)
   await vi.advanceTimersByTimeAsync(100)
+  expect(hanging).toHaveBeenCalledTimes(3)
   expect(other).toHaveBeenCalledTimes(2)
-  await vi.advanceTimersByTimeAsync(0)
-  for (const end of ends) end()
+  await vi.advanceTimersByTimeAsync(5_000)
+  for (const unsubscribe of unsubscribes) unsubscribe()
   queries.clear()
   expect(vi.getTimerCount()).toBe(0)
 })

@@ -1,92 +1,98 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import type { ClientFrame, ServerFrame } from "../../src/protocol.js"
 import { Mux } from "../../src/shared/mux.js"
-import { asked, said } from "../support/golden.js"
+import { clientFrame, serverFrame } from "../support/frames.js"
 
 let mux: Mux
-let server: ClientFrame[]
-let tabs: [to: string | undefined, frame: ServerFrame][] // to whom: the tabs, one after the other
-let broken: number
+let toServer: ClientFrame[]
+let toTabs: [tabs: string | undefined, frame: ServerFrame][] // undefined: to all tabs
+let restarts: number
+let later: [delay: number, callback: () => void][]
 
 beforeEach(() => {
-  server = []
-  tabs = []
-  broken = 0
+  toServer = []
+  toTabs = []
+  restarts = 0
+  later = []
   mux = new Mux({
-    server: (frame) => server.push(frame),
-    tab: (frame, to) => tabs.push([to?.join(), frame]),
-    broken: () => broken++,
+    toServer: (frame) => toServer.push(frame),
+    toTabs: (frame, to) => toTabs.push([to?.join(), frame]),
+    restart: () => restarts++,
+    later: (delay, callback) => later.push([delay, callback]),
   })
 })
 
-const place = (offset: number, change: object = {}): object => ({ epoch: "k3f9", offset, ...change })
+const position = (offset: number, change: object = {}): object => ({ epoch: "k3f9", offset, ...change })
 const since = (offset: number, epoch = "k3f9"): object => ({ since: { orders: { epoch, offset } } })
 const subscribed = (id: string, offset: number, change: object = {}): void =>
-  mux.hear({ id, subscribed: { orders: place(offset, change) } } as ServerFrame)
+  mux.fromServer({ id, subscribed: { orders: position(offset, change) } } as ServerFrame)
 
-/** Tab a is on orders, at offset 41. */
-function held(): void {
-  mux.say("a", asked("subscribe with id"))
+/** Tab a subscribes to orders, at offset 41. */
+function subscribeTabA(): void {
+  mux.fromTab("a", clientFrame("subscribe with id"))
   subscribed("a:1", 41)
-  server.length = tabs.length = 0
+  toServer.length = toTabs.length = 0
 }
 
-describe("a subscribe", () => {
-  it("of the first tab goes to the server, and the reply to the tab", () => {
-    mux.say("a", asked("subscribe with id"))
-    expect(server).toEqual([asked("subscribe with id", { id: "a:1" })])
+describe("a subscribe frame", () => {
+  it("of the first tab goes to the server, and the reply goes to the tab", () => {
+    mux.fromTab("a", clientFrame("subscribe with id"))
+    expect(toServer).toEqual([clientFrame("subscribe with id", { id: "a:1" })])
     subscribed("a:1", 41)
-    expect(tabs).toEqual([["a", said("subscribed")]])
+    expect(toTabs).toEqual([["a", serverFrame("subscribed")]])
   })
 
-  it("of another tab is answered here, and a snapshot asked for", () => {
-    held()
-    mux.hear(said("event"))
-    mux.say("b", asked("subscribe with id", { id: 7 }))
-    expect(server).toEqual([{ refresh: ["orders"] }])
-    expect(tabs.slice(1)).toEqual([["b", { id: 7, subscribed: { orders: place(42) } }]])
+  it("of another tab is answered by the mux, which asks the server for a snapshot", () => {
+    subscribeTabA()
+    mux.fromServer(serverFrame("event"))
+    mux.fromTab("b", clientFrame("subscribe with id", { id: 7 }))
+    expect(toServer).toEqual([{ refresh: ["orders"], id: ":1" }])
+    expect(toTabs.slice(1)).toEqual([["b", { id: 7, subscribed: { orders: position(42) } }]])
   })
 
-  it("of a tab that comes back no further behind is answered here", () => {
-    held()
-    mux.say("b", asked("subscribe with id", since(41)))
-    mux.say("c", asked("subscribe with id", since(43)))
-    expect(server).toEqual([])
-    expect(tabs).toEqual([
-      ["b", { id: 1, subscribed: { orders: place(41, { recovered: true }) } }],
-      ["c", { id: 1, subscribed: { orders: place(43, { recovered: true }) } }],
+  it("with a position that is not behind is answered by the mux", () => {
+    subscribeTabA()
+    mux.fromTab("b", clientFrame("subscribe with id", since(41)))
+    mux.fromTab("c", clientFrame("subscribe with id", since(43)))
+    expect(toServer).toEqual([])
+    expect(toTabs).toEqual([
+      ["b", { id: 1, subscribed: { orders: position(41, { recovered: true }) } }],
+      ["c", { id: 1, subscribed: { orders: position(43, { recovered: true }) } }],
     ])
   })
 
-  it.each([["k3f9", 40], ["x81c", 99]])("of a tab that comes back from elsewhere (%s, %i) makes the server replay", (epoch, offset) => {
-    held()
-    mux.say("b", asked("subscribe with id", since(offset, epoch)))
-    expect(server).toEqual([{ unsubscribe: ["orders"] }, asked("subscribe with id", { id: "b:1", ...since(offset, epoch) })])
+  it.each([["k3f9", 40], ["x81c", 99]])("with a position that is behind or of another epoch (%s, %i) makes the server replay", (epoch, offset) => {
+    subscribeTabA()
+    mux.fromTab("b", clientFrame("subscribe with id", since(offset, epoch)))
+    expect(toServer).toEqual([
+      { unsubscribe: ["orders"], id: ":1" },
+      clientFrame("subscribe with id", { id: "b:1", ...since(offset, epoch) }),
+    ])
     subscribed("b:1", 40, { recovered: true })
-    mux.say("c", asked("subscribe with id", since(40)))
-    expect(server).toHaveLength(2)
+    mux.fromTab("c", clientFrame("subscribe with id", since(40)))
+    expect(toServer).toHaveLength(2)
   })
 
-  it("of several channels is answered in parts", () => {
-    held()
-    mux.say("b", { subscribe: ["orders", "contacts"], id: 3 })
-    mux.hear({ id: "b:3", subscribed: { contacts: { epoch: "x", offset: 0 } } })
-    expect(server).toEqual([{ refresh: ["orders"] }, { subscribe: ["contacts"], id: "b:3" }])
-    expect(tabs).toEqual([
-      ["b", { id: 3, subscribed: { orders: place(41) } }],
+  it("for a held and a new channel gets two replies", () => {
+    subscribeTabA()
+    mux.fromTab("b", { subscribe: ["orders", "contacts"], id: 3 })
+    mux.fromServer({ id: "b:3", subscribed: { contacts: { epoch: "x", offset: 0 } } })
+    expect(toServer).toEqual([{ refresh: ["orders"], id: ":1" }, { subscribe: ["contacts"], id: "b:3" }])
+    expect(toTabs).toEqual([
+      ["b", { id: 3, subscribed: { orders: position(41) } }],
       ["b", { id: 3, subscribed: { contacts: { epoch: "x", offset: 0 } } }],
     ])
   })
 
-  it("waits for the one before it, so that all come back from one replay", () => {
-    mux.say("a", asked("subscribe with id", since(41)))
-    mux.say("b", asked("subscribe with id", since(41)))
-    mux.say("c", asked("subscribe with id", since(42)))
-    expect(server).toHaveLength(1)
+  it("waits for the reply to the one before, so that one replay serves all tabs", () => {
+    mux.fromTab("a", clientFrame("subscribe with id", since(41)))
+    mux.fromTab("b", clientFrame("subscribe with id", since(41)))
+    mux.fromTab("c", clientFrame("subscribe with id", since(42)))
+    expect(toServer).toHaveLength(1)
     subscribed("a:1", 41, { recovered: true })
-    mux.hear(said("event"))
-    expect(server).toHaveLength(1)
-    expect(tabs.map(([to, frame]) => [to, "subscribed" in frame ? frame.subscribed["orders"]!.offset : 0])).toEqual([
+    mux.fromServer(serverFrame("event"))
+    expect(toServer).toHaveLength(1)
+    expect(toTabs.map(([to, frame]) => [to, "subscribed" in frame ? frame.subscribed["orders"]!.offset : 0])).toEqual([
       ["a", 41],
       ["b", 41],
       ["c", 42],
@@ -95,101 +101,142 @@ describe("a subscribe", () => {
   })
 })
 
-describe("an unsubscribe", () => {
-  it("goes to the server after the last tab", () => {
-    held()
-    mux.say("b", asked("subscribe with id"))
-    server.length = 0
-    mux.say("a", { unsubscribe: ["orders", "contacts"] })
-    expect(server).toEqual([])
-    mux.say("b", { unsubscribe: ["orders"] })
-    mux.say("b", { unsubscribe: ["orders"] })
-    expect(server).toEqual([{ unsubscribe: ["orders"] }])
+describe("an unsubscribe frame", () => {
+  it("goes to the server when the last tab leaves the channel", () => {
+    subscribeTabA()
+    mux.fromTab("b", clientFrame("subscribe with id"))
+    toServer.length = 0
+    mux.fromTab("a", { unsubscribe: ["orders", "contacts"] })
+    expect(toServer).toEqual([])
+    mux.fromTab("b", { unsubscribe: ["orders"] })
+    mux.fromTab("b", { unsubscribe: ["orders"] })
+    expect(toServer).toEqual([{ unsubscribe: ["orders"], id: ":2" }])
   })
 
-  it("is what a tab leaves behind, while its subscribe is under way too", () => {
-    held()
-    mux.leave("a")
-    expect(server).toEqual([{ unsubscribe: ["orders"] }])
-    mux.say("b", asked("subscribe with id"))
-    mux.say("b", asked("subscribe with id", { subscribe: ["contacts"] }))
-    mux.leave("b")
+  it("with an id is answered by the mux", () => {
+    subscribeTabA()
+    mux.fromTab("a", { unsubscribe: ["orders"], id: 2 })
+    expect(toTabs).toEqual([["a", { unsubscribed: ["orders"], id: 2 }]])
+    mux.fromServer({ unsubscribed: ["orders"], id: ":1" })
+    expect(toTabs).toHaveLength(1)
+  })
+
+  it("is sent for a tab that is gone, also if its subscribe frame has no reply yet", () => {
+    subscribeTabA()
+    mux.removeTab("a")
+    expect(toServer).toEqual([{ unsubscribe: ["orders"], id: ":1" }])
+    mux.fromTab("b", clientFrame("subscribe with id"))
+    mux.fromTab("b", clientFrame("subscribe with id", { subscribe: ["contacts"] }))
+    mux.removeTab("b")
     subscribed("b:1", 41)
-    expect(server.slice(1)).toEqual([asked("subscribe with id", { id: "b:1" }), { unsubscribe: ["orders"] }])
+    expect(toServer.slice(1)).toEqual([clientFrame("subscribe with id", { id: "b:1" }), { unsubscribe: ["orders"], id: ":2" }])
   })
 })
 
-describe("what the server says", () => {
-  it.each(["reset", "channel ended", "error without id", "pong"])("to all (%s) goes to all", (name) => {
-    held()
-    mux.hear(said(name))
-    expect(tabs).toEqual([[undefined, said(name)]])
+describe("a frame of the server", () => {
+  it.each(["reset", "channel ended", "error without id", "pong"])("for the connection (%s) goes to all tabs", (name) => {
+    subscribeTabA()
+    mux.fromServer(serverFrame(name))
+    expect(toTabs).toEqual([[undefined, serverFrame(name)]])
   })
 
-  it.each(["event", "event with origin", "snapshot"])("on a channel (%s) goes to the tabs that are on it, or to all where none has asked", (name) => {
-    held()
-    mux.say("b", asked("subscribe with id"))
-    mux.hear(said(name))
-    mux.hear(said(name, { channel: "everyone" }))
-    expect(tabs.slice(1)).toEqual([
-      ["a,b", said(name)],
-      [undefined, said(name, { channel: "everyone" })],
+  it.each(["event", "event with origin", "snapshot"])("for a channel (%s) goes to the channel's tabs, or to all tabs if none subscribed", (name) => {
+    subscribeTabA()
+    mux.fromTab("b", clientFrame("subscribe with id"))
+    mux.fromServer(serverFrame(name))
+    mux.fromServer(serverFrame(name, { channel: "everyone" }))
+    expect(toTabs.slice(1)).toEqual([
+      ["a,b", serverFrame(name)],
+      [undefined, serverFrame(name, { channel: "everyone" })],
     ])
   })
 
-  it.each(["authenticated", "refreshed", "pong with id", "presence", "error", "error of a channel"])("to one (%s) goes to that one", (name) => {
-    mux.hear(said(name, { id: 'b:"now"' }))
-    expect(tabs).toEqual([["b", said(name, { id: "now" })]])
+  it.each(["authenticated", "refreshed", "pong with id", "presence", "error", "error of a channel"])("with an id (%s) goes to the tab in the id", (name) => {
+    mux.fromServer(serverFrame(name, { id: 'b:"now"' }))
+    expect(toTabs).toEqual([["b", serverFrame(name, { id: "now" })]])
   })
 
-  it("of a snapshot or a reset moves the position that newcomers get", () => {
-    held()
-    mux.hear(said("event"))
-    mux.hear(said("snapshot"))
-    mux.say("b", asked("subscribe with id"))
-    mux.hear(said("reset"))
-    mux.say("c", asked("subscribe with id"))
-    const places = tabs.flatMap(([, frame]) => ("subscribed" in frame ? frame.subscribed["orders"] : []))
-    expect(places).toEqual([place(41), { epoch: "x81c", offset: 7 }])
+  it("that is a snapshot or a reset moves the position that new tabs get", () => {
+    subscribeTabA()
+    mux.fromServer(serverFrame("event"))
+    mux.fromServer(serverFrame("snapshot"))
+    mux.fromTab("b", clientFrame("subscribe with id"))
+    mux.fromServer(serverFrame("reset"))
+    mux.fromTab("c", clientFrame("subscribe with id"))
+    const positions = toTabs.flatMap(([, frame]) => ("subscribed" in frame ? frame.subscribed["orders"] : []))
+    expect(positions).toEqual([position(41), { epoch: "x81c", offset: 7 }])
   })
 
-  it("of a channel that ended lets the next one ask anew", () => {
-    held()
-    mux.hear(said("channel ended"))
-    mux.say("b", asked("subscribe with id"))
-    expect(server).toEqual([asked("subscribe with id", { id: "b:1" })])
+  it("that ends a channel makes the next subscribe frame go to the server", () => {
+    subscribeTabA()
+    mux.fromServer(serverFrame("channel ended"))
+    mux.fromTab("b", clientFrame("subscribe with id"))
+    expect(toServer).toEqual([clientFrame("subscribe with id", { id: "b:1" })])
   })
 })
 
-describe("a frame", () => {
-  it("of another kind goes to the server under the tab's id", () => {
-    for (const name of ["auth", "refresh", "presence", "ping", "ping with a string and an id"]) mux.say("a", asked(name))
-    expect(server.map(({ id }) => id)).toEqual(["a:3", "a:4", "a:5", undefined, "a:9"])
+describe("any other frame of a tab", () => {
+  it("goes to the server with the tab in its id", () => {
+    for (const name of ["auth", "refresh", "presence", "ping", "ping with a string and an id"]) mux.fromTab("a", clientFrame(name))
+    expect(toServer.map(({ id }) => id)).toEqual(["a:3", "a:4", "a:5", undefined, "a:9"])
   })
 })
 
 describe("a refusal", () => {
-  it("of a channel, or of a frame, lets the next one go on", () => {
-    mux.say("a", asked("subscribe with id"))
-    mux.say("b", asked("subscribe with id"))
-    mux.hear(said("error of a channel", { id: "a:1" }))
-    expect(server).toHaveLength(1)
-    mux.hear({ id: "a:1", subscribed: {} })
-    expect(server).toHaveLength(2)
-    mux.hear(said("error", { id: "b:1" }))
-    mux.say("c", asked("ping"))
-    expect(server).toHaveLength(3)
-    expect(broken).toBe(0)
+  it("of a channel or a frame lets the next frame proceed", () => {
+    mux.fromTab("a", clientFrame("subscribe with id"))
+    mux.fromTab("b", clientFrame("subscribe with id"))
+    mux.fromServer(serverFrame("error of a channel", { id: "a:1" }))
+    expect(toServer).toHaveLength(1)
+    mux.fromServer({ id: "a:1", subscribed: {} })
+    expect(toServer).toHaveLength(2)
+    mux.fromServer(serverFrame("error", { id: "b:1" }))
+    mux.fromTab("c", clientFrame("ping"))
+    expect(toServer).toHaveLength(3)
+    expect(restarts).toBe(0)
+  })
+
+  it("of the mux's own frame for a temporary reason is followed by another one after the server's delay", () => {
+    subscribeTabA()
+    mux.fromTab("b", clientFrame("subscribe with id"))
+    mux.fromServer(serverFrame("rate limited", { id: ":1" }))
+    expect(later.map(([delay]) => delay)).toEqual([400])
+    later[0]![1]()
+    expect(toServer).toEqual([{ refresh: ["orders"], id: ":1" }, { refresh: ["orders"], id: ":2" }])
+    mux.fromServer(serverFrame("refreshed", { id: ":2" }))
+    expect(toTabs).toEqual([["b", serverFrame("subscribed")]])
+  })
+
+  it("of an unsubscribe frame is followed by another one, at the latest before the channel is subscribed again", () => {
+    subscribeTabA()
+    mux.fromTab("a", { unsubscribe: ["orders"] })
+    mux.fromServer({ id: ":1", error: { code: "unavailable", message: "try again" } })
+    mux.fromTab("a", clientFrame("subscribe with id", { id: 2 }))
+    expect(later.map(([delay]) => delay)).toEqual([1_000])
+    later[0]![1]()
+    subscribed("a:2", 41)
+    expect(toServer).toEqual([
+      { unsubscribe: ["orders"], id: ":1" },
+      { unsubscribe: ["orders"], id: ":2" },
+      clientFrame("subscribe with id", { id: "a:2" }),
+    ])
+  })
+
+  it("of an unsubscribe frame that a subscribe frame follows makes all tabs reconnect: the server would not replay", () => {
+    subscribeTabA()
+    mux.fromTab("b", clientFrame("subscribe with id", since(40)))
+    mux.fromServer(serverFrame("rate limited", { id: ":1" }))
+    expect(restarts).toBe(1)
   })
 
   it.each([
-    ["of a channel that others were on", [said("error of a channel", { id: "b:1" }), { id: "b:1", subscribed: {} }]],
-    ["of a frame for a channel that others were on", [said("error", { id: "b:1" })]],
-    ["by a renewal", [said("error of a channel", { id: 'b:"auth"' })]],
-  ])("%s makes all begin anew", (_, frames) => {
-    held()
-    mux.say("b", asked("subscribe with id", since(40)))
-    for (const frame of frames) mux.hear(frame as ServerFrame)
-    expect(broken).toBe(1)
+    ["of a channel that another tab holds", [serverFrame("error of a channel", { id: "b:1" }), { id: "b:1", subscribed: {} }]],
+    ["of a frame for a channel that another tab holds", [serverFrame("error", { id: "b:1" })]],
+    ["under the id of a token renewal", [serverFrame("error of a channel", { id: 'b:"auth"' })]],
+  ])("%s makes all tabs reconnect", (_, frames) => {
+    subscribeTabA()
+    mux.fromTab("b", clientFrame("subscribe with id", since(40)))
+    for (const frame of frames) mux.fromServer(frame as ServerFrame)
+    expect(restarts).toBe(1)
   })
 })

@@ -1,4 +1,4 @@
-"""What the client's tests talk to: publishing under an origin, tokens, refusals, snapshots, a short history."""
+"""The server of the client's tests: publishing with an origin, tokens, refusals, snapshots, a short history."""
 
 import time
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from pattern_stack import Channel, Forbidden, History, Identity, Unauthenticated, WebSocketBroadcastBackend
+from pattern_stack import Channel, Forbidden, History, Identity, Limits, Unauthenticated, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast import Connection
 
 broadcast = WebSocketBroadcastBackend(everyone=["everyone"])
@@ -20,7 +20,7 @@ class Secret(Channel):
 
 @broadcast.channel("short:{name}", history=History(events=2))
 class Short(Channel):
-    """Reaches back two events."""
+    """Keeps two events."""
 
 
 @broadcast.channel("room:{name}")
@@ -30,16 +30,19 @@ class Room(Channel):
 
 
 def verify_token(token: str) -> Identity:
-    """`user:seconds`: who it is, and for how long from now."""
+    """A token is `user:seconds`: the user, and how long the token is valid from now."""
     user, _, seconds = token.partition(":")
     if user == "nobody":
         raise Unauthenticated("no such user")
     return Identity(user, time.time() + float(seconds))
 
 
+strict = WebSocketBroadcastBackend(limits=Limits(frames_per_second=5, frames_burst=5))
+
 app = FastAPI()
 app.include_router(broadcast.get_router())
 app.include_router(broadcast.get_router("/ws/token", verify_token=verify_token))
+app.include_router(strict.get_router("/ws/strict"))
 
 
 class Publication(BaseModel):
@@ -50,8 +53,8 @@ class Publication(BaseModel):
 
 
 @app.post("/publish")
-async def publish(one: Publication) -> dict[str, int]:
-    event = await broadcast.broadcast(one.channel, one.event, one.payload, origin=one.origin)
+async def publish(body: Publication) -> dict[str, int]:
+    event = await broadcast.broadcast(body.channel, body.event, body.payload, origin=body.origin)
     return {"offset": event.offset}
 
 
@@ -67,6 +70,15 @@ async def disconnect(user: str) -> None:
 
 @app.get("/count")
 async def count() -> dict[str, int]:
-    """Sockets on each channel, and how many there are at all."""
-    channels = {channel: broadcast.get_subscriber_count(channel) for channel in broadcast.get_all_channels()}
-    return {**channels, "": broadcast.get_total_connections()}
+    """The subscribers of each channel, and under "" all connections."""
+    return _count(broadcast)
+
+
+@app.get("/strict/count")
+async def strict_count() -> dict[str, int]:
+    return _count(strict)
+
+
+def _count(backend: WebSocketBroadcastBackend) -> dict[str, int]:
+    channels = {channel: backend.get_subscriber_count(channel) for channel in backend.get_all_channels()}
+    return {**channels, "": backend.get_total_connections()}

@@ -1,4 +1,4 @@
-/** Clients over real sockets; Node 20 has no WebSocket of its own. */
+/** Clients over real sockets. Node 20 has no WebSocket, so they use the `ws` package. */
 
 import { WebSocket } from "ws"
 import { afterEach } from "vitest"
@@ -8,29 +8,29 @@ const clients: BroadcastClient[] = []
 
 export const socket = (url: string): WebSocket => new WebSocket(url)
 
-/** Connected, and disconnected after the test. */
-export function client(url: string, options: BroadcastOptions = {}): BroadcastClient {
-  const one = new BroadcastClient(url, { socket, ...options })
-  clients.push(one)
-  one.connect()
-  return one
+/** A client that is connected now, and disconnected after the test. */
+export function connectClient(url: string, options: BroadcastOptions = {}): BroadcastClient {
+  const client = new BroadcastClient(url, { socket, ...options })
+  clients.push(client)
+  client.connect()
+  return client
 }
 
-/** What a client hears on a channel. */
-export async function following(one: BroadcastClient, channel: string): Promise<BroadcastEvent[]> {
-  const heard: BroadcastEvent[] = []
-  one.subscribe(channel, (event) => heard.push(event))
-  await one.ready(channel)
-  return heard
+/** Subscribes, and waits for the acknowledgement. Returns the list that the channel's events are added to. */
+export async function collectEvents(client: BroadcastClient, channel: string): Promise<BroadcastEvent[]> {
+  const events: BroadcastEvent[] = []
+  client.subscribe(channel, (event) => events.push(event))
+  await client.ready(channel)
+  return events
 }
 
-/** The channels that are reset, as they are. */
-export function resets(one: BroadcastClient): string[] {
-  const found: string[] = []
-  one.onReset((channel) => found.push(channel))
-  return found
+/** The list that the channels of resets are added to. */
+export function collectResets(client: BroadcastClient): string[] {
+  const resets: string[] = []
+  client.onReset((channel) => resets.push(channel))
+  return resets
 }
 
 afterEach(() => {
-  for (const one of clients.splice(0)) one.disconnect()
+  for (const client of clients.splice(0)) client.disconnect()
 })

@@ -1,12 +1,12 @@
 import { once } from "node:events"
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net"
 
-/** A network between a client and a server, which can break in ways that a server cannot. */
+/** A TCP proxy in front of a server, for network failures. */
 export class Proxy {
   readonly #listener: Server
   readonly #pairs = new Set<[Socket, Socket]>()
-  #dead = false
-  /** How many connections were made through it. */
+  #dropping = false
+  /** How many connections were opened through it. */
   accepted = 0
 
   private constructor(port: number) {
@@ -16,7 +16,7 @@ export class Proxy {
       const pair: [Socket, Socket] = [near, far]
       this.#pairs.add(pair)
       for (const [from, to] of [pair, [far, near] as const]) {
-        from.on("data", (data) => this.#dead || to.write(data))
+        from.on("data", (data) => this.#dropping || to.write(data))
         from.on("error", () => {})
         from.on("close", () => {
           to.destroy()
@@ -37,7 +37,7 @@ export class Proxy {
     return `ws://127.0.0.1:${(this.#listener.address() as AddressInfo).port}/ws/broadcast`
   }
 
-  /** Resets every connection. */
+  /** Resets every open connection. */
   cut(): void {
     for (const [near, far] of this.#pairs) {
       near.resetAndDestroy()
@@ -45,15 +45,15 @@ export class Proxy {
     }
   }
 
-  /** Lets nothing through, in either direction, and says nothing of it. */
-  die(): void {
-    this.#dead = true
+  /** Drops all data in both directions. The connections stay open. */
+  blackhole(): void {
+    this.#dropping = true
   }
 
-  /** What is new goes through again; what was there stays dead. */
-  revive(): void {
+  /** Forwards data of new connections again. Those that were open stay dead. */
+  restore(): void {
     this.#pairs.forEach((pair) => pair.forEach((socket) => socket.removeAllListeners("data")))
-    this.#dead = false
+    this.#dropping = false
   }
 
   async close(): Promise<void> {

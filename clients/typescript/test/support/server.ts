@@ -1,4 +1,4 @@
-/** Real servers as processes of their own, on free loopback ports. */
+/** Servers in processes of their own, on free loopback ports. */
 
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
@@ -20,17 +20,17 @@ export class Server {
     this.#cwd = cwd
   }
 
-  /** The application of these tests: app.py. */
+  /** Serves app.py, the application of these tests. */
   static start(): Promise<Server> {
     return new Server("app:app", here).start()
   }
 
-  /** The repository's test server. */
+  /** Serves the repository's test server. */
   static startTestServer(): Promise<Server> {
     return new Server("test_server:app", root).start()
   }
 
-  /** One that somebody else has started. */
+  /** A server that is running already. */
   static at(port: number): Server {
     const server = new Server("", "")
     server.port = port
@@ -45,7 +45,7 @@ export class Server {
     return `ws://127.0.0.1:${this.port}/ws/broadcast`
   }
 
-  /** On the port that it had before, if it had one. */
+  /** Restarts on the same port. */
   async start(): Promise<Server> {
     const child = spawn(command, ["serve", this.#app, "--host", "127.0.0.1", "--port", String(this.port)], {
       cwd: this.#cwd,
@@ -54,20 +54,20 @@ export class Server {
     this.#process = child
     this.#log = ""
     this.port = await new Promise((resolve, reject) => {
-      const hear = (text: Buffer): void => {
+      const read = (text: Buffer): void => {
         this.#log += text
         const found = /running on http:\/\/[\d.]+:(\d+)/.exec(this.#log)
         if (found) resolve(Number(found[1]))
       }
-      child.stdout.on("data", hear)
-      child.stderr.on("data", hear)
+      child.stdout.on("data", read)
+      child.stderr.on("data", read)
       child.once("error", reject)
       child.once("exit", () => reject(new Error(`the server ended:\n${this.#log}`)))
     })
     return this
   }
 
-  /** Ends it: SIGTERM lets it say goodbye to its clients, SIGKILL does not. */
+  /** Stops the process. With SIGTERM the server closes its clients first; with SIGKILL it cannot. */
   async end(signal: "SIGTERM" | "SIGKILL" = "SIGKILL"): Promise<void> {
     const child = this.#process
     if (!child || child.exitCode !== null || child.signalCode !== null) return
@@ -77,23 +77,23 @@ export class Server {
   }
 
   async post(path: string, body: object = {}): Promise<unknown> {
-    const answer = await fetch(this.http + path, {
+    const response = await fetch(this.http + path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
     })
-    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`)
-    return answer.json()
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
+    return response.json()
   }
 
-  /** Publishes to this application; the offset that it got. */
+  /** Publishes an event. Returns its offset. */
   async publish(channel: string, change: { event?: string; payload?: object; origin?: string } = {}): Promise<number> {
     const { offset } = (await this.post("/publish", { channel, ...change })) as { offset: number }
     return offset
   }
 
-  /** How many sockets are on each channel; under "" how many there are at all. */
-  async count(): Promise<Record<string, number>> {
-    return (await (await fetch(`${this.http}/count`)).json()) as Record<string, number>
+  /** The number of subscribers of each channel. The key "" has the number of connections. */
+  async count(path = "/count"): Promise<Record<string, number>> {
+    return (await (await fetch(this.http + path)).json()) as Record<string, number>
   }
 }

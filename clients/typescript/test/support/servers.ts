@@ -1,11 +1,11 @@
-/** Starts, once for all tests, the servers that they may share, and ends them. */
+/** Starts the servers that all tests share, and stops them at the end. */
 
 import type { TestProject } from "vitest/node"
 import { Server } from "./server.js"
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Where app.py is served. */
+    /** The port of app.py. */
     port: number
   }
 }

@@ -1,4 +1,4 @@
-/** A socket without a network, for tests of time. What goes over it is what protocol.md says. */
+/** Sockets without a network. */
 
 import type { ClientFrame, ServerFrame } from "../../src/protocol.js"
 import type { BroadcastSocket } from "../../src/socket.js"
@@ -25,18 +25,19 @@ export class FakeSocket implements BroadcastSocket {
     this.onopen?.({})
   }
 
-  say(...frames: ServerFrame[]): void {
+  /** The server sends these frames. */
+  receive(...frames: ServerFrame[]): void {
     for (const frame of frames) this.onmessage?.({ data: JSON.stringify(frame) })
   }
 
-  /** The other side ends it. */
+  /** The server closes the socket, or it breaks. */
   end(code = 1006, reason = ""): void {
     this.onclose?.({ code, reason })
   }
 }
 
-/** Every socket that was opened, the newest last. */
-export class Network {
+/** A socket factory that keeps every socket it opened, the newest last. */
+export class FakeNetwork {
   readonly sockets: FakeSocket[] = []
 
   readonly socket = (url: string): FakeSocket => {

@@ -1,4 +1,4 @@
-/** Resolves once it holds. The vitest timeout is the deadline. */
-export async function until(holds: () => unknown): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
+/** Resolves once the condition holds. The vitest timeout is the deadline. */
+export async function until(condition: () => unknown): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5))
 }

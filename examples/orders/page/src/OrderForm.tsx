@@ -34,7 +34,7 @@ export function OrderForm({ disabled, create }: { disabled: boolean; create: (or
   )
 }
 
-/** Not `crypto.randomUUID`: pages that came over plain HTTP have none. */
+/** `crypto.randomUUID` is missing on pages served over plain HTTP. */
 function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 }

@@ -14,7 +14,7 @@ export function useToasts() {
   }
 }
 
-/** Each goes when its animation ends, which waits while somebody points at it. */
+/** A toast disappears when its animation ends. The animation pauses under the pointer. */
 export function Toasts({ toasts, dismiss }: { toasts: Toast[]; dismiss: (id: number) => void }) {
   return (
     <div className="toasts">

@@ -9,12 +9,12 @@ export interface NewOrder {
 }
 
 export interface Order extends NewOrder {
-  /** Given by the server. */
+  /** Assigned by the server. */
   number?: number
-  /** Rises with each change. */
+  /** Increases with each change. */
   version: number
   status: Status
-  /** Shown before the server has said yes. */
+  /** Not yet confirmed by the server. */
   pending?: true
 }
 
@@ -27,7 +27,7 @@ export async function fetchOrders({ signal }: { signal: AbortSignal }): Promise<
   return (await call("GET", "", { signal })).json()
 }
 
-/** Ask the server for a change. `origin` lets it tell everybody whose doing it was. Returns the order as it is then. */
+/** Sends a change to the server, which publishes its event under `origin`. Returns the changed order, or null if it was deleted. */
 export async function send(change: Change, origin: string): Promise<Order | null> {
   const headers = { "Content-Type": "application/json", "X-Origin": origin }
   switch (change.kind) {
@@ -42,20 +42,20 @@ export async function send(change: Change, origin: string): Promise<Order | null
 }
 
 async function call(method: string, path: string, options: RequestInit): Promise<Response> {
-  let answer
+  let response
   try {
-    answer = await fetch(`/api/orders${path}`, { method, ...options })
+    response = await fetch(`/api/orders${path}`, { method, ...options })
   } catch {
     throw new Error("The server cannot be reached.")
   }
-  if (!answer.ok) throw new Error(await reason(answer))
-  return answer
+  if (!response.ok) throw new Error(await errorMessage(response))
+  return response
 }
 
-async function reason(answer: Response): Promise<string> {
+async function errorMessage(response: Response): Promise<string> {
   try {
-    return (await answer.json()).error.message
+    return (await response.json()).error.message
   } catch {
-    return `The server said ${answer.status}.`
+    return `The server answered ${response.status}.`
   }
 }

@@ -1,6 +1,6 @@
 import type { Change, Order } from "./api"
 
-/** The orders as they are to be. Whatever the server has made of the change already, it is there once. */
+/** The orders with a pending change applied. If the server's data contains the change already, it is not applied twice. */
 export function withChange(orders: Order[], change: Change): Order[] {
   switch (change.kind) {
     case "create":
@@ -13,7 +13,7 @@ export function withChange(orders: Order[], change: Change): Order[] {
   }
 }
 
-/** The orders with what the server answered to a change; an order that somebody has changed since stays as it is. */
+/** The orders with the server's answer to a change applied. An order with a newer version stays as it is. */
 export function withAnswer(orders: Order[], change: Change, answer: Order | null): Order[] {
   if (answer === null) return withChange(orders, change)
   if (!orders.some(({ id }) => id === answer.id)) return [answer, ...orders]

@@ -5,7 +5,7 @@ import { BroadcastProvider } from "@pattern-stack/broadcast/react"
 import { App } from "./App"
 import "./style.css"
 
-// staleTime: the channel says when something is out of date; nothing else need ask
+// staleTime: events invalidate the data, so nothing else has to fetch it again
 const queries = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity } } })
 
 createRoot(document.getElementById("root")!).render(

@@ -6,9 +6,9 @@ import { withAnswer, withChange } from "./changes"
 
 const KEY = ["orders"]
 const CHANNEL = "orders"
-const TABS = "orders:tabs" // the server publishes nothing here: the tabs of one browser talk among themselves
+const TABS = "orders:tabs" // only the tabs of one browser use this channel: the server publishes nothing on it
 
-/** What the server said, with the changes on top that are under way. One that fails is simply no longer on top. */
+/** The server's orders with all pending changes applied. A change that fails is no longer pending, and so disappears. */
 export function useOrders(): { orders: Order[] | undefined; error: Error | null } {
   const { data, error } = useQuery({ queryKey: KEY, queryFn: fetchOrders })
   useBroadcastInvalidation({ channel: CHANNEL, queryKeyPrefix: KEY })
@@ -20,30 +20,30 @@ export function useOrders(): { orders: Order[] | undefined; error: Error | null 
   return { orders: data && pending.reduce(withChange, data), error: data ? null : error }
 }
 
-/** Ask for a change. It is on the screen at once, here and in the other tabs. */
+/** Returns a function that makes a change. The change is shown at once, here and in the other tabs. */
 export function useChange(refused: (error: Error) => void): UseMutateFunction<Order | null, Error, Change> {
   const client = useBroadcast()
   const queries = useQueryClient()
   const { mutate } = useMutation({
     mutationKey: KEY,
-    scope: { id: "orders" }, // one after the other: the last word is the last
+    scope: { id: "orders" }, // changes are sent one after the other, in order
     mutationFn: (change: Change) => send(change, client.origin),
     onMutate: (change) => client.emit(TABS, "asked", change),
     onSuccess: (answer, change) => {
       queries.setQueryData<Order[]>(KEY, (orders) => orders && withAnswer(orders, change, answer))
-      // a fetch that is under way may have read what was there before: it begins anew
+      // a running fetch may have read the data before the change: start it again
       if (queries.isFetching({ queryKey: KEY })) void queries.invalidateQueries({ queryKey: KEY })
     },
     onError: (error) => {
       refused(error)
       client.emit(TABS, "refused", {})
-      void queries.invalidateQueries({ queryKey: KEY }) // where the answer was lost, it may have happened
+      void queries.invalidateQueries({ queryKey: KEY }) // if only the answer was lost, the change was made
     },
   })
   return mutate
 }
 
-/** How often others have changed each order since the page was opened. */
+/** The number of changes by others to each order since the page was opened. */
 export function useChangesByOthers(): Record<string, number> {
   const client = useBroadcast()
   const [counts, setCounts] = useState<Record<string, number>>({})
@@ -53,7 +53,7 @@ export function useChangesByOthers(): Record<string, number> {
   return counts
 }
 
-/** What another tab asks the server for is shown here without waiting for the answer. */
+/** Shows the changes that other tabs are making, before the server confirms them. */
 function useOtherTabs(): void {
   const queries = useQueryClient()
   useBroadcastEvent<Change>(TABS, ({ event, payload: change }) => {

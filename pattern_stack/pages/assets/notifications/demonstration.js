@@ -1,4 +1,4 @@
-/** Pretend work: what a program that reports does, from this page. */
+/** Simulated runs. The page reports them over REST, as a program would. */
 
 import { $ } from "../elements.js"
 import { api } from "../rest.js"
@@ -10,7 +10,7 @@ const ROUNDS = 3 // of the steps
 const running = new Set()
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-export function offerDemonstration(watch, attempt) {
+export function setUpDemonstration(watch, attempt) {
   $("run").onclick = () => attempt(() => run(watch, false))
   $("run-fails").onclick = () => attempt(() => run(watch, true))
   $("send").onsubmit = (submit) => {
@@ -23,7 +23,7 @@ export function offerDemonstration(watch, attempt) {
     const { title, severity } = submit.target
     attempt(() => api.post("alerts", { severity: severity.value, title: title.value, description: "Raised from the demonstration." }))
   }
-  addEventListener("pagehide", () => running.forEach((id) => api.last(`runs/${id}/cancelled`)))
+  addEventListener("pagehide", () => running.forEach((id) => api.postOnClose(`runs/${id}/cancelled`)))
 }
 
 async function run(watch, fails) {

@@ -1,4 +1,4 @@
-/** Seconds in words: as exact as it helps. */
+/** Seconds as text, in at most two units. */
 
 export function duration(seconds) {
   const s = Math.max(0, Math.round(seconds))

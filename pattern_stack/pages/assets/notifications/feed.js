@@ -1,45 +1,45 @@
-/** Notifications to acknowledge, the newest first. */
+/** The list of notifications, newest first. */
 
 import { $, element, fill, flash, write } from "../elements.js"
 import { api } from "../rest.js"
 import { attempt } from "../toasts.js"
-import { time } from "./alerts.js"
+import { timeElement } from "./alerts.js"
 
 const MARKS = { info: "i", success: "✓", warning: "!", error: "×", progress: "…" }
-const AT_MOST = 200
+const MAX_ROWS = 200
 
 export class Feed {
   changed = () => {}
   #notifications
   #runs
-  #open = false
+  #hideAcknowledged = false
 
   constructor(notifications, runs) {
     this.#notifications = notifications
     this.#runs = runs
     $("feed-open").onclick = () => {
-      this.#open = !this.#open
-      $("feed-open").ariaPressed = String(this.#open)
+      this.#hideAcknowledged = !this.#hideAcknowledged
+      $("feed-open").ariaPressed = String(this.#hideAcknowledged)
       this.changed()
     }
-    $("acknowledge-all").onclick = () => attempt(() => Promise.all(this.#unread().map((one) => this.#acknowledge(one))))
+    $("acknowledge-all").onclick = () => attempt(() => Promise.all(this.#unacknowledged().map((one) => this.#acknowledge(one))))
   }
 
   show() {
-    const unread = this.#unread()
-    const shown = this.#open ? unread : this.#concerning()
-    fill($("feed"), shown.slice(0, AT_MOST), { key: ({ id }) => id, make: (one) => this.#row(one), update: (one, record) => this.#update(one, record) })
-    write($("feed-count"), unread.length ? `${unread.length} to acknowledge` : "")
-    $("acknowledge-all").disabled = unread.length === 0
+    const unacknowledged = this.#unacknowledged()
+    const shown = this.#hideAcknowledged ? unacknowledged : this.#relevant()
+    fill($("feed"), shown.slice(0, MAX_ROWS), { key: ({ id }) => id, make: (record) => this.#row(record), update: (row, record) => this.#update(row, record) })
+    write($("feed-count"), unacknowledged.length ? `${unacknowledged.length} to acknowledge` : "")
+    $("acknowledge-all").disabled = unacknowledged.length === 0
     $("feed-empty").hidden = shown.length > 0
   }
 
-  #concerning() {
-    return this.#notifications.list().filter((one) => this.#runs.concerns(one))
+  #relevant() {
+    return this.#notifications.list().filter((record) => this.#runs.concerns(record))
   }
 
-  #unread() {
-    return this.#concerning().filter((one) => !one.acknowledged)
+  #unacknowledged() {
+    return this.#relevant().filter((record) => !record.acknowledged)
   }
 
   #row(record) {
@@ -47,28 +47,28 @@ export class Feed {
     const mark = element("span", { className: "mark", title: type, role: "img", "aria-label": type, data: { type } }, MARKS[type])
     const of = run && element("span", { className: "of quiet" }, run)
     const watch = typeof metadata.run === "string" && element("button", { className: "plain watch", type: "button", data: { watch: metadata.run } }, `Watch ${metadata.run}`)
-    const acknowledge = element("button", { className: "plain acknowledge", type: "button", "aria-label": `Acknowledge ${title}` }, "Acknowledge")
-    acknowledge.onclick = () => this.#press(record, acknowledge)
+    const button = element("button", { className: "plain acknowledge", type: "button", "aria-label": `Acknowledge ${title}` }, "Acknowledge")
+    button.onclick = () => this.#press(record, button)
     const text = element("div", { className: "text" }, element("strong", {}, title), of, watch, message && element("p", { className: "quiet" }, message))
-    const one = element("li", { className: "record notification", data: { type, id } }, mark, text, time(timestamp), acknowledge)
-    if (record.heard) flash(one)
-    return one
+    const row = element("li", { className: "record notification", data: { type, id } }, mark, text, timeElement(timestamp), button)
+    if (record.fromEvent) flash(row)
+    return row
   }
 
-  #update(one, { acknowledged, metadata }) {
-    const watch = one.querySelector(".watch")
+  #update(row, { acknowledged, metadata }) {
+    const watch = row.querySelector(".watch")
     if (watch) watch.hidden = this.#runs.watched.includes(metadata.run)
-    if (!acknowledged || one.dataset.settled) return
-    one.dataset.settled = true
-    one.querySelector(".acknowledge").replaceWith(element("span", { className: "unseen" }, "Acknowledged"))
+    if (!acknowledged || row.dataset.settled) return
+    row.dataset.settled = true
+    row.querySelector(".acknowledge").replaceWith(element("span", { className: "unseen" }, "Acknowledged"))
   }
 
   async #press(record, button) {
     button.disabled = true
     const next = [...document.querySelectorAll("#feed .acknowledge:enabled")].find((other) => button.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING)
-    const done = await attempt(() => this.#acknowledge(record))
-    button.disabled = done
-    if (done) next?.focus()
+    const succeeded = await attempt(() => this.#acknowledge(record))
+    button.disabled = succeeded
+    if (succeeded) next?.focus()
   }
 
   async #acknowledge({ id }) {

@@ -1,95 +1,109 @@
-/** What operators watch: the runs that this page follows, alerts to resolve, notifications to acknowledge. */
+/** The notifications page: the runs that this page watches, open alerts, and notifications to acknowledge. */
 
-import { Connection } from "../connection.js"
+import { connect } from "../broadcast.js"
 import { $, fill } from "../elements.js"
 import { api } from "../rest.js"
-import { showState } from "../state.js"
 import { attempt, toast } from "../toasts.js"
 import { Alerts } from "./alerts.js"
-import { offerDemonstration } from "./demonstration.js"
+import { setUpDemonstration } from "./demonstration.js"
 import { Feed } from "./feed.js"
 import { Records } from "./records.js"
 import { Runs } from "./runs.js"
 import { Status } from "./status.js"
 
-const EVERYBODY = "notifications"
-const LOUD = ["high", "critical"]
+const CHANNEL = "notifications" // those of one run are on notifications:RUN
+const URGENT = ["high", "critical"]
 
 const notifications = new Records("acknowledged")
 const alerts = new Records("resolved")
 const runs = new Runs()
 const status = new Status()
 const views = [new Feed(notifications, runs), new Alerts(alerts, runs), runs]
-const connection = new Connection(showState($("state")))
 
-// -- hearing
+// -- events
 
-const HEAR = {
-  notification(one) {
-    if (notifications.put(one, true)) toast(one.type, one.title, one.message)
+const subscriptions = new Map() // channel -> the function that unsubscribes
+const client = connect(() => [...subscriptions.keys()])
+
+client.onJoin(readAll)
+client.onReset(readAll)
+client.onError(({ message, channel, temporary }) => {
+  if (temporary) return
+  unsubscribe(channel)
+  toast("error", channel ?? "Request refused", message)
+})
+
+function subscribe(channel) {
+  subscriptions.set(channel, client.subscribe(channel, receive))
+}
+
+function unsubscribe(channel) {
+  subscriptions.get(channel)?.()
+  subscriptions.delete(channel)
+}
+
+const HANDLERS = {
+  notification(record) {
+    if (notifications.put(record, true)) toast(record.type, record.title, record.message)
   },
   "notification-acknowledged": ({ id }) => notifications.settle(id),
-  alert(one) {
-    if (alerts.put(one, true) && LOUD.includes(one.severity)) toast(one.severity, one.title, one.description)
+  alert(record) {
+    if (alerts.put(record, true) && URGENT.includes(record.severity)) toast(record.severity, record.title, record.description)
   },
-  "alert-resolved": (one) => alerts.settle(one.id),
-  "system-status": (one) => status.show(one),
+  "alert-resolved": ({ id }) => alerts.settle(id),
+  "system-status": (payload) => status.show(payload),
   "progress-update": (progress) => runs.report(progress.session_id, { progress }),
   snapshot: ({ session_id, progress, run }) => runs.report(session_id, { progress, run }),
 }
-for (const how of ["started", "completed", "failed", "cancelled"]) HEAR[`session-${how}`] = (run) => runs.report(run.session_id, { run })
+for (const state of ["started", "completed", "failed", "cancelled"]) HANDLERS[`session-${state}`] = (run) => runs.report(run.session_id, { run })
 
-function hear({ event, payload }) {
-  HEAR[event]?.(payload)
-  if (event.startsWith("notification") || event.startsWith("alert") || event.startsWith("session-")) status.ask()
+function receive({ event, payload }) {
+  HANDLERS[event]?.(payload)
+  if (event.startsWith("notification") || event.startsWith("alert") || event.startsWith("session-")) status.readSoon()
   show()
 }
 
-function follow(channel) {
-  connection.follow(channel, { event: hear, joined: read, reset: read, refused: ({ message }) => toast("error", channel, message) })
-}
+// -- data from before this page was opened
 
-// -- reading what was there before
+let reading = false
+let readAgain = false
 
-let reading = null
-let again = false
-
-/** One at a time; asked for meanwhile, once more. */
-async function read() {
+/** Reads all lists. Calls during a read cause one more read after it. */
+async function readAll() {
   if (reading) {
-    again = true
+    readAgain = true
     return
   }
-  const forgets = [notifications.read(), alerts.read()]
-  reading = Promise.all([list("notifications", notifications), list("alerts", alerts), list("alerts", alerts, "resolved=false&")])
+  reading = true
+  const forgets = [notifications.startRead(), alerts.startRead()]
   try {
-    await reading
+    await Promise.all([read("notifications", notifications), read("alerts", alerts), read("alerts", alerts, "resolved=false&")])
     for (const forget of forgets) forget()
-    status.ask()
+    status.readSoon()
   } catch {
-    again ||= connection.follows(EVERYBODY) // the connection will tell, or it works next time
+    readAgain ||= subscriptions.has(CHANNEL)
     await new Promise((resolve) => setTimeout(resolve, 2_000))
   }
-  reading = null
+  reading = false
   show()
-  if (again) {
-    again = false
-    read()
+  if (readAgain) {
+    readAgain = false
+    readAll()
   }
 }
 
-/** Of everybody and of every run: those of runs that are not watched say which others there are. */
-async function list(kind, records, query = "") {
+/** Reads the list of everybody, which also names runs that are not watched, and the list of each watched run. */
+async function read(kind, records, query = "") {
   const paths = ["", ...runs.watched.map((id) => `session_id=${encodeURIComponent(id)}&`)].map((of) => `${kind}?${query}${of}limit=100`)
-  const lists = await Promise.all(paths.map((path) => api.get(path)))
-  for (const one of lists.flatMap((answer) => answer[kind])) records.put(one)
+  const answers = await Promise.all(paths.map((path) => api.get(path)))
+  for (const record of answers.flatMap((answer) => answer[kind])) records.put(record)
 }
 
-// -- the runs that are watched stand in the address, so that it can be kept and handed on
+// -- the page's URL names the watched runs, so that it can be bookmarked and shared
 
-function watched() {
-  const named = location.hash.slice(1).split(",").filter(Boolean).map(decodeURIComponent)
-  return [...new Set(named)].filter((id) => /^[A-Za-z0-9_\-.:@]{1,180}$/.test(id))
+function runsInUrl() {
+  const ids = location.hash.slice(1).split(",").filter(Boolean).map(decodeURIComponent)
+  return [...new Set(ids)].filter((id) => /^[A-Za-z0-9_\-.:@]{1,180}$/.test(id))
 }
 
 function watch(id) {
@@ -97,40 +111,40 @@ function watch(id) {
 }
 
 function unwatch(id) {
-  location.hash = runs.watched.filter((one) => one !== id).map(encodeURIComponent).join(",")
+  location.hash = runs.watched.filter((other) => other !== id).map(encodeURIComponent).join(",")
 }
 
-function takeAddress() {
-  const wanted = watched()
-  for (const id of runs.watched.filter((id) => !wanted.includes(id))) connection.leave(`${EVERYBODY}:${id}`)
+function applyUrl() {
+  const wanted = runsInUrl()
+  for (const id of runs.watched.filter((id) => !wanted.includes(id))) unsubscribe(`${CHANNEL}:${id}`)
   const added = wanted.filter((id) => !runs.watched.includes(id))
   runs.watch(wanted)
-  for (const id of added) follow(`${EVERYBODY}:${id}`)
+  for (const id of added) subscribe(`${CHANNEL}:${id}`)
   show()
 }
 
-// -- showing
+// -- rendering
 
-let due = false
+let showScheduled = false
 
-/** At most once a frame, however fast it is reported; seldom where nobody looks, but there too: the title tells. */
+/** Renders at most once per animation frame. A hidden page renders too, less often, because its title shows open alerts. */
 function show() {
-  if (due) return
-  due = true
-  const soon = document.hidden ? setTimeout : requestAnimationFrame
-  soon(() => {
-    due = false
+  if (showScheduled) return
+  showScheduled = true
+  const schedule = document.hidden ? setTimeout : requestAnimationFrame
+  schedule(() => {
+    showScheduled = false
     for (const view of views) view.show()
-    document.title = views.some((view) => view.waiting) ? "● Notifications" : "Notifications"
-    offer()
+    document.title = views.some((view) => view.needsAction) ? "● Notifications" : "Notifications"
+    showOtherRuns()
   })
 }
 
-function offer() {
-  const heard = new Set([...notifications.list(), ...alerts.list()].map((one) => one.session_id ?? one.metadata.run))
-  const others = [...heard].filter((id) => typeof id === "string" && !runs.watched.includes(id)).sort()
-  fill($("heard"), others, { key: (id) => id, make: (value) => Object.assign(document.createElement("option"), { value }) })
-  runs.offer(others)
+function showOtherRuns() {
+  const ids = new Set([...notifications.list(), ...alerts.list()].map((record) => record.session_id ?? record.metadata.run))
+  const others = [...ids].filter((id) => typeof id === "string" && !runs.watched.includes(id)).sort()
+  fill($("known-runs"), others, { key: (id) => id, make: (value) => Object.assign(document.createElement("option"), { value }) })
+  runs.showOthers(others)
 }
 
 document.addEventListener("click", ({ target }) => {
@@ -143,10 +157,10 @@ $("watch").onsubmit = (submit) => {
   watch(submit.target.session.value)
   submit.target.reset()
 }
-addEventListener("hashchange", takeAddress)
+addEventListener("hashchange", applyUrl)
 for (const view of views) view.changed = show
 
-takeAddress()
-follow(EVERYBODY)
-offerDemonstration(watch, attempt)
+applyUrl()
+subscribe(CHANNEL)
+setUpDemonstration(watch, attempt)
 $("demonstration").open = runs.watched.length === 0

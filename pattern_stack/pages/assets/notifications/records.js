@@ -1,37 +1,37 @@
-/** Notifications or alerts by their ids. What is settled stays settled, whichever comes first: the event or what was read. */
+/** Notifications or alerts by id. A settled record stays settled, in whatever order events and answers arrive. */
 
-const AT_MOST = 1_000 // as many as the server keeps, so that a page can stay open for months
+const MAX_RECORDS = 1_000 // as many as the server keeps, so that a page can stay open for months
 
 export class Records {
   #records = new Map()
-  #reading = 0
+  #reads = 0
   #settled
 
-  /** `settled` names the property that goes from false to true once: acknowledged, resolved. */
+  /** `settled` is the property that changes from false to true once: acknowledged, or resolved. */
   constructor(settled) {
     this.#settled = settled
   }
 
-  /** Whether it is new. `heard` is true of what an event told. */
-  put(record, heard = false) {
-    const had = this.#records.get(record.id)
-    const settled = record[this.#settled] || (had?.record[this.#settled] ?? false)
-    const one = { ...record, [this.#settled]: settled, heard: had?.record.heard ?? heard }
-    this.#records.set(record.id, { record: one, reading: this.#reading })
-    if (this.#records.size > AT_MOST) this.#records.delete(this.#records.keys().next().value)
-    return !had
+  /** Adds or updates a record. Returns whether it is new. `fromEvent`: an event brought it, not a read. */
+  put(record, fromEvent = false) {
+    const existing = this.#records.get(record.id)
+    const settled = record[this.#settled] || (existing?.record[this.#settled] ?? false)
+    const stored = { ...record, [this.#settled]: settled, fromEvent: existing?.record.fromEvent ?? fromEvent }
+    this.#records.set(record.id, { record: stored, read: this.#reads })
+    if (this.#records.size > MAX_RECORDS) this.#records.delete(this.#records.keys().next().value)
+    return !existing
   }
 
   settle(id) {
-    const had = this.#records.get(id)
-    if (had) had.record[this.#settled] = true
+    const existing = this.#records.get(id)
+    if (existing) existing.record[this.#settled] = true
   }
 
-  /** What is neither read nor told from now on, until the function that it answers is called, is forgotten then. */
-  read() {
-    const reading = ++this.#reading
+  /** Starts a read of all records. The returned function ends it: it removes every record that was not put since the start. */
+  startRead() {
+    const read = ++this.#reads
     return () => {
-      for (const [id, one] of this.#records) if (one.reading < reading) this.#records.delete(id)
+      for (const [id, stored] of this.#records) if (stored.read < read) this.#records.delete(id)
     }
   }
 

@@ -1,9 +1,9 @@
-/** The runs that are watched: how far they are, and when they will be done. */
+/** The list of watched runs: state, progress, and estimated end. */
 
 import { $, clock, element, fill, write } from "../elements.js"
 import { duration } from "./durations.js"
 
-const WORDS = { pending: "Pending", running: "Running", completed: "Completed", failed: "Failed", cancelled: "Cancelled" }
+const TEXTS = { pending: "Pending", running: "Running", completed: "Completed", failed: "Failed", cancelled: "Cancelled" }
 
 export class Runs {
   watched = []
@@ -11,7 +11,7 @@ export class Runs {
   #reports = new Map() // id -> { run, progress, at }
 
   constructor() {
-    setInterval(() => document.hidden || this.show(), 1_000) // what is left grows less between reports
+    setInterval(() => document.hidden || this.show(), 1_000) // the time left decreases between reports
   }
 
   watch(ids) {
@@ -19,7 +19,7 @@ export class Runs {
     for (const id of this.#reports.keys()) if (!ids.includes(id)) this.#reports.delete(id)
   }
 
-  /** Whether it belongs to nobody in particular or to a run that is watched. */
+  /** Whether a record belongs to no run, or to one that is watched. */
   concerns({ session_id: id }) {
     return id === null || this.watched.includes(id)
   }
@@ -32,27 +32,27 @@ export class Runs {
   }
 
   show() {
-    fill($("runs"), this.watched, { key: (id) => id, make: row, update: (one, id) => update(one, this.#reports.get(id)) })
+    fill($("runs"), this.watched, { key: (id) => id, make: createRow, update: (row, id) => updateRow(row, this.#reports.get(id)) })
     $("runs-empty").hidden = this.watched.length > 0
     const running = [...this.#reports.values()].filter((report) => stateOf(report) === "running").length
     write($("runs-count"), this.watched.length ? `${running} running of ${this.watched.length} watched` : "")
   }
 
-  /** Runs that were heard of. */
-  offer(ids) {
-    $("heard-of").hidden = ids.length === 0
-    fill($("offers"), ids.slice(0, 6), {
+  /** Offers runs that are not watched, but occur in notifications and alerts. */
+  showOthers(ids) {
+    $("other-runs").hidden = ids.length === 0
+    fill($("other-runs-list"), ids.slice(0, 6), {
       key: (id) => id,
       make: (id) => element("button", { className: "plain watch", type: "button", data: { watch: id } }, `Watch ${id}`),
     })
   }
 }
 
-function row(id) {
-  const off = element("button", { className: "plain", title: "Stop watching", "aria-label": `Stop watching ${id}`, data: { unwatch: id } }, "\u00d7")
+function createRow(id) {
+  const button = element("button", { className: "plain", title: "Stop watching", "aria-label": `Stop watching ${id}`, data: { unwatch: id } }, "\u00d7")
   const part = (className, tag = "span") => element(tag, { className })
   const bar = element("progress", { max: 100, "aria-label": `Progress of ${id}` })
-  const head = element("div", { className: "head" }, element("strong", {}, id), part("tag"), part("left number"), off)
+  const head = element("div", { className: "head" }, element("strong", {}, id), part("tag"), part("left number"), button)
   return element("li", { className: "run" }, head, bar, element("div", { className: "foot" }, part("step"), part("percent number")), part("end", "p"))
 }
 
@@ -60,45 +60,45 @@ function stateOf(report) {
   return report?.run?.state ?? (report?.progress ? "running" : "pending")
 }
 
-function update(one, report) {
+function updateRow(row, report) {
   const state = stateOf(report)
   const { run = null, progress = null } = report ?? {}
-  const [tag, bar, end] = [".tag", "progress", ".end"].map((part) => one.querySelector(part))
-  one.dataset.state = state
-  write(tag, report ? (run ? WORDS[state] : progress ? "Under way" : "Not begun") : "…")
+  const [tag, bar, end] = [".tag", "progress", ".end"].map((part) => row.querySelector(part))
+  row.dataset.state = state
+  write(tag, report ? (run ? TEXTS[state] : progress ? "In progress" : "Not started") : "…")
   const percent = state === "completed" ? 100 : (progress?.progress_percentage ?? 0)
   if (bar.value !== percent) bar.value = percent
-  write(one.querySelector(".percent"), progress && state !== "completed" ? `${Math.floor(percent)} %` : "")
-  write(one.querySelector(".step"), progress && state !== "completed" ? stepOf(progress) : "")
-  write(one.querySelector(".left"), timeOf(state, run, progress, report?.at))
-  write(end, endOf(run))
+  write(row.querySelector(".percent"), progress && state !== "completed" ? `${Math.floor(percent)} %` : "")
+  write(row.querySelector(".step"), progress && state !== "completed" ? stepText(progress) : "")
+  write(row.querySelector(".left"), timeText(state, run, progress, report?.at))
+  write(end, endText(run))
   end.hidden = !end.textContent
 }
 
-function stepOf({ current_step: step, total_steps: total, step_name: name }) {
+function stepText({ current_step: step, total_steps: total, step_name: name }) {
   return `${step.toLocaleString()} of ${total.toLocaleString()}${name ? ` · ${name}` : ""}`
 }
 
-function timeOf(state, run, progress, at) {
+function timeText(state, run, progress, at) {
   if (run?.ended_at) return `${clock(run.ended_at)}${run.started_at ? ` · took ${duration((new Date(run.ended_at) - new Date(run.started_at)) / 1000)}` : ""}`
   if (!progress || state !== "running") return ""
   if (progress.progress_percentage >= 100) return ""
   if (progress.remaining_time === null) return "no estimate yet"
   const left = progress.remaining_time - (performance.now() - at) / 1000
-  if (left < -5) return `${duration(-left)} over its estimate`
-  if (left < 1) return "any moment now"
+  if (left < -5) return `${duration(-left)} over the estimate`
+  if (left < 1) return "almost done"
   return `${duration(left)} left · until ${clock(progress.estimated_completion)}`
 }
 
-function endOf(run) {
+function endText(run) {
   if (run?.state === "failed") return [run.error_type, run.error_message].filter(Boolean).join(": ")
-  if (run?.state === "completed") return resultsOf(run.results)
+  if (run?.state === "completed") return resultsText(run.results)
   return ""
 }
 
-function resultsOf(results) {
+function resultsText(results) {
   if (results === null) return ""
   if (typeof results !== "object" || Array.isArray(results)) return JSON.stringify(results)
-  const word = (value) => (typeof value === "number" ? value.toLocaleString() : typeof value === "string" ? value : JSON.stringify(value))
-  return Object.entries(results).map(([name, value]) => `${name} ${word(value)}`).join(" · ")
+  const text = (value) => (typeof value === "number" ? value.toLocaleString() : typeof value === "string" ? value : JSON.stringify(value))
+  return Object.entries(results).map(([name, value]) => `${name} ${text(value)}`).join(" · ")
 }

@@ -1,28 +1,28 @@
-/** The figures on top: of the whole server, watched or not. */
+/** The figures at the top of the page. They count everything on the server, watched or not. */
 
 import { $, element, fill, write } from "../elements.js"
 import { api } from "../rest.js"
 
 const SEVERITIES = ["critical", "high", "medium", "low"]
-const PAUSE = 1_000
+const READ_DELAY = 1_000
 
 export class Status {
-  #due = null
-  #shown = ""
+  #timer = null
+  #timestamp = ""
 
-  /** Reads them soon, and once a second at most. */
-  ask() {
-    this.#due ??= setTimeout(async () => {
-      this.#due = null
+  /** Reads the figures at most once a second; at once if none are shown yet. */
+  readSoon() {
+    this.#timer ??= setTimeout(async () => {
+      this.#timer = null
       this.show(await api.get("status").catch(() => null))
-    }, PAUSE)
-    if (!this.#shown) api.get("status").then((status) => this.show(status), () => {})
+    }, READ_DELAY)
+    if (!this.#timestamp) api.get("status").then((status) => this.show(status), () => {})
   }
 
-  /** An older one changes nothing. */
+  /** Ignores figures that are older than those shown. */
   show(status) {
-    if (!status || status.timestamp < this.#shown) return
-    this.#shown = status.timestamp
+    if (!status || status.timestamp < this.#timestamp) return
+    this.#timestamp = status.timestamp
     write($("active"), String(status.active_sessions))
     write($("unresolved"), String(status.unresolved_alerts))
     write($("total"), String(status.total_notifications))
@@ -31,7 +31,7 @@ export class Status {
     fill($("severities"), counts, {
       key: (severity) => severity,
       make: (severity) => element("span", { className: "tag", data: { severity } }),
-      update: (one, severity) => write(one, `${status.alert_counts_by_severity[severity]} ${severity}`),
+      update: (tag, severity) => write(tag, `${status.alert_counts_by_severity[severity]} ${severity}`),
     })
   }
 }

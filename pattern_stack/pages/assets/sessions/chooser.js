@@ -1,11 +1,11 @@
-/** Which session: those there are, or a new one. */
+/** The list of sessions, and the form for a new one. */
 
 import { $, clock, element, fill, write } from "../elements.js"
 import { api } from "../rest.js"
 import { attempt } from "../toasts.js"
 
-const EVERY = 3_000
-const AT_MOST = 100
+const READ_INTERVAL = 3_000
+const MAX_ROWS = 100
 
 export class Chooser {
   #timer = null
@@ -14,15 +14,15 @@ export class Chooser {
     $("create").onsubmit = (submit) => {
       submit.preventDefault()
       const { name, template } = submit.target
-      this.#begin(() => api.post("projects", { project_name: name.value, template_id: template.value }))
+      this.#open(() => api.post("projects", { project_name: name.value, template_id: template.value }))
     }
-    $("empty-session").onclick = () => this.#begin(() => api.post("sessions"))
+    $("empty-session").onclick = () => this.#open(() => api.post("sessions"))
   }
 
   show() {
     this.#readTemplates()
     this.#read()
-    this.#timer ??= setInterval(() => document.hidden || this.#read(), EVERY)
+    this.#timer ??= setInterval(() => document.hidden || this.#read(), READ_INTERVAL)
   }
 
   hide() {
@@ -30,7 +30,7 @@ export class Chooser {
     this.#timer = null
   }
 
-  #begin(create) {
+  #open(create) {
     attempt(async () => {
       location.hash = (await create()).session_id
     })
@@ -47,24 +47,24 @@ export class Chooser {
 
   async #read() {
     const answer = await api.get("sessions").catch(() => null)
-    if (!answer) return // the line on top says why
+    if (!answer) return // the top bar shows that the server cannot be reached
     this.#readTemplates()
     const sessions = answer.sessions.sort((a, b) => (a.last_activity < b.last_activity ? 1 : -1))
-    fill($("sessions"), sessions.slice(0, AT_MOST), { key: (one) => one.session_id, make: row, update })
-    write($("sessions-count"), sessions.length > AT_MOST ? `${AT_MOST} of ${answer.total}` : `${answer.total || ""}`)
+    fill($("sessions"), sessions.slice(0, MAX_ROWS), { key: ({ session_id: id }) => id, make: createRow, update: updateRow })
+    write($("sessions-count"), sessions.length > MAX_ROWS ? `${MAX_ROWS} of ${answer.total}` : `${answer.total || ""}`)
     $("sessions-empty").hidden = sessions.length > 0
   }
 }
 
-function row({ session_id: id, has_project: project }) {
+function createRow({ session_id: id }) {
   const link = element("a", { href: `#${id}` }, element("span", { className: "mono" }, id.slice(0, 8)))
   return element("li", {}, link, element("span", { className: "kind quiet" }), element("span", { className: "tag here-count" }), element("time", { className: "quiet" }))
 }
 
-function update(one, { has_project: project, active_clients: here, last_activity: active, created_at: created }) {
-  write(one.querySelector(".kind"), project ? "Project" : "Without a project")
-  write(one.querySelector(".here-count"), here ? `${here} here` : "nobody here")
-  one.querySelector(".here-count").dataset.here = here > 0
-  write(one.querySelector("time"), `active ${clock(active)}`)
-  one.querySelector("time").title = `created ${new Date(created).toLocaleString()}`
+function updateRow(row, { has_project: project, active_clients: clients, last_activity: active, created_at: created }) {
+  write(row.querySelector(".kind"), project ? "Project" : "No project")
+  write(row.querySelector(".here-count"), clients ? `${clients} here` : "nobody here")
+  row.querySelector(".here-count").dataset.here = clients > 0
+  write(row.querySelector("time"), `active ${clock(active)}`)
+  row.querySelector("time").title = `created ${new Date(created).toLocaleString()}`
 }

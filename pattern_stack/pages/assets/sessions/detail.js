@@ -1,25 +1,25 @@
-/** The selected node: its properties by its type, and what can be done with it. */
+/** The selected node: a form for its properties, and its actions. */
 
 import { $, element, write } from "../elements.js"
-import { field, read, show } from "./field.js"
+import { createField, getValue, setValue } from "./field.js"
 
-const AT_MOST = 200 // parents to choose from
+const MAX_PARENTS = 200 // offered for a root
 
 export class Detail {
   #graph
   #schema
-  #act
+  #actions
   #node = null
   #fields = new Map() // property id -> its input
-  #link
+  #parentSelect
 
-  /** `act` has what can be done: set, add, addRoot, remove, link, unlink. */
-  constructor(graph, act) {
+  /** `actions` has the functions set, add, addRoot, remove, link and unlink. */
+  constructor(graph, actions) {
     this.#graph = graph
-    this.#act = act
+    this.#actions = actions
   }
 
-  /** What is being typed stays where it is the same node as before. */
+  /** Shows a node. If it is shown already, unsaved input stays. */
   show(id, schema) {
     const same = this.#node !== null && this.#node.id === id && this.#schema === schema
     this.#schema = schema
@@ -28,12 +28,12 @@ export class Detail {
     this.#build()
   }
 
-  /** A form for a root. */
+  /** Shows the form for a new root. */
   showNew(schema) {
     this.#node = null
     write($("detail-title"), "A new root")
     write($("detail-type"), "")
-    const form = adding(schema, null, this.#act.addRoot)
+    const form = newNodeForm(schema, null, this.#actions.addRoot)
     $("detail").replaceChildren(form)
     form.elements.name.focus()
   }
@@ -47,13 +47,13 @@ export class Detail {
     this.update()
   }
 
-  /** The graph has changed. What is being typed stays. */
+  /** Shows the node's current properties. The field with the focus keeps its input. */
   update() {
     if (!this.#node) return
     const { properties } = this.#node
     if (this.#schema.free && Object.keys(properties).some((property) => !this.#fields.has(property))) return this.#build()
-    for (const [property, input] of this.#fields) if (document.activeElement !== input) show(input, properties[property])
-    this.#updateLinks()
+    for (const [property, input] of this.#fields) if (document.activeElement !== input) setValue(input, properties[property])
+    this.#updateParents()
   }
 
   focusNew() {
@@ -61,18 +61,17 @@ export class Detail {
   }
 
   #parts() {
-    const properties = this.#schema.free ? Object.keys(this.#node.properties).map(untyped) : this.#schema.properties(this.#node.type)
+    const properties = this.#schema.free ? Object.keys(this.#node.properties).map(untypedProperty) : this.#schema.properties(this.#node.type)
     const form = element("form", { className: "fields", onsubmit: (submit) => submit.preventDefault() }, ...properties.map((one) => this.#field(one)))
-    return [form, this.#schema.free && this.#newProperty(), this.#newChild(), this.#links()].filter(Boolean)
+    return [form, this.#schema.free && this.#newProperty(), this.#newChild(), this.#linkActions()].filter(Boolean)
   }
 
   #field(property) {
-    const input = field(property)
+    const input = createField(property)
     const { id } = this.#node
     input.onchange = async () => {
-      const value = read(input, property)
-      const taken = await this.#act.set(id, property.id, value)
-      if (!taken) show(input, this.#graph.nodes.get(id)?.properties[property.id])
+      const succeeded = await this.#actions.set(id, property.id, getValue(input, property))
+      if (!succeeded) setValue(input, this.#graph.nodes.get(id)?.properties[property.id])
     }
     input.onblur = () => this.#node?.id === id && input.matches(":not(:focus)") && setTimeout(() => this.update())
     this.#fields.set(property.id, input)
@@ -82,58 +81,58 @@ export class Detail {
 
   #newProperty() {
     const { id } = this.#node
-    const name = element("input", { name: "property", placeholder: "property", "aria-label": "New property", required: true, maxLength: 200 })
-    const value = element("input", { name: "value", placeholder: "value", "aria-label": "Its value" })
+    const name = element("input", { name: "property", placeholder: "property", "aria-label": "Name of the new property", required: true, maxLength: 200 })
+    const value = element("input", { name: "value", placeholder: "value", "aria-label": "Value of the new property" })
     const form = element("form", { className: "line" }, grow(name), grow(value), element("button", {}, "Set"))
     form.onsubmit = async (submit) => {
       submit.preventDefault()
-      if (await this.#act.set(id, name.value, value.value)) form.reset()
+      if (await this.#actions.set(id, name.value, value.value)) form.reset()
     }
     return form
   }
 
   #newChild() {
     const { id, type } = this.#node
-    return adding(this.#schema, type, (chosen, name) => this.#act.add(id, chosen, name))
+    return newNodeForm(this.#schema, type, (chosen, name) => this.#actions.add(id, chosen, name))
   }
 
-  #links() {
+  #linkActions() {
     const { id } = this.#node
-    const unlink = element("button", { type: "button", className: "unlink plain" }, "Make it a root")
-    unlink.onclick = () => this.#act.unlink(this.#graph.nodes.get(id).parent, id)
+    const unlink = element("button", { type: "button", className: "unlink plain" }, "Make a root")
+    unlink.onclick = () => this.#actions.unlink(this.#graph.nodes.get(id).parent, id)
     const remove = element("button", { type: "button", className: "plain danger", title: "Delete" }, "Delete")
-    remove.onclick = () => this.#act.remove(id)
-    this.#link = element("select", { "aria-label": "Put under" })
-    this.#link.onchange = () => this.#act.link(this.#link.value, id)
-    return element("div", { className: "line links" }, this.#link, unlink, remove)
+    remove.onclick = () => this.#actions.remove(id)
+    this.#parentSelect = element("select", { "aria-label": "Move under" })
+    this.#parentSelect.onchange = () => this.#actions.link(this.#parentSelect.value, id)
+    return element("div", { className: "line links" }, this.#parentSelect, unlink, remove)
   }
 
-  #updateLinks() {
+  #updateParents() {
     const { id, type, parent } = this.#node
     const parents = parent === null ? this.#parentsFor(id, type) : []
-    const options = [["", "Put under …"], ...parents.map((one) => [one.id, one.name])]
-    this.#link.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)))
-    this.#link.hidden = parents.length === 0
+    const options = [["", "Move under …"], ...parents.map((one) => [one.id, one.name])]
+    this.#parentSelect.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)))
+    this.#parentSelect.hidden = parents.length === 0
     $("detail").querySelector(".unlink").hidden = parent === null
   }
 
   #parentsFor(id, type) {
-    const types = new Map() // whether a node of the type may be a parent: asked once, however big the graph is
+    const allowed = new Map() // node type -> whether it may be a parent; computed once per type, for big graphs
     const parents = []
     for (const node of this.#graph.nodes.values()) {
-      if (!types.has(node.type)) types.set(node.type, this.#schema.allows(node.type, type))
-      if (types.get(node.type) && !this.#graph.ancestry(node.id).includes(id)) parents.push(node)
-      if (parents.length === AT_MOST) break
+      if (!allowed.has(node.type)) allowed.set(node.type, this.#schema.allows(node.type, type))
+      if (allowed.get(node.type) && !this.#graph.ancestry(node.id).includes(id)) parents.push(node)
+      if (parents.length === MAX_PARENTS) break
     }
     return parents
   }
 }
 
-const untyped = (id) => ({ id, name: id, type: "any" })
+const untypedProperty = (id) => ({ id, name: id, type: "any" })
 const grow = (child) => element("div", { className: "grow" }, child)
 
-/** A form for a new node under one of type `under`, or for a root; null where nothing may be there. */
-export function adding(schema, under, add) {
+/** The form for a new child of a node of type `under`, or for a new root if `under` is null. Null if no type is allowed there. */
+export function newNodeForm(schema, under, add) {
   const types = schema.allowed(under)
   if (!schema.free && types.length === 0) return null
   const type = schema.free

@@ -1,32 +1,32 @@
-/** A session's graph, rebuilt from its snapshot and the events after it. */
+/** A session's graph: a snapshot with the events after it applied. */
 
 export class Graph {
-  nodes = new Map() // id -> { id, type, name, properties, parent, children }, of which the last two are ids
+  nodes = new Map() // id -> { id, type, name, properties, parent, children }; parent and children are ids
   roots = []
 
   replace({ roots }) {
     this.nodes.clear()
-    const take = (node, parent) => {
+    const add = (node, parent) => {
       const { id, blueprint_type_id: type, name, properties, children } = node
       this.nodes.set(id, { id, type, name, properties: { ...properties }, parent, children: children.map((child) => child.id) })
-      for (const child of children) take(child, id)
+      for (const child of children) add(child, id)
     }
     this.roots = roots.map((root) => root.id)
-    for (const root of roots) take(root, null)
+    for (const root of roots) add(root, null)
   }
 
   siblings(parent) {
     return parent === null ? this.roots : (this.nodes.get(parent)?.children ?? [])
   }
 
-  /** The node itself, its parent, and so on up to its root. */
+  /** The ids from the node up to its root. */
   ancestry(id) {
-    const found = []
-    for (let node = this.nodes.get(id); node; node = this.nodes.get(node.parent)) found.push(node.id)
-    return found
+    const ids = []
+    for (let node = this.nodes.get(id); node; node = this.nodes.get(node.parent)) ids.push(node.id)
+    return ids
   }
 
-  /** The id of the node that the event changes; undefined where it changes none. */
+  /** Applies an event. Returns the id of the node that it changes, or undefined. */
   apply(event, payload) {
     return CHANGES[event]?.(this, payload)
   }

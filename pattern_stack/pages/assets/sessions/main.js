@@ -1,16 +1,16 @@
-/** A session to choose, or the one that the address names after its #. */
+/** The sessions page: a list to choose from, or the session that the page's URL names after its #. */
 
-import { Connection } from "../connection.js"
+import { connect } from "../broadcast.js"
 import { $ } from "../elements.js"
 import { api } from "../rest.js"
-import { showState } from "../state.js"
 import { attempt } from "../toasts.js"
 import { Chooser } from "./chooser.js"
 import { Session } from "./session.js"
 
+const client = connect(() => session.channels)
 const chooser = new Chooser()
-const session = new Session(new Connection(showState($("state"))), lost)
-let orphan = null // the project of a session that went
+const session = new Session(client, showEnd)
+let endedProject = null // the project of the session that ended
 
 function route() {
   const id = location.hash.slice(1)
@@ -27,15 +27,16 @@ function route() {
   }
 }
 
-function lost(why, id, project) {
+function showEnd(reason, id, project) {
   if (location.hash.slice(1) === id) location.hash = ""
-  orphan = project
-  $("gone-why").textContent = why
+  endedProject = project
+  $("gone-why").textContent = reason
   $("reopen").hidden = !project
   $("gone").hidden = false
 }
 
-/** Where somebody has it open already, there; or else in a new session, as it was saved last. */
+/** Returns the id of the session in which somebody has the project open; otherwise creates one, and loads the project as it was
+ * last saved. */
 async function reopen(project) {
   const { sessions } = await api.get("sessions")
   for (const { session_id: id, has_project: has } of sessions) {
@@ -48,7 +49,7 @@ async function reopen(project) {
 
 $("reopen").onclick = () =>
   attempt(async () => {
-    location.hash = await reopen(orphan)
+    location.hash = await reopen(endedProject)
   })
 addEventListener("hashchange", route)
 route()

@@ -1,54 +1,54 @@
-/** Who is here. The server tells how many; of those who came while this page was here, which. */
+/** The connections to the session. The server sends their number; ids are known only for those who joined after this page. */
 
 import { element, fill, write } from "../elements.js"
 
-const AT_MOST = 6
+const MAX_CHIPS = 6
 
 export class People {
-  #place
+  #container
   #count = 0
-  #me = null
+  #ownId = null
   #others = new Set()
 
-  constructor(place) {
-    this.#place = place
+  constructor(container) {
+    this.#container = container
   }
 
-  /** As a snapshot tells it. */
-  begin(count, me) {
-    this.#others.delete(me)
+  /** A snapshot has arrived: the number of connections, and this page's connection id. */
+  update(count, ownId) {
+    this.#others.delete(ownId)
     this.#count = count
-    this.#me = me
+    this.#ownId = ownId
     this.#show()
   }
 
-  forget() {
+  clear() {
     this.#others.clear()
-    this.#me = null
+    this.#ownId = null
   }
 
-  hear(event, { connection_id: id, active_clients: count }) {
+  receive(event, { connection_id: id, active_clients: count }) {
     this.#count = count
-    if (event === "session-connected" && id !== this.#me) this.#others.add(id)
+    if (event === "session-connected" && id !== this.#ownId) this.#others.add(id)
     else this.#others.delete(id)
     this.#show()
   }
 
   #show() {
-    const named = [...this.#others].slice(-Math.max(0, this.#count - 1)).slice(0, AT_MOST)
+    const named = [...this.#others].slice(-Math.max(0, this.#count - 1)).slice(0, MAX_CHIPS)
     const rest = this.#count - 1 - named.length
-    fill(this.#place, ["count", "you", ...named, ...(rest > 0 ? ["rest"] : [])], {
+    fill(this.#container, ["count", "you", ...named, ...(rest > 0 ? ["rest"] : [])], {
       key: (id) => id,
       make: (id) => (id === "count" ? element("span", { className: "number" }) : chip(id)),
-      update: (one, id) => (id === "count" ? write(one, `${this.#count} here`) : id === "rest" && write(one, `+${rest}`)),
+      update: (child, id) => (id === "count" ? write(child, `${this.#count} here`) : id === "rest" && write(child, `+${rest}`)),
     })
   }
 }
 
-/** The same colour and the same short name for the same id, on every page. */
+/** A label for a connection. The same id has the same colour and text on every page. */
 export function chip(id) {
   if (id === "you") return element("span", { className: "person you" }, "You")
-  const one = element("span", { className: "person", title: id }, id.slice(0, 4))
-  one.style.setProperty("--turn", [...id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7))
-  return one
+  const label = element("span", { className: "person", title: id }, id.slice(0, 4))
+  label.style.setProperty("--turn", [...id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7))
+  return label
 }

@@ -1,8 +1,8 @@
-/** What a session's template says of types; without one, what the graph has. */
+/** The node types of a session's template. Without a template, nodes may have any type. */
 
 import { api } from "../rest.js"
 
-const read = new Map() // by template: the same for as long as the page is there
+const schemas = new Map() // by template id; templates do not change while the page is open
 
 export class Schema {
   #types
@@ -14,11 +14,11 @@ export class Schema {
 
   static async of(template) {
     if (!template) return FREE
-    if (!read.has(template)) read.set(template, new Schema(await typesOf(template)))
-    return read.get(template)
+    if (!schemas.has(template)) schemas.set(template, new Schema(await readTypes(template)))
+    return schemas.get(template)
   }
 
-  /** Whether types may be named freely. */
+  /** Whether nodes may have any type. */
   get free() {
     return this.#types === null
   }
@@ -31,7 +31,7 @@ export class Schema {
     return this.#types?.get(type)?.properties ?? []
   }
 
-  /** `[id, name]` of what may be under a node of this type; null for a root. */
+  /** The types that children of this type may have, as `[id, name]`. `type` is null for roots. */
   allowed(type) {
     const ids = type === null ? [...(this.#types?.keys() ?? [])] : (this.#types?.get(type)?.allowed_children ?? [])
     return ids.map((id) => [id, this.typeName(id)])
@@ -41,25 +41,25 @@ export class Schema {
     return this.free || this.allowed(parent).some(([id]) => id === child)
   }
 
-  /** { name, indicator_id } of a node's status; null where it has none. */
+  /** A node's status as { name, indicator_id }; null if it has none. */
   status(node) {
     const value = node.properties.status
     if (value === undefined || value === null) return null
     const options = this.properties(node.type).find(({ id }) => id === "status")?.options ?? []
-    return options.find(({ id }) => id === value) ?? { name: this.word(value), indicator_id: null }
+    return options.find(({ id }) => id === value) ?? { name: this.#text(value), indicator_id: null }
   }
 
   propertyName(type, property) {
     return this.properties(type).find(({ id }) => id === property)?.name ?? property
   }
 
-  /** A property's value in words. */
-  value(type, property, value) {
+  /** A property's value as text. */
+  valueText(type, property, value) {
     const options = this.properties(type).find(({ id }) => id === property)?.options
-    return options?.find(({ id }) => id === value)?.name ?? this.word(value)
+    return options?.find(({ id }) => id === value)?.name ?? this.#text(value)
   }
 
-  word(value) {
+  #text(value) {
     if (value === null || value === undefined) return "nothing"
     return typeof value === "string" ? value : JSON.stringify(value)
   }
@@ -67,7 +67,7 @@ export class Schema {
 
 export const FREE = new Schema(null)
 
-async function typesOf(template) {
+async function readTypes(template) {
   const { node_types: types } = await api.get(`templates/${encodeURIComponent(template)}/schema`)
   return new Map(types.map((type) => [type.id, type]))
 }

@@ -1,39 +1,43 @@
-/** One session: its channel, its graph, and what can be done with it. */
+/** One session: its channel, its graph, and the actions on it. */
 
 import { $, clock, element, write } from "../elements.js"
 import { Log } from "../log.js"
-import { api, speakAs } from "../rest.js"
+import { api, setOrigin } from "../rest.js"
 import { attempt } from "../toasts.js"
+import { describe } from "./describe.js"
 import { Detail } from "./detail.js"
 import { Graph } from "./graph.js"
 import { chip, People } from "./people.js"
 import { FREE, Schema } from "./schema.js"
-import { story } from "./story.js"
 import { Tree } from "./tree.js"
 
-const ANEW = ["graph-changed", "project-created", "project-loaded", "template-loaded"] // after these a snapshot has to tell
-const STEPS = ["command-executed", "undo", "redo"] // after these there may be something else to undo
+const NEEDS_SNAPSHOT = ["graph-changed", "project-created", "project-loaded", "template-loaded"] // these do not say what changed
+const CHANGES_UNDO = ["command-executed", "undo", "redo"] // after these, undo and redo may be available or not
 
 export class Session {
   id = null
   project = null
-  #connection
-  #lost
+  #client
+  #onEnd
+  #unsubscribe
   #graph = new Graph()
   #schema = FREE
   #log = new Log($("events"), $("events-empty"))
   #people = new People($("here"))
-  #detail = new Detail(this.#graph, this.#acts())
+  #detail = new Detail(this.#graph, this.#actions())
   #tree = new Tree($("tree"), this.#graph, (id) => this.#detail.show(id, this.#schema))
-  #mine = new Set() // ids of the connections that this page has had: the origins of its own doings
-  #stale = true // whether the graph has to be taken from a snapshot
-  #waiting = null // events, while the template is read that the snapshot names
-  #asking = null
+  #ownIds = new Set() // the connection ids that this page has had: the origins of its own events
+  #stale = true // whether the graph has to be replaced by a snapshot
+  #queue = null // events that arrive while the snapshot's template is read
+  #infoRequest = null
 
-  /** `lost(why)` is called when the session is not there any more. */
-  constructor(connection, lost) {
-    this.#connection = connection
-    this.#lost = lost
+  /** `onEnd(reason, id, project)` is called when the open session ends or is refused. */
+  constructor(client, onEnd) {
+    this.#client = client
+    this.#onEnd = onEnd
+    client.onStateChange((state) => state === "connected" && this.#updateOwnId())
+    client.onReset((channel) => channel === this.#channel && this.#reset())
+    client.onError((error) => error.channel === this.#channel && !error.temporary && this.#end(this.#reason(error)))
     $("undo").onclick = () => this.#step("undo")
     $("redo").onclick = () => this.#step("redo")
     $("save").onclick = () => attempt(() => this.#save())
@@ -49,86 +53,98 @@ export class Session {
     this.id = id
     this.project = null
     this.#stale = true
-    $("add-root").disabled = true // until its types are known
-    this.#connection.follow(this.#channel, {
-      event: (event) => this.#hear(event),
-      recovered: () => this.#connection.refresh(this.#channel), // it tells who this page is now
-      reset: (amid) => {
-        this.#note("continuity was lost: what is shown was read anew")
-        this.#stale = true
-        if (amid) this.#refresh()
-      },
-      refused: ({ code }) => this.#end(["not_found", "invalid_channel"].includes(code) ? this.#missing : `That session cannot be opened: ${code}`),
-      ended: () => this.#end("The session was closed."),
-    })
+    $("add-root").disabled = true // until the types are known
+    try {
+      this.#unsubscribe = this.#client.subscribe(this.#channel, (event) => this.#receive(event))
+    } catch (error) {
+      this.#end(this.#reason(error))
+    }
   }
 
   leave() {
-    if (this.id !== null) this.#connection.leave(this.#channel)
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
     this.id = null
     this.#log.clear()
     this.#graph.replace({ roots: [] })
     this.#tree.clear()
-    for (const shown of ["node-count", "title", "position"]) write($(shown), "")
-    this.#people.forget()
+    for (const id of ["node-count", "title", "position"]) write($(id), "")
+    this.#people.clear()
+  }
+
+  /** The channels that this session is subscribed to. */
+  get channels() {
+    return this.#unsubscribe ? [this.#channel] : []
   }
 
   get #channel() {
     return `session:${this.id}`
   }
 
-  get #missing() {
-    return this.project ? "The session has gone. Its project is there, as it was saved last." : "That session is not there."
+  #reason({ code }) {
+    if (code === "ended") return "The session was closed."
+    if (code !== "not_found" && code !== "invalid_channel") return `The session cannot be opened: ${code}`
+    return this.project ? "The session no longer exists. Its project can be opened as it was last saved." : "There is no such session."
   }
 
-  #end(why) {
+  #end(reason) {
     const { id, project } = this
     this.leave()
-    this.#lost(why, id, project)
+    this.#onEnd(reason, id, project)
   }
 
   #refresh() {
     this.#stale = true
-    this.#connection.refresh(this.#channel)
+    this.#client.refresh(this.#channel)
   }
 
-  // -- hearing
-
-  #hear(event) {
-    if (event.event === "snapshot") this.#meet(event)
-    else if (this.#waiting) this.#waiting.push(event)
-    else this.#take(event)
+  #reset() {
+    this.#log.add(["", "", "events were missed: the session was read again"], "note")
+    this.#refresh()
   }
 
-  #meet({ payload: { session, graph, connection_id: me }, offset }) {
-    this.#mine.add(me)
-    speakAs(me)
-    this.#people.begin(session.active_clients, me)
-    this.#told(session)
-    if (this.#stale) this.#begin(session, graph, offset)
+  /** A new connection has another id. The page gets it with a snapshot, which a recovered channel does not send by itself. */
+  #updateOwnId() {
+    if (this.#ownIds.size > 0 && this.#unsubscribe) this.#client.refresh(this.#channel)
   }
 
-  async #begin(session, graph, offset) {
-    const waiting = (this.#waiting = [])
+  // -- events
+
+  #receive(event) {
+    if (event.event === "snapshot") this.#applySnapshot(event)
+    else if (this.#queue) this.#queue.push(event)
+    else this.#apply(event)
+  }
+
+  #applySnapshot({ payload: { session, graph, connection_id: ownId }, offset }) {
+    this.#ownIds.add(ownId)
+    setOrigin(ownId)
+    this.#people.update(session.active_clients, ownId)
+    this.#showInfo(session)
+    if (this.#stale) this.#replaceGraph(session, graph, offset)
+  }
+
+  async #replaceGraph(session, graph, offset) {
+    const queue = (this.#queue = [])
     const schema = await Schema.of(session.template_id).catch(() => FREE)
-    if (this.#waiting !== waiting || session.session_id !== this.id) return // a later one came, or the page went elsewhere
-    this.#waiting = null
+    if (this.#queue !== queue || session.session_id !== this.id) return // a later snapshot, or another session
+    this.#queue = null
     this.#stale = false
     this.#schema = schema
     this.#graph.replace(graph)
     $("add-root").disabled = false
     this.#rebuild()
     write($("position"), `from ${offset}`)
-    for (const event of waiting) this.#take(event)
+    for (const event of queue) this.#apply(event)
   }
 
-  #take({ event, payload, offset, timestamp, origin: by }) {
-    const mine = this.#mine.has(by)
-    this.#write(event, payload, offset, timestamp, by)
-    if (event.startsWith("session-")) return this.#people.hear(event, payload)
-    if (ANEW.includes(event)) this.#refresh()
+  #apply({ event, payload, offset, timestamp, origin }) {
+    const mine = this.#ownIds.has(origin)
+    this.#logEvent(event, payload, offset, timestamp, origin)
+    if (event.startsWith("session-")) return this.#people.receive(event, payload)
+    if (NEEDS_SNAPSHOT.includes(event)) this.#refresh()
     if (!this.#stale) this.#change(event, payload, mine)
-    if (STEPS.includes(event)) this.#ask()
+    if (CHANGES_UNDO.includes(event)) this.#readInfo()
   }
 
   #change(event, payload, mine) {
@@ -155,54 +171,50 @@ export class Session {
     document.title = `${$("title").textContent} · Sessions`
   }
 
-  #write(event, payload, offset, timestamp, by) {
-    const text = story(event, payload, this.#graph, this.#schema)
-    const faint = event === "command-executing" || (event === "command-executed" && payload.success)
-    const who = by ? chip(this.#mine.has(by) ? "you" : by) : ""
+  #logEvent(event, payload, offset, timestamp, origin) {
+    const text = describe(event, payload, this.#graph, this.#schema)
+    const minor = event === "command-executing" || (event === "command-executed" && payload.success)
+    const who = origin ? chip(this.#ownIds.has(origin) ? "you" : origin) : ""
     const what = element("div", { title: `${event}, ${clock(timestamp)}` }, text, " ", element("code", { className: "quiet" }, event))
-    this.#log.add([String(offset), who, what], faint ? "faint" : "")
+    this.#log.add([String(offset), who, what], minor ? "faint" : "")
     write($("position"), `at ${offset}`)
   }
 
-  #note(text) {
-    this.#log.add(["", "", text], "note")
-  }
-
-  /** What the events do not tell: whether there is something to undo. Asked once more where it changes meanwhile. */
-  async #ask() {
-    if (this.#asking) return void (this.#asking.again = true)
-    const asking = (this.#asking = { again: false })
+  /** Reads what events do not contain: whether undo and redo are available. Calls during a request cause one more after it. */
+  async #readInfo() {
+    if (this.#infoRequest) return void (this.#infoRequest.again = true)
+    const request = (this.#infoRequest = { again: false })
     const { id } = this
     const session = await api.get(`sessions/${id}/info`).catch(() => null)
-    this.#asking = null
-    if (asking.again && this.id !== null) return void this.#ask()
-    if (id === this.id && session) this.#told(session)
+    this.#infoRequest = null
+    if (request.again && this.id !== null) return void this.#readInfo()
+    if (id === this.id && session) this.#showInfo(session)
   }
 
-  #told({ project_id: project, undo_available: undo, redo_available: redo }) {
+  #showInfo({ project_id: project, undo_available: undo, redo_available: redo }) {
     this.project = project
     $("undo").disabled = !undo
     $("redo").disabled = !redo
     $("save").hidden = !project
   }
 
-  // -- doing
+  // -- actions
 
-  #acts() {
+  #actions() {
     const nodes = (rest) => `sessions/${this.id}/nodes${rest}`
-    const act = (work) => (...values) => attempt(() => work(...values))
+    const action = (work) => (...values) => attempt(() => work(...values))
     return {
-      set: act((id, property, value) => api.post(nodes(`/${id}/properties`), { property_id: property, value })),
-      add: act((parent, type, name) => api.post(nodes(`/${parent}/children`), { blueprint_type_id: type, name })),
-      addRoot: act((type, name) => api.post(nodes(""), { blueprint_type_id: type, name })),
-      remove: act((id) => api.delete(nodes(`/${id}`))),
-      link: act((parent, id) => api.post(nodes(`/${parent}/links`), { child_id: id })),
-      unlink: act((parent, id) => api.delete(nodes(`/${parent}/links/${id}`))),
+      set: action((id, property, value) => api.post(nodes(`/${id}/properties`), { property_id: property, value })),
+      add: action((parent, type, name) => api.post(nodes(`/${parent}/children`), { blueprint_type_id: type, name })),
+      addRoot: action((type, name) => api.post(nodes(""), { blueprint_type_id: type, name })),
+      remove: action((id) => api.delete(nodes(`/${id}`))),
+      link: action((parent, id) => api.post(nodes(`/${parent}/links`), { child_id: id })),
+      unlink: action((parent, id) => api.delete(nodes(`/${parent}/links/${id}`))),
     }
   }
 
-  #step(way) {
-    attempt(() => api.post(`sessions/${this.id}/${way}?graph=false`))
+  #step(direction) {
+    attempt(() => api.post(`sessions/${this.id}/${direction}?graph=false`))
   }
 
   async #save() {
@@ -212,7 +224,7 @@ export class Session {
   }
 
   #close() {
-    if ($("close").textContent === "Close session") return write($("close"), "Close it for everybody?")
+    if ($("close").textContent === "Close session") return write($("close"), "Close for everyone?")
     attempt(() => api.delete(`sessions/${this.id}`))
   }
 
@@ -220,7 +232,7 @@ export class Session {
     if (this.id === null || event.target.closest("input, select, textarea")) return
     const inTree = $("tree").contains(event.target)
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") this.#step(event.shiftKey ? "redo" : "undo")
-    else if (inTree && event.key === "Delete" && this.#tree.selected) this.#acts().remove(this.#tree.selected)
+    else if (inTree && event.key === "Delete" && this.#tree.selected) this.#actions().remove(this.#tree.selected)
     else if (inTree && ["Enter", "+"].includes(event.key)) this.#detail.focusNew()
     else return
     event.preventDefault()

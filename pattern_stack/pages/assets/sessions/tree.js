@@ -1,75 +1,75 @@
-/** The tree as it is shown: what is under a node is built when it is opened first. */
+/** Shows the graph as a tree. The children of a node are built when it is first expanded. */
 
 import { element, flash, write } from "../elements.js"
 
-const OPEN_UP_TO = 300 // nodes; of a bigger graph nothing is open at first but a root that is alone
+const EXPAND_UP_TO = 300 // nodes; in a bigger graph, only a single root is expanded at first
 
 export class Tree {
   selected = null
-  #place
+  #container
   #graph
   #schema
   #onSelect
-  #open = new Set()
-  #lines = new Map() // id -> li
+  #expanded = new Set()
+  #rows = new Map() // id -> li
 
-  constructor(place, graph, onSelect) {
-    this.#place = place
+  constructor(container, graph, onSelect) {
+    this.#container = container
     this.#graph = graph
     this.#onSelect = onSelect
-    place.onclick = ({ target }) => this.#clicked(target)
-    place.onkeydown = (event) => this.#pressed(event)
+    container.onclick = ({ target }) => this.#clicked(target)
+    container.onkeydown = (event) => this.#pressed(event)
   }
 
-  /** Everything anew. What was open and selected stays so. */
+  /** Builds the tree again. Expanded nodes stay expanded, and the selection stays. */
   rebuild(schema) {
-    const focused = this.#place.contains(document.activeElement)
-    const first = this.#lines.size === 0
+    const focused = this.#container.contains(document.activeElement)
+    const first = this.#rows.size === 0
     this.#schema = schema
-    if (first) for (const id of this.#opened()) this.#open.add(id)
-    this.#lines.clear()
-    this.#place.replaceChildren(...this.#graph.roots.map((id) => this.#line(id)))
+    if (first) for (const id of this.#initiallyExpanded()) this.#expanded.add(id)
+    this.#rows.clear()
+    this.#container.replaceChildren(...this.#graph.roots.map((id) => this.#createRow(id)))
     this.select(this.#graph.nodes.has(this.selected) ? this.selected : (this.#graph.roots[0] ?? null), focused)
   }
 
-  #opened() {
+  #initiallyExpanded() {
     const { nodes, roots } = this.#graph
-    if (nodes.size <= OPEN_UP_TO) return nodes.keys()
+    if (nodes.size <= EXPAND_UP_TO) return nodes.keys()
     return roots.length === 1 ? roots : []
   }
 
   clear() {
-    this.#lines.clear()
-    this.#open.clear()
-    this.#place.replaceChildren()
+    this.#rows.clear()
+    this.#expanded.clear()
+    this.#container.replaceChildren()
     this.selected = null
   }
 
-  /** The node came, or went to another place. What others do opens nothing that was closed. */
+  /** Shows a node that was created or moved. Changes by others expand no collapsed node. */
   put(id, mine) {
     const { parent } = this.#graph.nodes.get(id)
-    const before = this.#lines.get(id)?.parentElement?.closest("li")?.dataset.id
+    const before = this.#rows.get(id)?.parentElement?.closest("li")?.dataset.id
     if (parent !== null && (mine || this.#graph.siblings(parent).length === 1)) this.#toggle(parent, true)
-    this.#settle(id, parent)
-    for (const near of [before, parent]) this.#update(near)
+    this.#position(id, parent)
+    for (const changed of [before, parent]) this.#update(changed)
     if (this.selected === null) this.select(id)
     else if (this.#graph.ancestry(this.selected).includes(id)) this.#reveal()
     this.change(id, mine)
   }
 
-  /** The node has other properties. */
+  /** Shows a node's changed properties. */
   change(id, mine) {
     this.#update(id)
-    if (!mine && this.#lines.has(id)) flash(this.#lines.get(id).firstElementChild)
+    if (!mine && this.#rows.has(id)) flash(this.#rows.get(id).firstElementChild)
   }
 
-  /** The node is gone from the graph; `parent` was its parent. */
+  /** Removes a node that was deleted from the graph; `parent` was its parent. */
   remove(id, parent) {
-    const line = this.#lines.get(id)
-    if (this.selected === id) this.#selectNear(line, parent)
-    line?.remove()
-    this.#lines.delete(id)
-    this.#open.delete(id)
+    const row = this.#rows.get(id)
+    if (this.selected === id) this.#selectNeighbour(row, parent)
+    row?.remove()
+    this.#rows.delete(id)
+    this.#expanded.delete(id)
     this.#update(parent)
   }
 
@@ -78,94 +78,94 @@ export class Tree {
     this.selected = id
     this.#reveal()
     this.#mark(id, true)
-    if (focus) this.#lines.get(id)?.focus()
+    if (focus) this.#rows.get(id)?.focus()
     this.#onSelect(id)
   }
 
-  /** Opens what the selected node is under. */
+  /** Expands the ancestors of the selected node. */
   #reveal() {
-    for (const above of this.#graph.ancestry(this.selected).slice(1).reverse()) this.#toggle(above, true)
+    for (const ancestor of this.#graph.ancestry(this.selected).slice(1).reverse()) this.#toggle(ancestor, true)
   }
 
   #mark(id, on) {
-    const line = this.#lines.get(id)
-    if (!line) return
-    line.ariaSelected = String(on)
-    line.tabIndex = on ? 0 : -1
-    if (on) line.firstElementChild.scrollIntoView({ block: "nearest" })
+    const row = this.#rows.get(id)
+    if (!row) return
+    row.ariaSelected = String(on)
+    row.tabIndex = on ? 0 : -1
+    if (on) row.firstElementChild.scrollIntoView({ block: "nearest" })
   }
 
-  #selectNear(line, parent) {
-    const near = line?.nextElementSibling ?? line?.previousElementSibling
-    this.select(near?.dataset.id ?? parent, line?.contains(document.activeElement))
+  #selectNeighbour(row, parent) {
+    const neighbour = row?.nextElementSibling ?? row?.previousElementSibling
+    this.select(neighbour?.dataset.id ?? parent, row?.contains(document.activeElement))
   }
 
-  // -- lines
+  // -- rows
 
-  #line(id) {
-    const twist = element("span", { className: "twist", "aria-hidden": "true" })
+  #createRow(id) {
+    const arrow = element("span", { className: "twist", "aria-hidden": "true" })
     const parts = ["name", "type quiet", "tag"].map((className) => element("span", { className }))
-    const line = element("li", { role: "treeitem", tabIndex: -1, "aria-selected": "false", data: { id } })
-    line.append(element("div", { className: "row" }, twist, ...parts), element("ul", { role: "group" }))
-    this.#lines.set(id, line)
-    this.#level(line, this.#graph.ancestry(id).length)
+    const row = element("li", { role: "treeitem", tabIndex: -1, "aria-selected": "false", data: { id } })
+    row.append(element("div", { className: "row" }, arrow, ...parts), element("ul", { role: "group" }))
+    this.#rows.set(id, row)
+    this.#setLevel(row, this.#graph.ancestry(id).length)
     this.#update(id)
-    if (this.#open.has(id)) this.#build(id)
-    return line
+    if (this.#expanded.has(id)) this.#build(id)
+    return row
   }
 
-  /** What is under a node that is shown. */
+  /** Builds the rows of a node's children. */
   #build(parent) {
-    const group = this.#lines.get(parent)?.lastElementChild
+    const group = this.#rows.get(parent)?.lastElementChild
     if (!group || group.dataset.built) return
     group.dataset.built = true
-    for (const id of this.#graph.siblings(parent)) this.#settle(id, parent)
+    for (const id of this.#graph.siblings(parent)) this.#position(id, parent)
   }
 
-  /** Among its siblings, where those are built; nowhere, where they are not. */
-  #settle(id, parent) {
-    const group = parent === null ? this.#place : this.#lines.get(parent)?.lastElementChild
-    const focused = this.#lines.get(id)?.contains(document.activeElement)
-    if (parent !== null && !group?.dataset.built) return this.#lines.get(id)?.remove()
-    const line = this.#lines.get(id) ?? this.#line(id)
+  /** Puts the row in its place among its siblings. If those are not built, the row is removed. */
+  #position(id, parent) {
+    const group = parent === null ? this.#container : this.#rows.get(parent)?.lastElementChild
+    const focused = this.#rows.get(id)?.contains(document.activeElement)
+    if (parent !== null && !group?.dataset.built) return this.#rows.get(id)?.remove()
+    const row = this.#rows.get(id) ?? this.#createRow(id)
     const index = this.#graph.siblings(parent).indexOf(id)
-    if (group.children[index] === line) return
-    line.remove()
-    group.insertBefore(line, group.children[index] ?? null)
-    this.#level(line)
-    if (focused) line.focus()
+    if (group.children[index] === row) return
+    row.remove()
+    group.insertBefore(row, group.children[index] ?? null)
+    this.#setLevel(row)
+    if (focused) row.focus()
   }
 
-  #level(line, level = this.#graph.ancestry(line.dataset.id).length) {
-    line.setAttribute("aria-level", level)
-    for (const below of line.lastElementChild.children) this.#level(below, level + 1)
+  #setLevel(row, level = this.#graph.ancestry(row.dataset.id).length) {
+    row.setAttribute("aria-level", level)
+    for (const child of row.lastElementChild.children) this.#setLevel(child, level + 1)
   }
 
   #update(id) {
-    const line = this.#lines.get(id)
+    const row = this.#rows.get(id)
     const node = this.#graph.nodes.get(id)
-    if (!line || !node) return
-    const [, name, type, tag] = line.firstElementChild.children
+    if (!row || !node) return
+    const [, name, type, tag] = row.firstElementChild.children
     const status = this.#schema.status(node)
     write(name, node.name)
     write(type, this.#schema.typeName(node.type))
     write(tag, status?.name ?? "")
     tag.hidden = !status
     tag.dataset.indicator = status?.indicator_id ?? ""
-    if (node.children.length) line.ariaExpanded = String(this.#open.has(id))
-    else line.removeAttribute("aria-expanded")
+    if (node.children.length) row.ariaExpanded = String(this.#expanded.has(id))
+    else row.removeAttribute("aria-expanded")
   }
 
-  #toggle(id, open = !this.#open.has(id)) {
-    if (open === this.#open.has(id)) return
-    if (open) this.#open.add(id)
-    else this.#open.delete(id)
+  #toggle(id, open = !this.#expanded.has(id)) {
+    if (open === this.#expanded.has(id)) return
+    if (open) this.#expanded.add(id)
+    else this.#expanded.delete(id)
     if (open) this.#build(id)
     else if (this.#graph.ancestry(this.selected).slice(1).includes(id)) this.select(id, true)
     this.#update(id)
   }
 
-  // -- mouse and keys
+  // -- mouse and keyboard
 
   #clicked(target) {
     const id = target.closest("li")?.dataset.id
@@ -175,15 +175,15 @@ export class Tree {
   }
 
   #pressed(event) {
-    const step = KEYS[event.key]
-    if (!step || this.selected === null || event.ctrlKey || event.metaKey || event.altKey) return
+    const move = KEYS[event.key]
+    if (!move || this.selected === null || event.ctrlKey || event.metaKey || event.altKey) return
     event.preventDefault()
     const node = this.#graph.nodes.get(this.selected)
-    const open = this.#open.has(node.id) && node.children.length > 0
+    const open = this.#expanded.has(node.id) && node.children.length > 0
     if (event.key === "ArrowRight" && !open && node.children.length) return this.#toggle(node.id, true)
     if (event.key === "ArrowLeft" && open) return this.#toggle(node.id, false)
-    const shown = [...this.#place.querySelectorAll("li")].filter((line) => line.checkVisibility()).map((line) => line.dataset.id)
-    const next = step(node, shown, shown.indexOf(node.id))
+    const shown = [...this.#container.querySelectorAll("li")].filter((row) => row.checkVisibility()).map((row) => row.dataset.id)
+    const next = move(node, shown, shown.indexOf(node.id))
     if (next) this.select(next, true)
   }
 }

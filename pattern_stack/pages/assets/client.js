@@ -1,0 +1,952 @@
+// Built from clients/typescript by `make assets`: do not edit.
+
+// src/backoff.ts
+function backoff(failures, first = 1e3, most = 3e4) {
+	return Math.min(first * 2 ** failures, most) * (1 - Math.random() / 2);
+}
+function retryAfter(reason) {
+	const match = /^retry-after=(\d+(?:\.\d+)?)$/.exec(reason);
+	return match ? Number(match[1]) * 1e3 : void 0;
+}
+
+// src/errors.ts
+var TEMPORARY = /* @__PURE__ */ new Set([
+	"unavailable",
+	"rate_limited",
+	"internal"
+]);
+var isTemporary = (code) => TEMPORARY.has(code);
+var BroadcastError = class extends Error {
+	name = "BroadcastError";
+	code;
+	channel;
+	temporary;
+	constructor(code, message, channel) {
+		super(message);
+		this.code = code;
+		this.channel = channel;
+		this.temporary = isTemporary(code);
+	}
+};
+
+// src/protocol.ts
+function parse(data) {
+	try {
+		const frame = JSON.parse(data);
+		return typeof frame === "object" ? frame : null;
+	} catch {
+		return null;
+	}
+}
+var AUTH_ID = "auth";
+var CHANNEL = /^[\w\-.:/@]{1,200}$/;
+var isChannel = (name) => typeof name === "string" && CHANNEL.test(name);
+var hasMissingPart = (name) => /(^|[:/])(undefined|null|NaN)($|[:/])/.test(name);
+var CHANNELS_PER_FRAME = 64;
+function perFrame(channels) {
+	const frames = [];
+	for (let at = 0; at < channels.length; at += CHANNELS_PER_FRAME) frames.push(channels.slice(at, at + CHANNELS_PER_FRAME));
+	return frames;
+}
+var isSamePosition = (one, other) => one?.epoch === other.epoch && one.offset === other.offset;
+var FINAL_CODES = /* @__PURE__ */ new Set([
+	1002,
+	1007,
+	1008,
+	1009,
+	4403
+]);
+var UNAUTHENTICATED = 4401;
+var TRY_AGAIN_LATER = 1013;
+
+// src/timer.ts
+var LONGEST = 2 ** 31 - 1;
+var Timer = class {
+	#handle;
+	set(delay, callback) {
+		this.clear();
+		this.#handle = setTimeout(callback, Math.min(delay, LONGEST));
+	}
+	clear() {
+		clearTimeout(this.#handle);
+	}
+};
+
+// src/connection.ts
+var OPEN_TIMEOUT = 1e4;
+var PONG_TIMEOUT = 5e3;
+var REPLY_TIMEOUT = 5e3;
+var Connection = class {
+	#socket;
+	#on;
+	#timeout = new Timer();
+	#lastMessage = 0;
+	#sent = false;
+	#pinged = false;
+	open = false;
+	replies;
+	constructor(socket, replies, on) {
+		this.#socket = socket;
+		this.#on = on;
+		this.replies = replies;
+		socket.onopen = () => this.#opened();
+		socket.onmessage = ({ data }) => this.#received(data);
+		socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+		socket.onerror = () => {};
+		this.#timeout.set(OPEN_TIMEOUT, () => this.#closed(1006, "the server did not answer"));
+	}
+	send(frame) {
+		this.#sent = true;
+		this.#socket.send(JSON.stringify(frame));
+	}
+	get silence() {
+		return performance.now() - this.#lastMessage;
+	}
+	ping() {
+		if (!this.open || !this.replies || this.#pinged) return;
+		this.#pinged = true;
+		this.#timeout.set(PONG_TIMEOUT, () => this.#closed(1006, "a ping was not answered"));
+		this.send({ ping: 1 });
+	}
+	close() {
+		const socket = this.#socket;
+		socket.onopen = socket.onmessage = socket.onclose = null;
+		this.open = false;
+		this.#timeout.clear();
+		socket.close();
+	}
+	#opened() {
+		this.open = true;
+		this.#lastMessage = performance.now();
+		this.#timeout.clear();
+		if (!this.replies) this.#awaitReply();
+		this.#on.opened();
+		if (!this.#sent && this.open) this.send({ ping: 1 });
+	}
+	#awaitReply() {
+		this.#timeout.set(REPLY_TIMEOUT, () => {
+			this.#awaitReply();
+			this.#on.noReply();
+		});
+	}
+	#received(data) {
+		const frame = parse(data);
+		this.#lastMessage = performance.now();
+		if (frame && ("id" in frame || "pong" in frame)) this.replies = true;
+		if (this.replies) this.#timeout.clear();
+		this.#pinged = false;
+		if (frame) this.#on.frame(frame);
+	}
+	#closed(code, reason) {
+		this.close();
+		this.#on.closed(code, reason);
+	}
+};
+
+// src/wakeup.ts
+var INTERVAL = 5e3;
+function watchWakeups(tick, wakeup) {
+	let last = Date.now();
+	const interval = setInterval(() => {
+		const elapsed = Date.now() - last;
+		last += elapsed;
+		if (elapsed > 3 * INTERVAL) wakeup();
+		tick();
+	}, INTERVAL);
+	const visibilityChanged = () => {
+		if (document.visibilityState === "visible") wakeup();
+	};
+	globalThis.addEventListener?.("online", wakeup);
+	globalThis.document?.addEventListener("visibilitychange", visibilityChanged);
+	return () => {
+		clearInterval(interval);
+		globalThis.removeEventListener?.("online", wakeup);
+		globalThis.document?.removeEventListener("visibilitychange", visibilityChanged);
+	};
+}
+
+// src/link.ts
+var TOKEN_TIMEOUT = 1e4;
+var NO_TOKEN = "the token function did not answer within 10 s";
+var Link = class {
+	#url;
+	#options;
+	#on;
+	#retry = new Timer();
+	#renewal = new Timer();
+	#unwatch = () => {};
+	#connection;
+	#attempt = 0;
+	#failures = 0;
+	#serverReplies = false;
+	#authenticated = false;
+	#canHurry = false;
+	state = "disconnected";
+	lastClose = null;
+	constructor(url, options, on) {
+		this.#url = url;
+		this.#options = options;
+		this.#on = on;
+	}
+	start() {
+		if (this.state !== "disconnected") return;
+		this.#failures = 0;
+		this.lastClose = null;
+		this.#unwatch = watchWakeups(() => this.#tick(), () => this.#wakeup());
+		this.#open();
+		this.#setState("connecting");
+	}
+	stop() {
+		if (this.state === "disconnected") return;
+		this.#unwatch();
+		this.#close();
+		this.#setState("disconnected");
+	}
+	send(frame) {
+		if (this.#connection?.open) this.#connection.send(frame);
+	}
+	#setState(state) {
+		if (this.state === state) return;
+		this.state = state;
+		this.#on.state(state);
+	}
+	async #open() {
+		const attempt = ++this.#attempt;
+		this.#canHurry = false;
+		this.#retry.set(TOKEN_TIMEOUT, () => this.#lost(1006, NO_TOKEN));
+		try {
+			const token = await this.#options.tokens.get();
+			if (attempt !== this.#attempt) return;
+			this.#retry.clear();
+			if (token === null) this.#lost(UNAUTHENTICATED, "no token", true);
+			else this.#connect(token);
+		} catch (error) {
+			if (attempt === this.#attempt) this.#lost(1006, `the token function failed: ${error}`);
+		}
+	}
+	#connect(token) {
+		try {
+			this.#connection = new Connection(this.#options.socket(this.#url), this.#serverReplies, {
+				opened: () => this.#opened(token),
+				frame: (frame) => this.#received(frame),
+				noReply: () => this.#noReply(),
+				closed: (code, reason) => this.#lost(code, reason)
+			});
+		} catch (error) {
+			this.#lost(1006, String(error), true);
+		}
+	}
+	#opened(token) {
+		this.#authenticated = false;
+		if (token !== void 0) this.#authenticate(token);
+		this.#setState("connected");
+		this.#on.opened();
+	}
+	#authenticate(token) {
+		this.send({
+			auth: token,
+			id: AUTH_ID
+		});
+		this.#scheduleRenewal();
+	}
+	#scheduleRenewal() {
+		const delay = this.#options.tokens.renewIn;
+		if (delay === void 0) this.#renewal.clear();
+		else this.#renewal.set(delay, () => void this.#renew());
+	}
+	async #renew() {
+		const { tokens } = this.#options;
+		const attempt = this.#attempt;
+		tokens.markStale();
+		this.#renewal.set(TOKEN_TIMEOUT, () => this.#scheduleRenewal());
+		try {
+			const token = await tokens.get();
+			if (attempt === this.#attempt && token) this.#authenticate(token);
+		} catch {
+			if (attempt === this.#attempt) this.#scheduleRenewal();
+		}
+	}
+	#authRefused({ code, message }) {
+		if (this.#authenticated) {
+			if (isTemporary(code)) this.#scheduleRenewal();
+			return;
+		}
+		this.#lost(isTemporary(code) ? TRY_AGAIN_LATER : UNAUTHENTICATED, message);
+	}
+	#received(frame) {
+		this.#serverReplies = this.#connection.replies;
+		if ("authenticated" in frame) this.#authenticated = true;
+		if (!("error" in frame)) this.#failures = 0;
+		else if (frame.id === "auth" && !frame.error.channel) this.#authRefused(frame.error);
+		if (this.#connection) this.#on.frame(frame);
+	}
+	#noReply() {
+		this.#failures = 0;
+		this.#on.noReply();
+	}
+	#tick() {
+		if (this.#connection && this.#connection.silence >= this.#options.pingAfter) this.#connection.ping();
+	}
+	#wakeup() {
+		if (this.#canHurry) this.#open();
+		else this.#connection?.ping();
+	}
+	#close() {
+		this.#attempt++;
+		this.#canHurry = false;
+		this.#retry.clear();
+		this.#renewal.clear();
+		this.#connection?.close();
+		this.#connection = void 0;
+		this.#on.closed();
+	}
+	#lost(code, reason, final = this.#isFinal(code)) {
+		this.#close();
+		this.lastClose = {
+			code,
+			reason,
+			final
+		};
+		if (final) return this.stop();
+		if (code === 4401) this.#options.tokens.markStale();
+		const named = retryAfter(reason);
+		this.#canHurry = named === void 0;
+		this.#retry.set(this.#delay(named), () => void this.#open());
+		this.#setState("reconnecting");
+	}
+	#isFinal(code) {
+		if (this.#failures >= this.#options.reconnect.tries) return true;
+		return FINAL_CODES.has(code) || code === 4401 && !this.#options.tokens.renewable;
+	}
+	#delay(named) {
+		const { first, most } = this.#options.reconnect;
+		const failures = this.#failures++;
+		if (named === void 0) return backoff(failures, first, most);
+		return failures < 3 ? named : Math.max(named, backoff(failures - 3, first, most));
+	}
+};
+
+// src/listeners.ts
+function logFailure(error) {
+	console.error("[broadcast] a handler failed:", error);
+}
+var Listeners = class {
+	#all = /* @__PURE__ */ new Set();
+	get size() {
+		return this.#all.size;
+	}
+	add(handler) {
+		if (typeof handler !== "function") throw new TypeError(`a handler is a function, not ${handler}`);
+		const listener = { handler };
+		this.#all.add(listener);
+		return () => void this.#all.delete(listener);
+	}
+	call(...args) {
+		for (const listener of Array.from(this.#all)) {
+			if (!this.#all.has(listener)) continue;
+			try {
+				const result = listener.handler(...args);
+				if (result instanceof Promise) result.catch(logFailure);
+			} catch (error) {
+				logFailure(error);
+			}
+		}
+	}
+};
+
+// src/options.ts
+function isDevelopment() {
+	try {
+		return process.env.NODE_ENV !== "production";
+	} catch {
+		return false;
+	}
+}
+function checkNames(where, options, names) {
+	const unknown = Object.keys(options).filter((name) => !names.includes(name));
+	if (unknown.length === 0) return;
+	const message = `${where} has no option ${unknown.join(", ")}; it has ${names.join(", ")}`;
+	if (isDevelopment()) throw new TypeError(message);
+	console.warn(`[broadcast] ${message}`);
+}
+function checkNumber(name, value, least) {
+	if (typeof value !== "number" || !(value >= least)) throw new TypeError(`${name} is a number of at least ${least}, not ${value}`);
+}
+function isEqual(one, other, sameFunction = Object.is) {
+	if (typeof one === "function" && typeof other === "function") return sameFunction(one, other);
+	if (!isObject(one) || !isObject(other)) return Object.is(one, other);
+	return [.../* @__PURE__ */ new Set([...Object.keys(one), ...Object.keys(other)])].every((name) => isEqual(one[name], other[name], sameFunction));
+}
+var isObject = (value) => typeof value === "object" && value !== null;
+
+// src/rate-limiter.ts
+var PER_SECOND = 50;
+var BURST = 100;
+var RateLimiter = class {
+	#debt = 0;
+	#updated = 0;
+	spend(frames) {
+		const now = performance.now();
+		this.#debt = Math.max(0, this.#debt - (now - this.#updated) * PER_SECOND / 1e3) + frames;
+		this.#updated = now;
+		return Math.max(0, this.#debt - BURST) * 1e3 / PER_SECOND;
+	}
+};
+
+// src/socket.ts
+function webSocket(url) {
+	const { location } = globalThis;
+	const { href } = location ? new URL(url, location.href) : { href: url };
+	return new WebSocket(href.replace(/^http/, "ws"));
+}
+
+// src/subscription.ts
+var Subscription = class {
+	listeners = new Listeners();
+	stage = "idle";
+	requestId = 0;
+	position;
+	delivering = false;
+	offsetBeforeReply;
+	joined = false;
+	resetReported = false;
+	maybeHeld = false;
+	refresh = false;
+	error;
+	#gapAfter;
+	#waiting = [];
+	ready() {
+		return new Promise((resolve, reject) => this.#waiting.push({
+			resolve,
+			reject
+		}));
+	}
+	resolve() {
+		for (const one of this.#waiting.splice(0)) one.resolve();
+	}
+	reject(error) {
+		for (const one of this.#waiting.splice(0)) one.reject(error);
+	}
+	markIdle() {
+		this.stage = "idle";
+		this.delivering = this.resetReported = false;
+		this.offsetBeforeReply = void 0;
+	}
+	accept({ event, offset }) {
+		const { epoch, offset: reached } = this.position;
+		if (this.stage !== "live") return "duplicate";
+		const snapshot = event === "snapshot";
+		if (!snapshot && offset <= reached) return "duplicate";
+		const missing = !snapshot && offset > reached + 1;
+		if (missing && this.#gapAfter !== reached) {
+			this.#gapAfter = reached;
+			this.stage = "gap";
+			return "gap";
+		}
+		this.position = {
+			epoch,
+			offset
+		};
+		return missing ? "skipped" : "next";
+	}
+};
+
+// src/subscriptions.ts
+var TOO_MANY = "too_many_channels";
+var MOST_UNANSWERED = 1e3;
+var Subscriptions = class {
+	#all = /* @__PURE__ */ new Map();
+	#on;
+	#limit;
+	#open = false;
+	#lastId = 0;
+	#failures = 0;
+	#serverReplies = false;
+	#unsubscribed = /* @__PURE__ */ new Set();
+	#unanswered = /* @__PURE__ */ new Map();
+	#stillHeld = /* @__PURE__ */ new Set();
+	constructor(on, limit) {
+		this.#on = on;
+		this.#limit = limit;
+	}
+	add(channel, handler) {
+		checkChannel(channel);
+		const subscription = this.#all.get(channel) ?? new Subscription();
+		const remove = subscription.listeners.add(handler);
+		this.#all.set(channel, subscription);
+		subscription.error = void 0;
+		this.#on.changed();
+		return () => {
+			remove();
+			this.#on.changed();
+		};
+	}
+	isJoined(channel) {
+		return this.#all.get(channel)?.joined ?? false;
+	}
+	ready(channel) {
+		const subscription = this.#all.get(channel);
+		if (!subscription) return Promise.reject(new BroadcastError("unsubscribed", `${channel} has no handler`, channel));
+		if (subscription.delivering) return Promise.resolve();
+		if (subscription.error) return Promise.reject(subscription.error);
+		return subscription.ready();
+	}
+	refresh(channel) {
+		const subscription = this.#all.get(channel);
+		if (!subscription) return this.#on.failed(new BroadcastError("unsubscribed", `${channel} has no handler`, channel));
+		subscription.refresh = true;
+		this.#on.changed();
+	}
+	opened() {
+		this.closed();
+		this.#open = true;
+		for (const one of this.#all.values()) if (one.error?.code !== "ended") one.error = void 0;
+	}
+	closed() {
+		this.#open = false;
+		this.#unsubscribed.clear();
+		this.#unanswered.clear();
+		this.#stillHeld.clear();
+		for (const one of this.#all.values()) {
+			one.markIdle();
+			one.maybeHeld = false;
+		}
+	}
+	reject(error) {
+		for (const one of this.#all.values()) one.reject(error);
+	}
+	assumeJoined() {
+		for (const [channel, one] of this.#all) if (one.stage === "requested") this.#started(channel, one);
+	}
+	frames() {
+		const left = this.#leave();
+		if (!this.#open) return [];
+		const wanted = this.#request();
+		return [
+			...perFrame(left).map((unsubscribe) => this.#withId({ unsubscribe })),
+			...perFrame(wanted).map((subscribe) => this.#subscribe(subscribe)),
+			...perFrame(this.#refreshes()).map((refresh) => this.#withId({ refresh }))
+		];
+	}
+	#withId(frame) {
+		const id = ++this.#lastId;
+		if (this.#unanswered.size < MOST_UNANSWERED) this.#unanswered.set(id, frame);
+		return {
+			...frame,
+			id
+		};
+	}
+	#leave() {
+		const left = [...this.#stillHeld].filter((channel) => (this.#all.get(channel)?.stage ?? "idle") === "idle");
+		this.#stillHeld.clear();
+		for (const [channel, subscription] of this.#all) {
+			const wanted = subscription.listeners.size > 0;
+			if ((subscription.stage !== "idle" || subscription.maybeHeld) && (!wanted || subscription.stage === "gap")) {
+				left.push(channel);
+				this.#unsubscribed.add(channel);
+				subscription.markIdle();
+			}
+			if (!wanted) {
+				this.#all.delete(channel);
+				subscription.reject(new BroadcastError("unsubscribed", `${channel} was unsubscribed`, channel));
+			}
+		}
+		return left;
+	}
+	#request() {
+		const wanted = [];
+		let room = this.#limit - this.#held();
+		for (const [channel, subscription] of this.#all) {
+			if (subscription.stage !== "idle" || subscription.error && subscription.error.code !== TOO_MANY) continue;
+			if (room-- > 0) {
+				subscription.error = void 0;
+				wanted.push(channel);
+			} else if (!subscription.error) this.#refuse(subscription, new BroadcastError(TOO_MANY, `a connection holds ${this.#limit} channels`, channel));
+		}
+		return wanted;
+	}
+	#refreshes() {
+		const channels = [];
+		for (const [channel, subscription] of this.#all) {
+			if (!subscription.refresh || !subscription.delivering) continue;
+			subscription.refresh = false;
+			channels.push(channel);
+		}
+		return channels;
+	}
+	#held() {
+		let held = 0;
+		for (const { stage } of this.#all.values()) if (stage !== "idle") held++;
+		return held;
+	}
+	#subscribe(subscribe) {
+		const id = ++this.#lastId;
+		const since = [];
+		for (const channel of subscribe) {
+			const subscription = this.#all.get(channel);
+			subscription.stage = "requested";
+			subscription.requestId = id;
+			if (subscription.position) since.push([channel, subscription.position]);
+		}
+		return {
+			subscribe,
+			...since.length > 0 && { since: Object.fromEntries(since) },
+			id
+		};
+	}
+	receive(frame) {
+		if ("channel" in frame) this.#event(frame);
+		else if ("subscribed" in frame) this.#subscribed(frame.id, frame.subscribed);
+		else if ("reset" in frame) this.#reset(frame.reset);
+		else if ("error" in frame) this.#error(frame);
+		else if (frame.id !== void 0) this.#unanswered.delete(frame.id);
+		else if ("unsubscribed" in frame) this.#ended(frame.unsubscribed);
+	}
+	deliverLocal(event) {
+		this.#all.get(event.channel)?.listeners.call(event);
+	}
+	#event(event) {
+		const subscription = this.#all.get(event.channel);
+		if (!subscription || this.#serverReplies && this.#unsubscribed.has(event.channel)) return;
+		if (!subscription.position) this.#eventBeforeReply(subscription, event);
+		else {
+			const result = subscription.accept(event);
+			if (result === "gap") this.#on.changed();
+			if (result === "gap" || result === "duplicate") return;
+			if (result === "skipped") this.#on.reset(event.channel);
+		}
+		subscription.listeners.call(event);
+	}
+	#eventBeforeReply(subscription, { channel, event, offset }) {
+		const before = subscription.offsetBeforeReply;
+		subscription.offsetBeforeReply = offset;
+		this.#started(channel, subscription);
+		if (before !== void 0 && event !== "snapshot" && offset !== before + 1) this.#on.reset(channel);
+	}
+	#subscribed(id, positions) {
+		this.#serverReplies = true;
+		for (const [channel, { epoch, offset, recovered }] of Object.entries(positions)) {
+			const subscription = this.#all.get(channel);
+			if (subscription?.stage !== "requested" || subscription.requestId !== id) continue;
+			const unmoved = isSamePosition(subscription.position, {
+				epoch,
+				offset
+			});
+			subscription.stage = "live";
+			subscription.maybeHeld = false;
+			subscription.position = {
+				epoch,
+				offset
+			};
+			this.#failures = 0;
+			this.#unsubscribed.delete(channel);
+			const early = subscription.delivering;
+			subscription.resetReported = recovered === false;
+			this.#started(channel, subscription, recovered ?? unmoved);
+			if (early && subscription.offsetBeforeReply !== offset) this.#on.reset(channel);
+		}
+	}
+	#started(channel, subscription, continuous = false) {
+		if (subscription.delivering) return;
+		const first = !subscription.joined;
+		subscription.delivering = subscription.joined = true;
+		subscription.resolve();
+		if (subscription.refresh) this.#on.changed();
+		if (first) this.#on.joined(channel);
+		else if (!continuous) this.#on.reset(channel);
+	}
+	#reset(positions) {
+		for (const [channel, position] of Object.entries(positions)) {
+			const subscription = this.#all.get(channel);
+			if (subscription?.stage !== "live" && subscription?.stage !== "gap") continue;
+			const reported = subscription.resetReported && isSamePosition(subscription.position, position);
+			subscription.resetReported = false;
+			subscription.position = position;
+			if (!reported) this.#on.reset(channel);
+		}
+	}
+	#ended(channels) {
+		for (const channel of channels) {
+			const subscription = this.#all.get(channel);
+			if (!subscription) continue;
+			if (subscription.stage === "requested") {
+				subscription.markIdle();
+				subscription.maybeHeld = true;
+				this.#unsubscribed.add(channel);
+				this.#on.changed();
+			} else if (subscription.stage !== "idle") {
+				subscription.position = void 0;
+				subscription.joined = false;
+				this.#refuse(subscription, new BroadcastError("ended", `${channel} has ended`, channel));
+			}
+		}
+	}
+	#error({ id, error: { code, message, channel, retry_after } }) {
+		const error = new BroadcastError(code, message, channel);
+		const refused = this.#refused(id, channel);
+		if (error.temporary) this.#restore(id);
+		if (code === TOO_MANY) this.#limit = this.#held() - refused.length + (refused.length >> 1);
+		for (const [name, subscription] of refused) {
+			subscription.markIdle();
+			if (!error.temporary && code !== TOO_MANY) this.#refuse(subscription, new BroadcastError(code, message, name), false);
+		}
+		if (retry_after !== void 0) this.#on.retry(this.#failures++, retry_after * 1e3);
+		else if (error.temporary && id !== void 0) this.#on.retry(this.#failures++);
+		else if (refused.length > 0) this.#on.changed();
+		this.#on.failed(error);
+	}
+	#refused(id, channel) {
+		return [...this.#all].filter(([name, { stage, requestId }]) => {
+			if (channel !== void 0 && name !== channel) return false;
+			return stage === "requested" && requestId === id || channel !== void 0 && id === "auth";
+		});
+	}
+	#restore(id) {
+		const frame = this.#unanswered.get(id);
+		this.#unanswered.delete(id);
+		for (const channel of frame?.unsubscribe ?? []) this.#stillHeld.add(channel);
+		for (const channel of frame?.refresh ?? []) {
+			const subscription = this.#all.get(channel);
+			if (subscription) subscription.refresh = true;
+		}
+	}
+	#refuse(subscription, error, report = true) {
+		subscription.markIdle();
+		subscription.error = error;
+		subscription.reject(error);
+		if (report) this.#on.failed(error);
+	}
+};
+function checkChannel(channel) {
+	if (!isChannel(channel)) throw new BroadcastError("invalid_channel", `not a channel name: ${JSON.stringify(channel)}`, String(channel));
+	if (isDevelopment() && hasMissingPart(channel)) throw new BroadcastError("invalid_channel", `a part of the channel name ${channel} is missing`, channel);
+}
+
+// src/tabs.ts
+var Tabs = class {
+	#name;
+	#receive;
+	#port;
+	constructor(name, receive) {
+		this.#name = name;
+		this.#receive = receive;
+	}
+	open() {
+		if (this.#port || !globalThis.BroadcastChannel) return;
+		this.#port = new BroadcastChannel(this.#name);
+		this.#port.onmessage = ({ data }) => this.#receive(data);
+	}
+	close() {
+		this.#port?.close();
+		this.#port = void 0;
+	}
+	send(event) {
+		this.#port?.postMessage(event);
+	}
+};
+
+// src/tokens.ts
+var RENEW_BEFORE = 3e4;
+var Tokens = class {
+	#source;
+	#last;
+	#expiresAt;
+	#stale = false;
+	#calls = 0;
+	constructor(source) {
+		this.#source = source;
+	}
+	get renewable() {
+		return typeof this.#source === "function";
+	}
+	get renewIn() {
+		const left = (this.#expiresAt ?? 0) - Date.now();
+		return left > 0 ? Math.max(left - RENEW_BEFORE, left / 2, 1e3) : void 0;
+	}
+	markStale() {
+		this.#stale = true;
+	}
+	async get() {
+		if (typeof this.#source !== "function") return this.#source;
+		const call = ++this.#calls;
+		const given = await this.#source(this.#stale ? this.#last : void 0);
+		if (call !== this.#calls) return null;
+		this.#stale = false;
+		this.#expiresAt = typeof given === "object" ? given?.expiresAt : void 0;
+		return (this.#last = typeof given === "object" ? given?.token : given) ?? null;
+	}
+};
+
+// src/client.ts
+var OPTIONS = [
+	"token",
+	"origin",
+	"maxChannels",
+	"pingAfter",
+	"reconnect",
+	"socket"
+];
+var BroadcastClient = class {
+	url;
+	origin;
+	#link;
+	#subscriptions;
+	#tabs;
+	#states = new Listeners();
+	#joins = new Listeners();
+	#resets = new Listeners();
+	#errors = new Listeners();
+	#rateLimiter = new RateLimiter();
+	#pause = new Timer();
+	#retry = new Timer();
+	#flushing = false;
+	constructor(url, options = {}) {
+		if (typeof url !== "string" || !url) throw new TypeError(`BroadcastClient needs a URL, not ${url}`);
+		checkNames("BroadcastClient", options, OPTIONS);
+		const { token, origin = randomId(), maxChannels = 128, pingAfter = 3e4, socket = webSocket } = options;
+		checkNumber("maxChannels", maxChannels, 1);
+		checkNumber("pingAfter", pingAfter, 1);
+		this.url = url;
+		this.origin = origin;
+		this.#subscriptions = new Subscriptions({
+			changed: () => this.#flushSoon(),
+			retry: (failures, delay) => this.#retryAfter(failures, delay),
+			joined: (channel) => this.#joins.call(channel),
+			reset: (channel) => this.#resets.call(channel),
+			failed: (error) => this.#failed(error)
+		}, maxChannels);
+		this.#link = new Link(url, {
+			socket,
+			tokens: new Tokens(token),
+			pingAfter,
+			reconnect: reconnectOf(options)
+		}, {
+			state: (state) => this.#stateChanged(state),
+			opened: () => this.#opened(),
+			closed: () => this.#closed(),
+			noReply: () => this.#subscriptions.assumeJoined(),
+			frame: (frame) => this.#subscriptions.receive(frame)
+		});
+		this.#tabs = new Tabs(`pattern-stack:${url}`, (event) => this.#subscriptions.deliverLocal(event));
+	}
+	get [Symbol.toStringTag]() {
+		return "BroadcastClient";
+	}
+	get state() {
+		return this.#link.state;
+	}
+	get lastClose() {
+		return this.#link.lastClose;
+	}
+	connect = () => {
+		this.#tabs.open();
+		this.#link.start();
+	};
+	disconnect = () => this.#link.stop();
+	onStateChange = (handler) => this.#states.add(handler);
+	onJoin = (handler) => this.#joins.add(handler);
+	isJoined = (channel) => this.#subscriptions.isJoined(channel);
+	onReset = (handler) => this.#resets.add(handler);
+	onError = (handler) => this.#errors.add(handler);
+	subscribe = (channel, handler) => this.#subscriptions.add(channel, handler);
+	ready = (channel) => {
+		const close = this.lastClose;
+		if (close?.final) return Promise.reject(disconnected(close));
+		return this.#subscriptions.ready(channel);
+	};
+	refresh = (channel) => this.#subscriptions.refresh(channel);
+	emit = (channel, event, payload) => {
+		checkChannel(channel);
+		if (typeof event !== "string" || !event || typeof payload !== "object" || payload === null || Array.isArray(payload)) throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; it reaches other tabs only", channel);
+		this.#tabs.send({
+			channel,
+			event,
+			payload,
+			timestamp: (/* @__PURE__ */ new Date()).toISOString(),
+			origin: this.origin
+		});
+	};
+	#stateChanged(state) {
+		if (state === "disconnected") {
+			this.#tabs.close();
+			this.#subscriptions.reject(disconnected(this.lastClose));
+		}
+		this.#states.call(state);
+	}
+	#opened() {
+		this.#subscriptions.opened();
+		this.#flush();
+	}
+	#closed() {
+		this.#pause.clear();
+		this.#retry.clear();
+		this.#flushing = false;
+		this.#subscriptions.closed();
+	}
+	#flushSoon() {
+		if (this.#flushing) return;
+		this.#flushing = true;
+		queueMicrotask(() => this.#flush());
+	}
+	#flush() {
+		const frames = this.#subscriptions.frames();
+		for (const frame of frames) this.#link.send(frame);
+		this.#pauseFor(frames.length > 0 ? this.#rateLimiter.spend(frames.length) : 0);
+	}
+	#pauseFor(delay) {
+		this.#flushing = delay > 0;
+		if (delay > 0) this.#pause.set(delay, () => this.#flush());
+	}
+	#retryAfter(failures, delay) {
+		if (delay === void 0) this.#retry.set(backoff(failures), () => this.#flushSoon());
+		else this.#pauseFor(delay);
+	}
+	#failed(error) {
+		if (this.#errors.size > 0) this.#errors.call(error);
+		else console.warn(`[broadcast] ${error.channel ?? ""} ${error.code}: ${error.message}`);
+	}
+};
+function reconnectOf({ reconnect = {} }) {
+	const { first = 1e3, most = 3e4, tries = Infinity } = reconnect;
+	checkNames("reconnect", reconnect, Object.keys({
+		first,
+		most,
+		tries
+	}));
+	checkNumber("reconnect.first", first, 1);
+	checkNumber("reconnect.most", most, 1);
+	checkNumber("reconnect.tries", tries, 0);
+	return {
+		first,
+		most,
+		tries
+	};
+}
+function disconnected(close) {
+	return new BroadcastError("disconnected", close ? `${close.code} ${close.reason}` : "disconnect() was called");
+}
+function randomId() {
+	return Array.from({ length: 3 }, () => Math.random().toString(36).slice(2)).join("");
+}
+
+// src/instance.ts
+var instance;
+function initBroadcast(url, options) {
+	if (!instance || instance.client.url !== url || options && !isEqual(instance.options, options)) {
+		const client = new BroadcastClient(url, options);
+		if (instance && instance.client.state !== "disconnected" && isDevelopment()) console.warn("[broadcast] initBroadcast replaces the connected client: the URL or an option differs");
+		instance?.client.disconnect();
+		instance = {
+			client,
+			options: { ...options }
+		};
+	}
+	instance.client.connect();
+	return instance.client;
+}
+function getBroadcastClient() {
+	if (!instance) throw new Error("call initBroadcast(url) first");
+	return instance.client;
+}
+
+export { BroadcastClient, BroadcastError, getBroadcastClient, initBroadcast, webSocket };
