@@ -26,7 +26,7 @@ def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -
         except SessionNotFound as error:
             raise NotFound(str(error)) from None
 
-    @broadcast.channel("session:{session_id}", history=registry.history, local=True)
+    @broadcast.channel("session:{session_id}", local=True)
     class SessionChannel(Channel):
         async def authorize(self, connection: Connection, session_id: str) -> None:
             find(session_id)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
-from pattern_stack.atoms.broadcast import History, WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.features.sessions.channel import register_channel
@@ -21,8 +21,8 @@ class Sessions(SessionService):
     """Project graphs that several people edit live. All of it is about the sessions of this instance.
 
     `store`: where projects are kept. `templates`: directories of more templates than the shipped one. `clock` and `ids`
-    are asked for every time and id. `history`: the window of each session's channel; 256 of its events may be of those who
-    come and go. docs/limits.md has the bounds. Raises InvalidTemplate, which names file and line, and OSError.
+    are asked for every time and id. docs/limits.md has the bounds. Raises InvalidTemplate, which names file and line, and
+    OSError.
     """
 
     def __init__(
@@ -33,7 +33,6 @@ class Sessions(SessionService):
         templates: Iterable[Path] = (),
         clock: Clock = utc_now,
         ids: Ids = new_id,
-        history: History | None = None,
         max_sessions: int = 10_000,
         total_bytes: int = 512 * 1024 * 1024,
         graph_bytes: int = 48 * 1024 * 1024,
@@ -47,7 +46,7 @@ class Sessions(SessionService):
             node_bytes=node_bytes,
             undo_bytes=undo_bytes,
         )
-        registry = Registry(broadcast, limits, history or History(events=512), clock, ids)
+        registry = Registry(broadcast, limits, clock, ids)
         super().__init__(registry, Catalogue(templates), store)
         register_channel(broadcast, registry)
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from pattern_stack.atoms.broadcast import History, WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, iso
 from pattern_stack.atoms.ids import Ids
-from pattern_stack.features.sessions.core.attendance import Attendance
 from pattern_stack.features.sessions.core.changes import EventData
 from pattern_stack.features.sessions.core.document import Document
 from pattern_stack.features.sessions.core.limits import SessionLimits
@@ -17,13 +16,9 @@ from pattern_stack.features.sessions.session import Session
 class Registry:
     """Sessions by id, and by the project that is live in them. Only the hub's loop changes it; all of it is of this instance."""
 
-    def __init__(
-        self, broadcast: WebSocketBroadcastBackend, limits: SessionLimits, history: History, clock: Clock, ids: Ids
-    ) -> None:
+    def __init__(self, broadcast: WebSocketBroadcastBackend, limits: SessionLimits, clock: Clock, ids: Ids) -> None:
         self.broadcast = broadcast
         self.limits = limits
-        self.history = history
-        """The window of each session's channel."""
         self.clock = clock
         self.new_id = ids
         self.size = 0
@@ -36,8 +31,7 @@ class Registry:
         if len(self._sessions) >= self.limits.sessions:
             raise TooManySessions(f"there are {self.limits.sessions} sessions already")
         self.check_room()
-        attendance = Attendance(self.history.seconds)
-        session = Session(self.new_id(), self.clock(), self.new_document(), attendance)
+        session = Session(self.new_id(), self.clock(), self.new_document())
         self._sessions[session.id] = session
         return session
 

@@ -23,13 +23,13 @@ class Session:
         *("size", "turn"),
     )
 
-    def __init__(self, id: str, now: datetime, document: Document, attendance: Attendance) -> None:
+    def __init__(self, id: str, now: datetime, document: Document) -> None:
         self.id = id
         self.created_at = now
         self.last_activity = now
         self.document = document
         self.project: Project | None = None
-        self.attendance = attendance
+        self.attendance = Attendance()
         self.closed = False
         self.size = 0
         """Bytes of the document when the registry asked last."""

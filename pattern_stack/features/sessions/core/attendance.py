@@ -6,12 +6,15 @@ The number of these events in any span of time is bounded, so that they leave ro
 from collections import deque
 from typing import NamedTuple
 
-BURST = 64
+BURST = 32
 """Events that may go out at once, after a silence."""
-MAX_IN_SPAN = 256
-"""Events in one span of the channel's history, the burst included."""
+MAX_IN_SPAN = 64
+"""Events in SPAN_SECONDS, the burst included: a quarter of what a channel's history keeps."""
+SPAN_SECONDS = 300.0
+"""How far a channel's history reaches back."""
 QUIET_SECONDS = 10.0
 """In so many seconds two events at most name the same connection, as when it comes and goes."""
+_RATE = (MAX_IN_SPAN - BURST) / SPAN_SECONDS
 
 
 class Arrival(NamedTuple):
@@ -22,11 +25,11 @@ class Arrival(NamedTuple):
 
 
 class Attendance:
-    """The connections of one session. `span`: seconds that the channel's history reaches back. Times are in seconds."""
+    """The connections of one session. Times are in seconds."""
 
-    __slots__ = ("_announced", "_rate", "_recent", "_refilled", "_tokens", "_waiting", "present")
+    __slots__ = ("_announced", "_recent", "_refilled", "_tokens", "_waiting", "present")
 
-    def __init__(self, span: float) -> None:
+    def __init__(self) -> None:
         self.present: set[str] = set()
         self._announced: set[str] = set()
         """Connections that the clients were sent to be here."""
@@ -34,7 +37,6 @@ class Attendance:
         """Connections that have come or gone since; the one that waits longest is first."""
         self._recent: dict[str, deque[float]] = {}
         """The last two times that each connection was named. The one that was named last is last."""
-        self._rate = (MAX_IN_SPAN - BURST) / span
         self._tokens = float(BURST)
         self._refilled = 0.0
 
@@ -70,7 +72,7 @@ class Attendance:
         """In how many seconds `due` has something again. None: only after another `join` or `leave`."""
         if not self._waiting:
             return None
-        next_token = max(0.0, (1 - self._tokens) / self._rate)
+        next_token = max(0.0, (1 - self._tokens) / _RATE)
         return max(next_token, min(map(self._quiet_until, self._waiting)) - now)
 
     def _name(self, connection_id: str, now: float) -> Arrival:
@@ -91,7 +93,7 @@ class Attendance:
         return times[0] + QUIET_SECONDS if times and len(times) == 2 else float("-inf")
 
     def _refill(self, now: float) -> None:
-        self._tokens = min(BURST, self._tokens + (now - self._refilled) * self._rate)
+        self._tokens = min(BURST, self._tokens + (now - self._refilled) * _RATE)
         self._refilled = now
         while self._recent:
             connection_id, times = next(iter(self._recent.items()))
