@@ -9,6 +9,7 @@ import uvicorn
 
 from pattern_stack.atoms.broadcast.instance.instance import drain_all
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
+from pattern_stack.atoms.broadcast.transports.http import HTTPProtocol
 from pattern_stack.errors import BroadcastError, PatternStackError
 
 _DRAIN_SECONDS = 4.0
@@ -63,6 +64,7 @@ def serve(app: str, host: str, port: int, *, factory: bool = False) -> None:
         access_log=False,
         backlog=4096,
         timeout_graceful_shutdown=_HTTP_SECONDS,
+        http=HTTPProtocol,
         ws=FastLane,
         ws_ping_interval=_PING_SECONDS,
         ws_ping_timeout=_PING_SECONDS,
