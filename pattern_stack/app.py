@@ -33,7 +33,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     fleet = _fleet(broadcast, settings)
     app.state.broadcast, app.state.notifications, app.state.sessions = broadcast, notifications, sessions
     app.state.fleet = fleet
-    app.include_router(broadcast.get_router(origins=settings.origins))
+    app.include_router(
+        broadcast.get_router(origins=settings.origins, origins_setting="PATTERN_STACK_ORIGINS", direct=True)
+    )
     for service in (notifications, sessions, fleet):
         app.include_router(service.get_router())
     app.include_router(pages.get_router())

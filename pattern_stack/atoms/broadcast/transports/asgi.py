@@ -1,9 +1,7 @@
-"""The lane that every ASGI server has: one `websocket.send` a frame, in a task of its own."""
+"""ASGITransport: for every ASGI server, one `websocket.send` a frame, in a task of its own."""
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any
 
 from starlette.types import Receive, Send
 
@@ -19,8 +17,9 @@ class ASGITransport:
     write_prepared = None
     queued = True
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, server: object = None) -> None:
         self._receive = receive
+        self._server = server
         self._send = send
         self._batch: Batch | None = None
         self._closing: tuple[int, str] | None = None
@@ -39,7 +38,7 @@ class ASGITransport:
                 connection.open(refusal)
                 await self._read_all()
         except TimeoutError:
-            _abort_transport(self._receive)
+            _abort_socket(self._server)
         finally:
             writer.cancel()
             connection.lost()
@@ -84,7 +83,7 @@ class ASGITransport:
             await self._send({"type": "websocket.send", "text": frame.text})
             self.taken += 1
 
-    # -- what a connection asks of its lane
+    # -- what the outbox and the connection call
 
     def write(self, batch: Batch) -> None:
         self._connection.outbox.pause()
@@ -107,11 +106,9 @@ class ASGITransport:
         self.expire(0)
 
 
-def _abort_transport(receive: Callable[..., Any]) -> None:
-    """ASGI has no word for this: a server waits for a peer that never reads to take what was written, for ever.
-
-    Where the server is uvicorn, `receive` is a method of the protocol that owns the socket.
-    """
-    transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
+def _abort_socket(server: object) -> None:
+    """Drop the socket of a server's protocol. ASGI has no message for this: a server waits, for as long as it takes, until
+    a peer that never reads has taken what was written. uvloop's transports are no asyncio.Transport: the method counts."""
+    abort = getattr(getattr(server, "transport", None), "abort", None)
+    if callable(abort):
+        abort()

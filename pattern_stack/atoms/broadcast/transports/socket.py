@@ -1,7 +1,9 @@
 """SocketTransport: one socket after its handshake, straight on the server's transport. No task, no queue, no coroutine."""
 
 import asyncio
+import contextlib
 import random
+import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -21,6 +23,10 @@ _CLOSE_SECONDS = 10.0
 _LINGER_SECONDS = 1.0
 """How long what comes behind a failure is thrown away where a socket cannot be half closed (TLS): peers wait for its end."""
 _RETURN_SECONDS = 5
+_UNSENT_BYTES = 131_072
+"""What the kernel takes at most beyond what is on its way. By default it takes megabytes, which count as written, and
+which a ping has to wait for."""
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
 class Keepalive(Protocol):
@@ -31,7 +37,7 @@ class Keepalive(Protocol):
 
 
 class SocketTransport(asyncio.Protocol):
-    """A connection's Lane. `siblings` is the server's set of open sockets: it waits for them when it stops."""
+    """`siblings` is the server's set of open sockets: it waits for them when it stops."""
 
     queued = False
 
@@ -44,10 +50,13 @@ class SocketTransport(asyncio.Protocol):
         "_discarding",
         "_keepalive",
         "_loop",
+        "_paused",
         "_ping",
+        "_ping_taken",
         "_reader",
         "_siblings",
         "_slicing",
+        "_taken",
         "_timer",
         "_transport",
         "_unread",
@@ -80,19 +89,28 @@ class SocketTransport(asyncio.Protocol):
         """What comes is read and thrown away: the socket only waits for its end."""
         self._ping: bytes | None = None
         """What the ping under way carries, and its pong has to."""
+        self._ping_taken = 0
+        """What had been taken when it was sent, or looked after last."""
+        self._taken = 0
+        self._paused: int | None = None
+        """While the transport is full: the bytes that it has been given, those that it held then among them."""
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
-    def carry(self, connection: ClientConnection, refusal: tuple[int, str] | None) -> None:
-        """From here on the socket is this connection's."""
+    def carry(self, connection: ClientConnection, refusal: tuple[int, str] | None, early: bytes = b"") -> None:
+        """From here on the socket is this connection's. `refusal`: the code and reason to close with at once. `early`: what
+        has come behind the handshake."""
         limits = connection.limits
         self._reader = FrameReader(limits.message_bytes, self._deflating)
         self._bucket = Bucket(_FRAGMENTS * limits.frames_per_second, _FRAGMENTS * limits.frames_burst, self._loop.time)
         self._siblings.add(self)
         self._transport.set_protocol(self)
         self._connection = connection
+        _bound_kernel_buffer(self._transport)
         self._schedule_ping()
         connection.open(refusal)
+        if early:
+            self.data_received(early)
         self.resume_reading()
 
     # -- what comes in
@@ -148,9 +166,9 @@ class SocketTransport(asyncio.Protocol):
 
     def _take_up(self, opcode: int, data: bytes) -> None:
         if opcode == Opcode.PING:
-            # who takes nothing gets no pongs either; it may ask again
+            # no pong while the write buffer is full, or it would grow
             if not self._closing and self._connection and not self._connection.outbox.blocked:
-                self._transport.write(control(Opcode.PONG, data))
+                self._control(Opcode.PONG, data)
         elif opcode == Opcode.PONG:
             self._answered(data)
         elif opcode == Opcode.CLOSE:
@@ -163,17 +181,30 @@ class SocketTransport(asyncio.Protocol):
     # -- what goes out
 
     def write(self, batch: Batch) -> None:
-        self._transport.write(batch.deflated if self._deflating else batch.wire)
+        self._send(batch.deflated if self._deflating else batch.wire)
+
+    def _control(self, opcode: int, data: bytes) -> None:
+        self._send(control(opcode, data))
+
+    def _send(self, data: bytes) -> None:
+        if self._paused is not None:
+            self._paused += len(data)
+        self._transport.write(data)
 
     @property
     def taken(self) -> int:
-        return -self._transport.get_write_buffer_size()
+        """Bytes that left the buffer while the transport was full: a number that never falls, whatever is written."""
+        if self._paused is None:
+            return self._taken
+        return self._taken + self._paused - self._transport.get_write_buffer_size()
 
     def pause_writing(self) -> None:
+        self._paused = self._transport.get_write_buffer_size()
         if self._connection:
             self._connection.outbox.pause()
 
     def resume_writing(self) -> None:
+        self._taken, self._paused = self.taken, None
         if self._connection:
             self._connection.outbox.resume()
 
@@ -185,7 +216,11 @@ class SocketTransport(asyncio.Protocol):
 
     def _send_ping(self) -> None:
         self._ping = random.randbytes(4)
-        self._transport.write(control(Opcode.PING, self._ping))
+        self._ping_taken = self.taken
+        self._control(Opcode.PING, self._ping)
+        self._await_pong()
+
+    def _await_pong(self) -> None:
         if self._keepalive.ws_ping_timeout:
             self._timer = self._loop.call_later(self._keepalive.ws_ping_timeout, self._unanswered)
         else:
@@ -198,7 +233,11 @@ class SocketTransport(asyncio.Protocol):
             self._schedule_ping()
 
     def _unanswered(self) -> None:
-        if self._transport.get_write_buffer_size():  # a close would wait behind what the peer does not take
+        taken = self.taken
+        if taken > self._ping_taken:  # the ping waits, or waited until now, behind what the peer takes: it is alive
+            self._ping_taken = taken
+            self._await_pong()
+        elif self._transport.get_write_buffer_size():  # a close would wait behind what the peer does not take
             self._transport.abort()
         else:
             self._fail(1011, "a ping was not answered")
@@ -215,7 +254,7 @@ class SocketTransport(asyncio.Protocol):
         if not self._closing:
             self._closing = True
             self._stop_pings()
-            self._transport.write(control(Opcode.CLOSE, Close(code, reason).serialize()))
+            self._control(Opcode.CLOSE, Close(code, reason).serialize())
         self.resume_reading()
 
     def expire(self, seconds: float) -> None:
@@ -234,7 +273,7 @@ class SocketTransport(asyncio.Protocol):
         """The peer's close, or its answer to ours."""
         if not self._closing:
             self._closing = True
-            self._transport.write(control(Opcode.CLOSE, payload))
+            self._control(Opcode.CLOSE, payload)
         self._lose()
         self._transport.close()
         self.expire(_CLOSE_SECONDS)
@@ -243,7 +282,7 @@ class SocketTransport(asyncio.Protocol):
         """Close for what came, and throw away what still comes, so that the close arrives."""
         if not self._closing:
             self._closing = True
-            self._transport.write(control(Opcode.CLOSE, Close(code, reason).serialize()))
+            self._control(Opcode.CLOSE, Close(code, reason).serialize())
         self._lose()
         self._transport.resume_reading()
         if self._transport.can_write_eof():
@@ -270,3 +309,13 @@ class SocketTransport(asyncio.Protocol):
         connection, self._connection = self._connection, None
         if connection:
             connection.lost()
+
+
+def _bound_kernel_buffer(transport: asyncio.Transport) -> None:
+    """No other platform has it, nor has a Unix socket, whose buffer is small."""
+    if _TCP_NOTSENT_LOWAT is None:
+        return
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is not None and connection.family != socket.AF_UNIX:
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)

@@ -16,7 +16,7 @@ from tests.support.client import client
 from tests.support.raw import Raw
 from tests.support.server import serving, serving_backend, until
 
-past = True
+direct = True
 
 pytestmark = pytest.mark.fast_lane
 
