@@ -10,6 +10,9 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch
 
 logger = logging.getLogger(__name__)
 
+_OWN_CODES = 3_000
+"""Daphne sends 1000 and what begins here, and raises at every other code: 1012 becomes 4012 there."""
+
 
 class ASGITransport:
     """Writes what the outbox gives it, frame by frame; while a send waits for the server, the outbox is paused."""
@@ -64,8 +67,7 @@ class ASGITransport:
                 self._wake.clear()
                 await self._write_batch()
                 if self._closing:
-                    code, reason = self._closing
-                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    await self._send_close(*self._closing)
                     return
                 self._connection.outbox.resume()
         except (OSError, RuntimeError) as error:  # the peer is gone, or the server has closed (its pings ran out)
@@ -74,6 +76,17 @@ class ASGITransport:
         except Exception:
             logger.exception("cannot write to %s", self._connection.id)
             self.abort()
+
+    async def _send_close(self, code: int, reason: str) -> None:
+        close = {"type": "websocket.close", "reason": reason}
+        try:
+            await self._send({**close, "code": code})
+        except (OSError, RuntimeError):
+            raise
+        except Exception:
+            if code >= _OWN_CODES:
+                raise
+            await self._send({**close, "code": code + _OWN_CODES})
 
     async def _write_batch(self) -> None:
         batch, self._batch = self._batch, None
