@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.http11 import Response
 
 _STOP = {1002, 1007, 1008, 1009, 4401, 4403}
 _LONGEST = 30.0
@@ -55,12 +56,17 @@ class Tail:
                 received = closed.rcvd
                 await self._pause(received.code if received else 1006, received.reason if received else "")
             except InvalidStatus as error:
-                if error.response.status_code < 500:
-                    text = f"no broadcast endpoint at {self._url}: HTTP {error.response.status_code}"
-                    raise Stopped(text) from error
-                await self._pause(1006, str(error))
+                await self._refused_by_http(error.response)
             except (OSError, InvalidHandshake, TimeoutError) as error:
                 await self._pause(1006, f"cannot reach {self._url}: {error}")
+
+    async def _refused_by_http(self, response: Response) -> None:
+        status, after = response.status_code, response.headers.get("Retry-After", "")
+        if status in (401, 403) and (refusal := _refusal(response)):
+            raise Stopped(f"{self._url} answers HTTP {status}: {refusal}")
+        if status < 500 and status != 429:
+            raise Stopped(f"no broadcast endpoint at {self._url}: HTTP {status}")
+        await self._pause(1013, f"retry-after={after}" if after.isdigit() else f"HTTP {status}")
 
     async def _greet(self, socket: ClientConnection) -> None:
         if self._token is not None:
@@ -119,3 +125,11 @@ class Tail:
         self._failures = min(self._failures + 1, 5)
         self._say(f"{reason or 'the connection broke'} ({code}), again in {delay:.1f} s")
         await asyncio.sleep(delay)
+
+
+def _refusal(response: Response) -> str | None:
+    """What a broadcast endpoint says to a handshake that it refuses; None where another answers."""
+    try:
+        return str(orjson.loads(response.body or b"")["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return None

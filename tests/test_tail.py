@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from fastapi import Header
+from fastapi import Header, HTTPException
 
-from pattern_stack import Channel, Forbidden, WebSocketBroadcastBackend
+from pattern_stack import Channel, Forbidden, Unauthenticated, WebSocketBroadcastBackend
 from pattern_stack.tail import Stopped, Tail
 from tests.support.server import Server, serving_backend
 
@@ -84,3 +84,33 @@ async def test_headers_are_sent() -> None:
         assert (await step)["event"] == "one"
         await backend.disconnect("Bearer x")
         await events.aclose()
+
+
+async def test_a_handshake_that_is_refused_is_said() -> None:
+    def refuse() -> None:
+        raise Unauthenticated("no such token")
+
+    serving = serving_backend(WebSocketBroadcastBackend(), authenticate=refuse)
+    with serving as server, pytest.raises(Stopped, match="answers HTTP 401: no such token"):
+        await anext(Tail(server.url, ["a"], print).events())
+
+
+async def test_a_server_that_cannot_tell_who_it_is_is_asked_again() -> None:
+    failures = [HTTPException(503, headers={"Retry-After": "0"}), HTTPException(429, headers={"Retry-After": "0"})]
+
+    def fail_first() -> str:
+        if failures:
+            raise failures.pop()
+        return "ann"
+
+    said: list[str] = []
+    backend = WebSocketBroadcastBackend()
+    with serving_backend(backend, authenticate=fail_first) as server:
+        events = Tail(server.url, ["a"], said.append).events()
+        step = asyncio.ensure_future(anext(events))
+        while not await asyncio.to_thread(backend.get_subscriber_count, "a"):
+            pass
+        await backend.broadcast("a", "x", {})
+        assert (await step)["event"] == "x"
+        await events.aclose()
+    assert said == ["retry-after=0 (1013), again in 0.0 s"] * 2 + [f"following a on {server.url}"]
