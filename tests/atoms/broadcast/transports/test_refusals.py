@@ -254,4 +254,5 @@ async def test_a_connection_can_be_asked_for() -> None:
     with serving_backend(backend, authenticate=authenticate) as server:
         async with client(server.url + "?token=ann") as one:
             await one.nothing_more()
-            assert await backend.disconnect("ann") == 1
+            await backend.disconnect("ann")
+            assert (await one.closed())[0] == 4403
