@@ -67,7 +67,7 @@ async def test_an_identity_that_runs_out_closes_with_4401_at_its_time(as_datetim
     expires_at = datetime.fromtimestamp(end, UTC) if as_datetime else end
     backend = WebSocketBroadcastBackend()
     with serving_backend(backend, authenticate=lambda: Identity("ann", expires_at)) as server:
-        async with client(server.url) as one:
+        async with client(server.url, origin=page_of(server.url)) as one:
             assert (await one.closed())[0] == 4401
             assert end <= time.time() < end + 5
             assert backend.get_total_connections() == 0
