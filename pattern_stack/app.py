@@ -50,7 +50,14 @@ def create_app(
     fleet = _fleet(broadcast, settings)
     app.state.broadcast, app.state.notifications, app.state.sessions = broadcast, notifications, sessions
     app.state.fleet = fleet
-    app.include_router(broadcast.get_router(authenticate=authenticate, origins=settings.origins))
+    app.include_router(
+        broadcast.get_router(
+            authenticate=authenticate,
+            origins=settings.origins,
+            origins_setting="PATTERN_STACK_ORIGINS",
+            direct=True,
+        )
+    )
     guard = rest_dependencies(authenticate, authorize)
     app.include_router(notifications.get_router(origins=settings.origins), dependencies=guard)
     app.include_router(

@@ -14,6 +14,7 @@ from pattern_stack import errors
 from pattern_stack.atoms.broadcast.instance.instance import drain_all
 from pattern_stack.atoms.broadcast.transports.endpoint import open_paths
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
+from pattern_stack.atoms.broadcast.transports.http import HTTPProtocol
 from pattern_stack.atoms.printable import printable
 from pattern_stack.errors import PatternStackError
 from pattern_stack.loopback import is_loopback
@@ -118,6 +119,7 @@ def serve(
         access_log=access_log,
         backlog=4096,
         timeout_graceful_shutdown=_HTTP_SECONDS,
+        http=HTTPProtocol,
         ws=FastLane,
         ws_ping_interval=_PING_SECONDS,
         ws_ping_timeout=_PING_SECONDS,

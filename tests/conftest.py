@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     serves = {"serving", "serving_backend"} & vars(metafunc.module).keys() or hasattr(metafunc.module, "backend")
     if "world" in metafunc.fixturenames or serves:
-        lanes = [name for name in server.LANES if name != "past" or hasattr(metafunc.module, "past")]
+        lanes = [name for name in server.LANES if name != "direct" or hasattr(metafunc.module, "direct")]
         if metafunc.definition.get_closest_marker("slow_lane"):
             lanes = ["slow"]
         elif metafunc.definition.get_closest_marker("fast_lane"):
@@ -48,7 +48,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.fixture(autouse=True, scope="module")
 def lane(request: pytest.FixtureRequest) -> str:
-    """Tests that serve run in both lanes; in modules that say `past = True`, past the application too. A fixture that
+    """Tests that serve run in both lanes; in modules that say `direct = True`, past the application too. A fixture that
     serves for a whole module asks for it."""
     server.lane = getattr(request, "param", "fast")
     return server.lane

@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.support.client import client
+from tests.support.client import client, page_of
 from tests.support.server import serving
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +63,8 @@ async def test_the_room_lets_in_whom_it_should() -> None:
             assert (await ann.event())["payload"] == {"members": ["ann"], "topic": "lunch"}
             await ann.send({"subscribe": ["room:8"]})
             assert (await ann.receive())["error"]["code"] == "forbidden"
-        async with client(server.url, additional_headers={"Authorization": "Bearer wrong"}) as nobody:
+        wrong = {"Authorization": "Bearer wrong"}
+        async with client(server.url, origin=page_of(server.url), additional_headers=wrong) as nobody:
             assert await nobody.closed() == (4401, "no such token")
 
 
@@ -81,9 +82,10 @@ async def test_the_jwt_example() -> None:
             await one.subscribe("orders")
         async with client(f"{address}/cookie", additional_headers={"Cookie": f"session={token(60)}"}) as two:
             await two.subscribe("orders")
-        async with client(f"{address}/cookie", additional_headers={"Cookie": f"session={token(1)}"}) as two:
+        page, short = page_of(address), {"Cookie": f"session={token(1)}"}
+        async with client(f"{address}/cookie", origin=page, additional_headers=short) as two:
             assert (await two.closed())[0] == 4401  # at once, or within the second
-        async with client(f"{address}/cookie") as three:
+        async with client(f"{address}/cookie", origin=page) as three:
             assert (await three.closed())[0] == 4401
 
 

@@ -7,7 +7,7 @@ from pattern_stack import WebSocketBroadcastBackend
 
 app = FastAPI()
 broadcast = WebSocketBroadcastBackend()
-app.include_router(broadcast.get_router(compress=True))
+app.include_router(broadcast.get_router(compress=True, direct=True))
 
 PLACES = ("Aachen", "Berlin", "Cottbus", "Dresden", "Essen", "Freiburg", "Gera", "Hamburg")
 ORDER = {

@@ -11,8 +11,8 @@ from pattern_stack import WebSocketBroadcastBackend
 
 app = FastAPI()
 broadcast = WebSocketBroadcastBackend()
-app.include_router(broadcast.get_router())
-app.include_router(broadcast.get_router("/ws/authenticated", authenticate=current_user))
+app.include_router(broadcast.get_router(direct=True))
+app.include_router(broadcast.get_router("/ws/authenticated", authenticate=current_user, direct=True))
 
 
 class Publish(BaseModel):

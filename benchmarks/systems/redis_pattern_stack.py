@@ -11,7 +11,7 @@ from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 app = FastAPI()
 bridge = RedisBroadcastBackend(os.environ["REDIS_URL"]) if "REDIS_URL" in os.environ else None
 broadcast = WebSocketBroadcastBackend(bridge=bridge)
-app.include_router(broadcast.get_router())
+app.include_router(broadcast.get_router(direct=True))
 
 
 @app.websocket("/control")

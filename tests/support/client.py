@@ -89,6 +89,11 @@ class Client:
         return message
 
 
+def page_of(url: str) -> str:
+    """The origin of the server's own pages: who names it is a browser, for all that a server can tell."""
+    return "http://" + url.split("/")[2]
+
+
 @asynccontextmanager
 async def client(url: str, **options: Any) -> AsyncIterator[Client]:
     """Closed with the block. Where that is cancelled, as at a test's end, it is cut."""

@@ -8,9 +8,20 @@ from typing import Any
 
 
 class Raw:
-    """After the handshake it sends whatever it is told to. Blocking: call it from a plain test or a thread."""
+    """After the handshake it sends whatever it is told to. Blocking: call it from a plain test or a thread.
 
-    def __init__(self, port: int, *, path: str = "/ws/broadcast", headers: str = "", receive_buffer: int = 0) -> None:
+    Where the handshake is not to be `answered` for now, it does not wait for that.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        path: str = "/ws/broadcast",
+        headers: str = "",
+        receive_buffer: int = 0,
+        answered: bool = True,
+    ) -> None:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -21,9 +32,9 @@ class Raw:
             f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode()
         )
         self._buffer = b""
-        while b"\r\n\r\n" not in self._buffer:
+        while answered and b"\r\n\r\n" not in self._buffer:
             self._more()
-        self.response, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
+        self.response, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
 
     def frame(self, opcode: int, data: bytes, *, fin: bool = True, masked: bool = True) -> bytes:
         head = bytes([opcode | (0x80 if fin else 0)])
@@ -81,6 +92,15 @@ class Raw:
         """RST instead of FIN."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
+
+    def leave(self, how: str) -> None:
+        """By `reset`, by `close`, or by `half` a close: it says nothing more, and would still read."""
+        if how == "reset":
+            self.reset()
+        elif how == "close":
+            self.socket.close()
+        else:
+            self.socket.shutdown(socket.SHUT_WR)
 
     def _take(self, count: int) -> bytes:
         while len(self._buffer) < count:

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
@@ -12,17 +11,14 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast.transports import endpoint
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
 from pattern_stack.atoms.rest import add_exception_handlers
 from tests.support.address import Address
-from tests.support.raw import Raw
 
 T = TypeVar("T")
 
-LANES: dict[str, Any] = {"slow": "websockets-sansio", "fast": FastLane, "past": FastLane}
-"""How uvicorn carries WebSockets: by itself, or in the fast lane; `past`: with handshakes that go past the application,
-for a first one has come through it before the test."""
+LANES: dict[str, Any] = {"slow": "websockets-sansio", "fast": FastLane, "direct": FastLane}
+"""How uvicorn carries WebSockets: by itself, or in the fast lane; `direct`: with `get_router(direct=True)`."""
 
 lane = "fast"
 """The one in use: see the fixture of that name."""
@@ -77,8 +73,6 @@ def serving(app: Any, **config: Any) -> Iterator[Server]:
     thread.start()
     try:
         assert server.ready.wait(30), "uvicorn did not start"
-        if lane == "past":
-            _come_through(server)
         yield server
     finally:
         server.should_exit = True
@@ -86,13 +80,9 @@ def serving(app: Any, **config: Any) -> Iterator[Server]:
         assert not thread.is_alive(), "uvicorn did not stop"
 
 
-def _come_through(server: Server) -> None:
-    """As a page that is refused, so that nobody is asked who it is; nor is the refusal logged."""
-    endpoint.logger.disabled = True
-    Raw(server.port, headers="Origin: http://foreign.example\r\n").reset()
-    while server.call(lambda: len(server.server_state.connections)):
-        time.sleep(0.001)
-    endpoint.logger.disabled = False
+def router_of(backend: WebSocketBroadcastBackend, path: str = "/ws/broadcast", **options: Any) -> APIRouter:
+    """As the lane of the test has it."""
+    return backend.get_router(path, **{"direct": lane == "direct", **options})
 
 
 @contextmanager
@@ -101,7 +91,7 @@ def serving_backend(
 ) -> Iterator[Server]:
     """A FastAPI application with nothing but this backend's router."""
     app = FastAPI()
-    app.include_router(backend.get_router(**router))
+    app.include_router(router_of(backend, **router))
     with serving(app, **(config or {})) as server:
         yield server
 

@@ -2,8 +2,6 @@ from pattern_stack import WebSocketBroadcastBackend
 from tests.support.client import client
 from tests.support.server import serving_backend
 
-past = True
-
 
 async def test_an_event_reaches_its_subscriber() -> None:
     backend = WebSocketBroadcastBackend()

@@ -17,6 +17,7 @@ from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.memory import MemoryEngine
+from pattern_stack.atoms.broadcast.transports.door import Door
 from pattern_stack.atoms.broadcast.transports.endpoint import Endpoint
 
 C = TypeVar("C", bound=type[Channel])
@@ -67,18 +68,30 @@ class WebSocketBroadcastBackend(InstanceBackend):
         authenticate: Callable[..., Any] | None = None,
         verify_token: Callable[[str], Any] | None = None,
         origins: Sequence[str] = (),
+        origins_setting: str = "get_router(origins=[...])",
         compress: bool = False,
+        direct: bool = False,
     ) -> APIRouter:
         """The WebSocket endpoint, to be included in an application.
 
-        `authenticate` is any FastAPI dependency: what it returns, a user or an Identity, is `connection.user`; raising
-        refuses with 4401. It is released before the connection streams. `verify_token(token)`, a function or coroutine
-        function, does the same for `{"auth": token}`; without `authenticate` that must be the first frame, within
-        `Limits.auth_seconds`. `origins`: those allowed beside the host itself, like `https://app.example`; `*` is any.
+        `authenticate` is any FastAPI dependency that a handshake can resolve: what it returns, a user or an Identity, is
+        `connection.user`. Unauthenticated, or an HTTPException of 401 or 403, refuses with 4401; whatever else it raises,
+        and more than `Limits.hook_seconds`, with 1013: clients come back. It is released before the connection streams.
+        `verify_token(token)`, a plain function (run in a thread) or a coroutine function, does the same for
+        `{"auth": token}`; without `authenticate` that must be the first frame, within `Limits.auth_seconds`.
+        `origins`: those allowed beside the host itself, like `https://app.example`; `*` is any. `origins_setting`: what the
+        log calls this list, where a page is refused for its origin.
         `compress`: in the fast lane, clients that offer permessage-deflate, as browsers do, get each message compressed
         (once for all of them). Less to send for more work: see docs/deployment.md.
+        `direct`: in the fast lane, handshakes of this path skip the application: its middleware, the dependencies of its
+        routers, its other routes. `authenticate`, with the application's dependency overrides, and `origins` hold as ever.
+        The path, with the prefixes of the routers around it, has no parameters: the start raises ValueError otherwise.
+
+        Raises TypeError for an `authenticate` that asks for what no handshake has (a Request, a body), and for a
+        `verify_token` that cannot be called with a token.
         """
-        return Endpoint(self._instance, authenticate, verify_token, origins, compress, {"broadcast": self}).router(path)
+        door = Door(self._instance, authenticate, verify_token, origins, origins_setting, compress)
+        return Endpoint(self._instance, door, direct, {"broadcast": self}).router(path)
 
     def channel(
         self,

@@ -21,10 +21,10 @@ from pattern_stack.atoms.broadcast.core.protocol import (
 )
 from pattern_stack.atoms.broadcast.core.rate_limit import RateLimit
 from pattern_stack.atoms.broadcast.instance.instance import Instance
-from pattern_stack.errors import Unauthenticated
+from pattern_stack.errors import BroadcastUnavailable, Unauthenticated
 
 Verify = Callable[[str], Awaitable[Identity]]
-"""The identity that a token proves. Raises Unauthenticated."""
+"""The identity that a token proves. Raises Unauthenticated, or BroadcastUnavailable if that cannot be found out now."""
 
 _VIOLATIONS = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "rate_limited"}
 _FAILED_AUTH_WORK = 300
@@ -180,6 +180,9 @@ class Commands:
             except Unauthenticated as error:
                 self.charge(_FAILED_AUTH_WORK)
                 self._connection.refuse(CommandError("unauthenticated", str(error), command.id))
+                return
+            except BroadcastUnavailable as error:
+                self._connection.close(1013, str(error))
                 return
             if was_known and self._connection.identity and not self._connection.identity.is_same_user(identity):
                 self._connection.close(4403, "the token is another user's")

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -63,6 +63,7 @@ class Instance:
         """What goes wrong in hooks, logged once a minute and kind."""
         self.closed = False
         self._adopted = False
+        self._servers = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._hook_slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
         engine.attach(self.hub.publish)
@@ -85,7 +86,7 @@ class Instance:
         """The loop was closed while connections, listeners or tasks were on it: none of them can end any more."""
         if self.link:
             self.link.forget_loop()
-        self._adopted = False
+        self._adopted, self._servers = False, 0
         for listener in self.listeners:
             self.engine.unsubscribe(listener.channel)
         for connection in self.connections.open:
@@ -100,6 +101,22 @@ class Instance:
         """Run a call on the hub's loop: see LoopOwner.run."""
         self.adopt_loop()
         return await self.loop_owner.run(call)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """The life of one application that serves this instance. It stops when the last of them ends."""
+        self.loop_owner.acquire()
+        self.connections.draining = False
+        self._servers += 1
+        try:
+            if self.link:
+                await self.link.start()
+            yield
+        finally:
+            self._servers -= 1
+            if not self._servers:
+                await self.stop()
+            self.loop_owner.release()
 
     def adopt_loop(self) -> None:
         """A linked engine works on one loop: the first loop that uses it owns the hub until the instance stops."""

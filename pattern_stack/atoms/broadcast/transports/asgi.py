@@ -1,9 +1,7 @@
-"""The lane that every ASGI server has: one `websocket.send` a frame, in a task of its own."""
+"""ASGITransport: for every ASGI server, one `websocket.send` a frame, in a task of its own."""
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any
 
 from starlette.types import Receive, Send
 
@@ -12,6 +10,9 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch
 
 logger = logging.getLogger(__name__)
 
+_OWN_CODES = 3_000
+"""Daphne sends 1000 and what begins here, and raises at every other code: 1012 becomes 4012 there."""
+
 
 class ASGITransport:
     """Writes what the outbox gives it, frame by frame; while a send waits for the server, the outbox is paused."""
@@ -19,8 +20,9 @@ class ASGITransport:
     write_prepared = None
     queued = True
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, server: object = None) -> None:
         self._receive = receive
+        self._server = server
         self._send = send
         self._batch: Batch | None = None
         self._closing: tuple[int, str] | None = None
@@ -39,7 +41,7 @@ class ASGITransport:
                 connection.open(refusal)
                 await self._read_all()
         except TimeoutError:
-            _abort_transport(self._receive)
+            _abort_socket(self._server)
         finally:
             writer.cancel()
             connection.lost()
@@ -65,8 +67,7 @@ class ASGITransport:
                 self._wake.clear()
                 await self._write_batch()
                 if self._closing:
-                    code, reason = self._closing
-                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    await self._send_close(*self._closing)
                     return
                 self._connection.outbox.resume()
         except (OSError, RuntimeError) as error:  # the peer is gone, or the server has closed (its pings ran out)
@@ -76,6 +77,17 @@ class ASGITransport:
             logger.exception("cannot write to %s", self._connection.id)
             self.abort()
 
+    async def _send_close(self, code: int, reason: str) -> None:
+        close = {"type": "websocket.close", "reason": reason}
+        try:
+            await self._send({**close, "code": code})
+        except (OSError, RuntimeError):
+            raise
+        except Exception:
+            if code >= _OWN_CODES:
+                raise
+            await self._send({**close, "code": code + _OWN_CODES})
+
     async def _write_batch(self) -> None:
         batch, self._batch = self._batch, None
         for frame in batch.frames if batch else ():
@@ -84,7 +96,7 @@ class ASGITransport:
             await self._send({"type": "websocket.send", "text": frame.text})
             self.taken += 1
 
-    # -- what a connection asks of its lane
+    # -- what the outbox and the connection call
 
     def write(self, batch: Batch) -> None:
         self._connection.outbox.pause()
@@ -107,11 +119,9 @@ class ASGITransport:
         self.expire(0)
 
 
-def _abort_transport(receive: Callable[..., Any]) -> None:
-    """ASGI has no word for this: a server waits for a peer that never reads to take what was written, for ever.
-
-    Where the server is uvicorn, `receive` is a method of the protocol that owns the socket.
-    """
-    transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
+def _abort_socket(server: object) -> None:
+    """Drop the socket of a server's protocol. ASGI has no message for this: a server waits, for as long as it takes, until
+    a peer that never reads has taken what was written. uvloop's transports are no asyncio.Transport: the method counts."""
+    abort = getattr(getattr(server, "transport", None), "abort", None)
+    if callable(abort):
+        abort()

@@ -1,37 +1,26 @@
-"""The WebSocket edge: handshake, origin, authenticate. FastAPI stops here."""
+"""The WebSocket endpoint of an application: one path, its lifespan, and its handshakes as ASGI has them."""
 
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from inspect import isawaitable, iscoroutinefunction
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
-from fastapi import APIRouter, Depends, WebSocket
-from fastapi.exceptions import WebSocketRequestValidationError
-from fastapi.routing import APIWebSocketRoute
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException, WebSocketException
-from starlette.types import Receive, Scope, Send
+from fastapi import APIRouter, WebSocket
+from starlette.routing import NoMatchFound
+from starlette.types import Message, Receive, Scope, Send
 
-from pattern_stack.atoms.broadcast.connection.commands import Verify
-from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.instance.instance import Instance
-from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.atoms.broadcast.transports.asgi import ASGITransport
-from pattern_stack.atoms.broadcast.transports.bare import is_bare, unchanged
-from pattern_stack.atoms.broadcast.transports.handoff import EXTENSION, Admission, Admit
-from pattern_stack.atoms.broadcast.websocket.deflate import ACCEPTED, EXTENSIONS, is_offered
-from pattern_stack.atoms.origins import Origins
-from pattern_stack.errors import PatternStackError, Unauthenticated
+from pattern_stack.atoms.broadcast.transports.door import Admission, Door, header
+from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, EXTENSION, Direct
+from pattern_stack.atoms.broadcast.transports.refusal import Refusal
+from pattern_stack.atoms.broadcast.websocket.deflate import ACCEPTED, EXTENSIONS
 
-logger = logging.getLogger(__name__)
-
-_IDENTITY = "pattern_stack.identity"
-_ROUTED = ("app", "router", "endpoint", "route", "root_path")
-_ORIGINS_LOGGED = 100
-_EXPECTED = (PatternStackError, HTTPException, WebSocketException, WebSocketRequestValidationError)
+_HTTP_ANSWERS = "websocket.http.response"
+_numbers = itertools.count(1)
 
 
 _serving: "WeakSet[Endpoint]" = WeakSet()
@@ -43,121 +32,184 @@ def open_paths() -> list[str]:
 
 
 class Endpoint:
-    """One WebSocket path of an application."""
+    """One WebSocket path. With `direct`, servers with a fast lane are told of it when the application starts."""
 
-    path = ""
-
-    def __init__(
-        self,
-        instance: Instance,
-        authenticate: Callable[..., Any] | None,
-        verify_token: Callable[[str], Any] | None,
-        origins: Sequence[str],
-        compress: bool,
-        state: Mapping[str, Any],
-    ) -> None:
+    def __init__(self, instance: Instance, door: Door, direct: bool, state: Mapping[str, Any]) -> None:
         self._instance = instance
-        self._compress = compress
+        self._door = door
+        # a name of its own, by which the path is found that it has in the application
+        self._name = f"broadcast-{next(_numbers)}" if direct else "broadcast"
+        self._direct = direct
         self._state = state
         """What the router's lifespan adds to the state of requests."""
-        self._authenticate = authenticate
-        self._verify = _verifier(verify_token) if verify_token else None
-        self._origins = Origins(origins)
-        self._routes: WeakKeyDictionary[Any, APIWebSocketRoute] = WeakKeyDictionary()
-        self._refused: set[str] = set()
+        self.path = ""
 
     @property
     def asks_who_connects(self) -> bool:
         """Whether a connection has to prove itself, by its handshake or by a first frame."""
-        return self._authenticate is not None or self._verify is not None
+        return self._door.asks or self._door.asks_for_token
 
     def router(self, path: str) -> APIRouter:
         self.path = path
         router = APIRouter(lifespan=self._lifespan)
-        router.add_api_websocket_route(path, self._serve, name="broadcast")
+        router.add_api_websocket_route(path, self._serve, name=self._name)
         return router
+
+    # -- the application's life
 
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[Mapping[str, Any]]:
-        self._instance.loop_owner.acquire()
-        self._instance.connections.draining = False
-        try:
-            if self._instance.link:
-                await self._instance.link.start()
+        async with self._instance.serving():
             _serving.add(self)
-            yield self._state
-        finally:
-            _serving.discard(self)
-            await self._instance.stop()
-            self._instance.loop_owner.release()
+            try:
+                yield {**self._state, **self._offers(app)} if self._direct else self._state
+            finally:
+                _serving.discard(self)
+
+    def _offers(self, app: Any) -> dict[str, Any]:
+        """By the paths under which clients may ask for it. Raises ValueError for a path with parameters."""
+        try:
+            path = str(app.url_path_for(self._name))
+        except NoMatchFound:
+            raise ValueError("get_router(direct=True) needs a path without parameters") from None
+        scope = {"app": app, "path_params": {}}
+        root = (getattr(app, "root_path", None) or "").rstrip("/")
+        if root:
+            scope["root_path"] = root
+
+        async def alone(around: Scope, receive: Receive, send: Send) -> None:
+            await self.serve({**around, **scope}, receive, send)
+
+        return dict.fromkeys((DIRECT + path, DIRECT + root + path), Direct(self._door, scope, alone))
+
+    # -- a handshake
 
     async def _serve(self, websocket: WebSocket) -> None:
         await _release_dependencies(websocket.scope)
-        receive, send = websocket._receive, websocket._send
-        scope = websocket.scope
-        fast = scope.get("extensions", {}).get(EXTENSION)
-        admission = await self._admit(scope, receive, send)
+        await self.serve(websocket.scope, websocket._receive, websocket._send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application, which ends with the socket, or as soon as the server's own transport carries it."""
         await receive()  # websocket.connect
+        coming = _Coming(receive)
+        try:
+            admission = await self._admit(scope, coming)
+            if admission is None or (admission.refusal and not await self._may_refuse(scope, coming)):
+                return
+        finally:
+            await coming.stop_watching()
+        if admission.refusal and header(scope, b"origin") is None:
+            await _refuse(admission.refusal, scope, send, coming.server)
+        else:
+            await self._open(admission, scope, coming, send)
+
+    async def _open(self, admission: Admission, scope: Scope, coming: "_Coming", send: Send) -> None:
+        fast = (scope.get("extensions") or {}).get(EXTENSION)
         if fast is not None:
             headers = [(EXTENSIONS, ACCEPTED)] if admission.deflating else []
             await send({"type": "websocket.accept", "headers": headers})
-            fast.carry(admission, self._again(scope))
+            fast.carry(admission)
         else:
             await send({"type": "websocket.accept"})
-            transport = ASGITransport(receive, send)
-            await transport.run(admission.opening(transport), admission.refusal)
+            transport = ASGITransport(coming.rest(), send, coming.server)
+            await transport.run(admission.connect(transport), admission.close)
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> Admission:
-        identity, refusal = None, None
-        origin = _header(scope, b"origin")
-        if origin is not None and not self._is_allowed(origin, scope):
-            refusal = (1008, self._foreign(origin))
-        elif self._authenticate is not None:
-            try:
-                identity = await self._identify(scope, receive, send)
-            except Exception as error:
-                refusal = (4401, _reason(error))
-        deflating = self._compress and is_offered(_header(scope, EXTENSIONS) or "")
-        return Admission(
-            lambda transport: ClientConnection(self._instance, transport, identity, self._verify), refusal, deflating
-        )
+    async def _admit(self, scope: Scope, coming: "_Coming") -> Admission | None:
+        """None if the client has gone meanwhile."""
+        identity, refusal = None, self._door.check_origin(scope)
+        if refusal is None and self._door.asks:
+            answer = await self._identify(scope, coming)
+            if answer is None:
+                return None
+            if isinstance(answer, Refusal):
+                refusal = answer
+            else:
+                identity = answer
+        return self._door.admit(scope, identity, refusal)
 
-    def _again(self, scope: Scope) -> Admit | None:
-        if not is_bare(scope):
-            return None
-        routed = {key: scope[key] for key in _ROUTED if key in scope}
-        return Admit({**routed, "path_params": {}}, self._admit, self._authenticate is None, unchanged(scope["app"]))
+    async def _identify(self, scope: Scope, coming: "_Coming") -> Identity | Refusal | None:
+        """In a task of its own: what blocks a thread cannot be ended, but nobody waits for it any longer."""
+        asking = asyncio.get_running_loop().create_task(self._door.identify(scope))
+        try:
+            await asyncio.wait((asking, coming.watch()), timeout=self._door.hook_seconds, return_when="FIRST_COMPLETED")
+        finally:
+            if not asking.done():
+                asking.cancel()
+                asking.add_done_callback(_retrieve)
+        if not asking.done():
+            return None if coming.gone else self._door.took_too_long()
+        try:
+            return asking.result()
+        except Exception as error:
+            return self._door.refusal_of(error)
 
-    def _route(self, app: Any) -> APIWebSocketRoute:
-        """What resolves the dependency, with the application's overrides. Made once: FastAPI looks at signatures then."""
-        if app not in self._routes:
+    async def _may_refuse(self, scope: Scope, coming: "_Coming") -> bool:
+        """After the delay that the peer has brought upon itself. False if it has gone meanwhile."""
+        delay = self._door.refusal_delay((scope.get("client") or ("",))[0])
+        if delay:
+            await asyncio.wait((coming.watch(),), timeout=delay)
+        return not coming.gone
 
-            async def capture(websocket: WebSocket, who: Any = Depends(self._authenticate)) -> None:  # noqa: B008
-                websocket.scope[_IDENTITY] = who
 
-            self._routes[app] = APIWebSocketRoute("/", capture, dependency_overrides_provider=app)
-        return self._routes[app]
+class _Coming:
+    """What the client sends, watched for its leave before the handshake is answered."""
 
-    def _is_allowed(self, origin: str | None, scope: Scope) -> bool:
-        return self._origins.allow(origin, _header(scope, b"host"), secure=scope["scheme"] == "wss")
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._early: Message | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self.gone = False
 
-    def _foreign(self, origin: str) -> str:
-        """The reason to close with. It is logged once an origin, for the page's console is easily overlooked."""
-        if origin not in self._refused and len(self._refused) < _ORIGINS_LOGGED:
-            self._refused.add(origin)
-            logger.warning(
-                "refused the origin %r: get_router(origins=[...]) lets pages of other origins in", origin[:200]
-            )
-        return _fit(f"the origin {origin} is not allowed")
+    @property
+    def server(self) -> object:
+        """The server's protocol, where `receive` is a method of it."""
+        return getattr(self._receive, "__self__", None)
 
-    async def _identify(self, scope: Scope, receive: Receive, send: Send) -> Identity:
-        """Resolve the dependency as FastAPI does for a route, and release what it held before this returns."""
+    def watch(self) -> "asyncio.Task[None]":
+        """Done when the client has gone."""
+        if self._watching is None:
+            self._watching = asyncio.get_running_loop().create_task(self._watch())
+        return self._watching
 
-        # without the application's exception handlers: what the dependency raises is for this class to answer
-        inner = {**scope, "starlette.exception_handlers": ({}, {})}
-        with foreign_code():
-            await self._route(scope["app"]).app(inner, receive, send)
-        return Identity.of(inner[_IDENTITY])
+    async def _watch(self) -> None:
+        message = await self._receive()
+        if (
+            message["type"] != "websocket.disconnect"
+        ):  # it speaks before it may: that waits, and so does whatever follows
+            self._early = message
+            await asyncio.Event().wait()
+        self.gone = True
+
+    async def stop_watching(self) -> None:
+        if self._watching and not self._watching.done():
+            self._watching.cancel()
+            await asyncio.wait((self._watching,))
+
+    def rest(self) -> Receive:
+        """An ASGI `receive` that leaves nothing out."""
+        return self._first_early if self._early else self._receive
+
+    async def _first_early(self) -> Message:
+        early, self._early = self._early, None
+        return early or await self._receive()
+
+
+def _retrieve(task: "asyncio.Task[Any]") -> None:
+    """So that asyncio does not log what nobody waits for."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def _refuse(refusal: Refusal, scope: Scope, send: Send, server: object) -> None:
+    """By an HTTP answer where the server can send one, else by a close before the accept, which is 403."""
+    if _HTTP_ANSWERS not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": refusal.code, "reason": refusal.reason})
+        return
+    headers = refusal.response_headers
+    await send({"type": f"{_HTTP_ANSWERS}.start", "status": refusal.status, "headers": headers})
+    await send({"type": f"{_HTTP_ANSWERS}.body", "body": refusal.body})
+    if hasattr(server, "handshake_complete"):  # uvicorn would log an error for each of these answers
+        server.handshake_complete = True
 
 
 async def _release_dependencies(scope: Scope) -> None:
@@ -166,39 +218,3 @@ async def _release_dependencies(scope: Scope) -> None:
         stack = scope.get(name)
         if isinstance(stack, AsyncExitStack):
             await stack.aclose()
-
-
-def _header(scope: Scope, name: bytes) -> str | None:
-    values = [value for key, value in scope["headers"] if key == name]
-    return b", ".join(values).decode("latin-1") if values else None
-
-
-def _reason(error: Exception) -> str:
-    """Why a handshake was refused, in the 123 bytes that a close frame has for it."""
-    if not isinstance(error, _EXPECTED):
-        logger.error("authentication failed", exc_info=error)
-        return "authentication failed"
-    if isinstance(error, WebSocketRequestValidationError):
-        return "what authenticates is missing, or has a wrong form"
-    text = getattr(error, "detail", None) or getattr(error, "reason", None) or str(error) or "not authenticated"
-    return _fit(str(text))
-
-
-def _fit(text: str) -> str:
-    return text.encode(errors="replace")[:120].decode(errors="ignore")
-
-
-def _verifier(verify_token: Callable[[str], Any]) -> Verify:
-    """It raises Unauthenticated and nothing else. What blocks does so in a thread."""
-
-    async def verify(token: str) -> Identity:
-        try:
-            with foreign_code():
-                if iscoroutinefunction(verify_token):
-                    return Identity.of(await verify_token(token))
-                value = await run_in_threadpool(verify_token, token)
-                return Identity.of(await value if isawaitable(value) else value)
-        except Exception as error:
-            raise Unauthenticated(_reason(error)) from error
-
-    return verify

@@ -1,34 +1,26 @@
-"""How a connection sees its socket, whatever writes to it; and what an endpoint and a server with a lane of its own agree on."""
+"""How a server offers its sockets to an endpoint, and an endpoint itself to a server."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
-from pattern_stack.atoms.broadcast.core.transport import Transport
+from starlette.types import ASGIApp
+
+from pattern_stack.atoms.broadcast.transports.door import Door
 
 EXTENSION = "pattern_stack.frames"
-"""The key of the ASGI extension with which a server offers a lane of its own (fastlane.py)."""
+"""The key of the ASGI extension with which a server offers the socket of a handshake (uvicorn.py)."""
+
+DIRECT = "pattern_stack.direct:"
+"""This and a path are the key of the lifespan state under which a server finds the Direct of that path."""
+
+EARLY_BYTES = 16_384
+"""Reading stops when more than this came behind a head that is not answered yet."""
 
 
-class Admission(NamedTuple):
-    """What an endpoint says to a handshake. It is accepted in any case: a refusal is a close that a browser can read."""
+class Direct(NamedTuple):
+    """An endpoint that a server may ask past the application."""
 
-    opening: Callable[[Transport], ClientConnection]
-    """Makes the connection that the lane is to carry."""
-    refusal: tuple[int, str] | None
-    """The code and reason to close with at once."""
-    deflating: bool
-    """Messages are compressed."""
-
-
-class Admit(NamedTuple):
-    """An endpoint's way to an admission, past the application: for handshakes of a path that it need not see again."""
-
+    door: Door
     scope: dict[str, Any]
-    """What the application's routing would add to the scope."""
-    ask: Callable[[dict[str, Any], Any, Any], Awaitable[Admission]]
-    """Called with scope, receive and send."""
-    prompt: bool
-    """It never waits, and looks at nothing but scheme and headers."""
-    holds: Callable[[], bool]
-    """Whether the application is still as it was when it had no say."""
+    """What the application and its routing would add to the scope."""
+    app: ASGIApp
+    """The endpoint alone, as an ASGI application."""

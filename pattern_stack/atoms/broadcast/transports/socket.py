@@ -2,14 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.frames import Close, Opcode
 
 from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.core.rate_limit import Bucket
-from pattern_stack.atoms.broadcast.websocket.frames import Batch, control
+from pattern_stack.atoms.broadcast.transports.writer import Keepalive, SocketWriter, bound_kernel_buffer
 from pattern_stack.atoms.broadcast.websocket.reader import FrameReader
 
 _SLICE = 2_048
@@ -23,35 +22,20 @@ _LINGER_SECONDS = 1.0
 _RETURN_SECONDS = 5
 
 
-class Keepalive(Protocol):
-    """What uvicorn's configuration says of pings, in seconds; None or 0 is never."""
-
-    ws_ping_interval: float | None
-    ws_ping_timeout: float | None
-
-
-class SocketTransport(asyncio.Protocol):
-    """A connection's Lane. `siblings` is the server's set of open sockets: it waits for them when it stops."""
+class SocketTransport(SocketWriter):
+    """`siblings` is the server's set of open sockets: it waits for them when it stops."""
 
     queued = False
 
     __slots__ = (
         "_bucket",
         "_closing",
-        "_connection",
         "_deadline",
-        "_deflating",
         "_discarding",
-        "_keepalive",
-        "_loop",
-        "_ping",
         "_reader",
         "_siblings",
         "_slicing",
-        "_timer",
-        "_transport",
         "_unread",
-        "write_prepared",
     )
 
     def __init__(
@@ -62,13 +46,8 @@ class SocketTransport(asyncio.Protocol):
         keepalive: Keepalive,
         deflating: bool,
     ) -> None:
-        self._transport = transport
-        self._loop = loop
+        super().__init__(transport, loop, keepalive, deflating)
         self._siblings = siblings
-        self._keepalive = keepalive
-        self._deflating = deflating
-        self.write_prepared: Callable[[bytes], None] | None = None if deflating else transport.write
-        self._connection: ClientConnection | None = None
         self._reader: FrameReader
         self._bucket: Bucket
         self._unread: bytearray | None = None
@@ -78,21 +57,22 @@ class SocketTransport(asyncio.Protocol):
         """A close was sent."""
         self._discarding = False
         """What comes is read and thrown away: the socket only waits for its end."""
-        self._ping: bytes | None = None
-        """What the ping under way carries, and its pong has to."""
-        self._timer: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
-    def carry(self, connection: ClientConnection, refusal: tuple[int, str] | None) -> None:
-        """From here on the socket is this connection's."""
+    def carry(self, connection: ClientConnection, refusal: tuple[int, str] | None, early: bytes = b"") -> None:
+        """From here on the socket is this connection's. `refusal`: the code and reason to close with at once. `early`: what
+        has come behind the handshake."""
         limits = connection.limits
         self._reader = FrameReader(limits.message_bytes, self._deflating)
         self._bucket = Bucket(_FRAGMENTS * limits.frames_per_second, _FRAGMENTS * limits.frames_burst, self._loop.time)
         self._siblings.add(self)
         self._transport.set_protocol(self)
         self._connection = connection
+        bound_kernel_buffer(self._transport)
         self._schedule_ping()
         connection.open(refusal)
+        if early:
+            self.data_received(early)
         self.resume_reading()
 
     # -- what comes in
@@ -148,9 +128,9 @@ class SocketTransport(asyncio.Protocol):
 
     def _take_up(self, opcode: int, data: bytes) -> None:
         if opcode == Opcode.PING:
-            # who takes nothing gets no pongs either; it may ask again
+            # no pong while the write buffer is full, or it would grow
             if not self._closing and self._connection and not self._connection.outbox.blocked:
-                self._transport.write(control(Opcode.PONG, data))
+                self._control(Opcode.PONG, data)
         elif opcode == Opcode.PONG:
             self._answered(data)
         elif opcode == Opcode.CLOSE:
@@ -160,62 +140,13 @@ class SocketTransport(asyncio.Protocol):
             if self._connection and self._connection.full:
                 self._transport.pause_reading()
 
-    # -- what goes out
-
-    def write(self, batch: Batch) -> None:
-        self._transport.write(batch.deflated if self._deflating else batch.wire)
-
-    @property
-    def taken(self) -> int:
-        return -self._transport.get_write_buffer_size()
-
-    def pause_writing(self) -> None:
-        if self._connection:
-            self._connection.outbox.pause()
-
-    def resume_writing(self) -> None:
-        if self._connection:
-            self._connection.outbox.resume()
-
-    # -- pings
-
-    def _schedule_ping(self) -> None:
-        if self._keepalive.ws_ping_interval:
-            self._timer = self._loop.call_later(self._keepalive.ws_ping_interval, self._send_ping)
-
-    def _send_ping(self) -> None:
-        self._ping = random.randbytes(4)
-        self._transport.write(control(Opcode.PING, self._ping))
-        if self._keepalive.ws_ping_timeout:
-            self._timer = self._loop.call_later(self._keepalive.ws_ping_timeout, self._unanswered)
-        else:
-            self._schedule_ping()
-
-    def _answered(self, data: bytes) -> None:
-        if data == self._ping and self._keepalive.ws_ping_timeout:
-            self._ping = None
-            self._stop_pings()
-            self._schedule_ping()
-
-    def _unanswered(self) -> None:
-        if self._transport.get_write_buffer_size():  # a close would wait behind what the peer does not take
-            self._transport.abort()
-        else:
-            self._fail(1011, "a ping was not answered")
-            self._transport.close()
-
-    def _stop_pings(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-
     # -- its ends
 
     def close(self, code: int, reason: str) -> None:
         if not self._closing:
             self._closing = True
             self._stop_pings()
-            self._transport.write(control(Opcode.CLOSE, Close(code, reason).serialize()))
+            self._control(Opcode.CLOSE, Close(code, reason).serialize())
         self.resume_reading()
 
     def expire(self, seconds: float) -> None:
@@ -234,7 +165,7 @@ class SocketTransport(asyncio.Protocol):
         """The peer's close, or its answer to ours."""
         if not self._closing:
             self._closing = True
-            self._transport.write(control(Opcode.CLOSE, payload))
+            self._control(Opcode.CLOSE, payload)
         self._lose()
         self._transport.close()
         self.expire(_CLOSE_SECONDS)
@@ -243,7 +174,7 @@ class SocketTransport(asyncio.Protocol):
         """Close for what came, and throw away what still comes, so that the close arrives."""
         if not self._closing:
             self._closing = True
-            self._transport.write(control(Opcode.CLOSE, Close(code, reason).serialize()))
+            self._control(Opcode.CLOSE, Close(code, reason).serialize())
         self._lose()
         self._transport.resume_reading()
         if self._transport.can_write_eof():

@@ -1,17 +1,19 @@
 """`verify_token`, renewal, and identities that run out."""
 
+import asyncio
+import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from fastapi import HTTPException
 
 from pattern_stack import Forbidden, Identity, Limits, Unauthenticated, WebSocketBroadcastBackend
-from tests.support.client import Client, client
+from tests.support.client import Client, client, page_of
 from tests.support.server import serving_backend
 from tests.support.watched import Watched
-
-past = True
 
 COMMANDS: list[dict[str, Any]] = [
     {"subscribe": ["orders"]},
@@ -65,7 +67,7 @@ async def test_an_identity_that_runs_out_closes_with_4401_at_its_time(as_datetim
     expires_at = datetime.fromtimestamp(end, UTC) if as_datetime else end
     backend = WebSocketBroadcastBackend()
     with serving_backend(backend, authenticate=lambda: Identity("ann", expires_at)) as server:
-        async with client(server.url) as one:
+        async with client(server.url, origin=page_of(server.url)) as one:
             assert (await one.closed())[0] == 4401
             assert end <= time.time() < end + 5
             assert backend.get_total_connections() == 0
@@ -78,7 +80,7 @@ RAN_OUT = {"just now": time.time() - 1, "in 1970": 0, "as a datetime": datetime.
 async def test_an_identity_that_ran_out_already_is_4401_at_once(expires_at: Any) -> None:
     backend = WebSocketBroadcastBackend(everyone=["news"])
     with serving_backend(backend, authenticate=lambda: Identity("ann", expires_at)) as server:
-        async with client(server.url) as one:
+        async with client(server.url, origin=page_of(server.url)) as one:
             assert (await one.closed())[0] == 4401
         assert backend.get_subscriber_count("news") == 0
 
@@ -157,17 +159,109 @@ async def test_the_token_of_another_user_ends_the_connection() -> None:
             assert backend.get_all_channels() == []
 
 
-async def test_a_verifier_that_fails_is_logged_and_lets_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_verifier_that_fails_is_logged_and_closes_with_1013(caplog: pytest.LogCaptureFixture) -> None:
     def fail(token: str) -> str:
         raise RuntimeError("password=secret")
 
     with serving_backend(WebSocketBroadcastBackend(), verify_token=fail) as server:
         async with client(server.url) as one:
-            code, message = await refusal(one, {"auth": "ann"})
-            assert code == "unauthenticated"
-            assert (await refusal(one, {"ping": 1}))[0] == "unauthenticated"
+            await one.send({"auth": "ann"})
+            code, reason = await one.closed()
+            assert code == 1013
+            assert not one.inbox
     assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["password=secret"]
-    assert "secret" not in message  # as at the handshake: what failed inside is for the log
+    assert "secret" not in reason  # as at the handshake: what failed inside is for the log
+
+
+@pytest.mark.parametrize("error", [HTTPException(401, "old"), HTTPException(403, "old"), Unauthenticated("old")])
+async def test_a_verifier_that_refuses_leaves_the_connection_open(error: Exception) -> None:
+    def refuse(token: str) -> str:
+        raise error
+
+    with serving_backend(WebSocketBroadcastBackend(), verify_token=refuse) as server:
+        async with client(server.url) as one:
+            assert await refusal(one, {"auth": "ann"}) == ("unauthenticated", "old")
+
+
+@pytest.mark.parametrize("in_a_thread", [True, False])
+async def test_a_verifier_that_hangs_closes_with_1013(in_a_thread: bool) -> None:
+    gate = threading.Event()
+
+    def block(token: str) -> str:
+        gate.wait(30)
+        return token
+
+    async def hang(token: str) -> str:
+        await asyncio.Event().wait()
+        return token
+
+    backend = WebSocketBroadcastBackend(limits=Limits(hook_seconds=0.1))
+    with serving_backend(backend, verify_token=block if in_a_thread else hang) as server:
+        async with client(server.url) as one:
+            await one.send({"auth": "ann"})
+            assert (await one.closed())[0] == 1013
+        gate.set()
+
+
+async def test_a_client_that_goes_ends_its_verifier() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    async def hang(token: str) -> str:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return token
+
+    with serving_backend(WebSocketBroadcastBackend(), verify_token=hang) as server:
+        async with client(server.url) as one:
+            await one.send({"auth": "ann"})
+            assert await asyncio.to_thread(begun.wait, 20)
+            one.cut()
+        assert await asyncio.to_thread(ended.wait, 20)
+
+
+# -- what is declared
+
+
+class Unreadable:
+    async def __call__(self) -> str:
+        return "ann"
+
+
+def two(token: str, secret: str) -> str:
+    return token
+
+
+def yielding(token: str) -> Iterator[str]:
+    yield token
+
+
+@pytest.mark.parametrize("verify_token", ["ann", two, Unreadable(), yielding, lambda: "ann"])
+def test_what_cannot_be_called_with_a_token_is_refused_by_name(verify_token: Any) -> None:
+    with pytest.raises(TypeError, match=r"^verify_token"):
+        WebSocketBroadcastBackend().get_router(verify_token=verify_token)
+
+
+@pytest.mark.parametrize(
+    "expires_at", ["tomorrow", "1700000000", True, datetime(2100, 1, 1), float("nan"), float("inf"), timedelta(1)]
+)
+def test_an_expiry_that_cannot_be_read_is_refused(expires_at: Any) -> None:
+    with pytest.raises(ValueError, match=r"^expires_at has to be"):
+        Identity("ann", expires_at)
+
+
+async def test_nobody_is_let_in_with_an_expiry_that_cannot_be_read() -> None:
+    backend = WebSocketBroadcastBackend(everyone=["news"])
+    with serving_backend(backend, verify_token=lambda token: Identity(token, cast(Any, "tomorrow"))) as server:
+        async with client(server.url) as one:
+            await one.send({"auth": "ann"})
+            assert (await one.closed())[0] == 1013
+        assert backend.get_subscriber_count("news") == 0
+
+
+# -- in their order
 
 
 async def test_frames_behind_the_token_wait_for_it() -> None:

@@ -16,8 +16,6 @@ from tests.support.client import Client, client
 from tests.support.raw import Raw
 from tests.support.server import Server, serving_backend
 
-past = True
-
 backend = WebSocketBroadcastBackend()
 gone = threading.Event()
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10

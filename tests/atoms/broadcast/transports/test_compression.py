@@ -14,7 +14,6 @@ from tests.support.client import Client, client
 from tests.support.raw import Raw
 from tests.support.server import serving_backend
 
-past = True
 pytestmark = pytest.mark.fast_lane
 
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"

@@ -1,6 +1,7 @@
 """What uvicorn by itself does not do: floods that delay nobody, closes that are last, heads that are answered."""
 
 import asyncio
+import logging
 import socket
 import threading
 import time
@@ -11,12 +12,14 @@ import pytest
 from fastapi import FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.transports import uvicorn
 from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
+from pattern_stack.atoms.log_every import LogEvery
 from tests.support.client import client
 from tests.support.raw import Raw
 from tests.support.server import serving, serving_backend, until
 
-past = True
+direct = True
 
 pytestmark = pytest.mark.fast_lane
 
@@ -113,12 +116,18 @@ HEADS = {
 
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
-def test_a_head_that_is_too_long_is_answered(backend: WebSocketBroadcastBackend, head: str) -> None:
+def test_a_head_that_is_too_long_is_answered_and_logged(
+    backend: WebSocketBroadcastBackend, head: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn, "_heads", LogEvery(logging.getLogger(uvicorn.__name__)))
     with serving_backend(backend) as server:
-        raw = Raw(server.port, headers=head)
-        assert raw.response.startswith(b"HTTP/1.1 431")
-        assert raw.socket.recv(1) == b""
-        raw.socket.close()
+        for _ in range(3):
+            raw = Raw(server.port, headers=head)
+            assert raw.response.startswith(b"HTTP/1.1 431")
+            assert raw.socket.recv(1) == b""
+            raw.socket.close()
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("refused a WebSocket handshake with 431 Request Header Fields Too Large: ")
 
 
 EARLY = {"unmasked": b"\x81\x02{}", "not UTF-8": b"\x81\x81\0\0\0\0\xff", "reserved": b"\x83\x80\0\0\0\0"}

@@ -9,7 +9,7 @@ from pattern_stack import WebSocketBroadcastBackend
 from tests.support.client import client
 from tests.support.server import Server, serving_backend
 
-past = True
+direct = True
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +93,17 @@ async def test_a_foreign_origin_is_never_authenticated_nor_connected() -> None:
         assert "origin" in reason
         assert not asked
         assert backend.get_total_connections() == backend.get_subscriber_count("news") == 0
+
+
+@pytest.mark.parametrize("setting", [None, "PATTERN_STACK_ORIGINS"])
+async def test_the_log_names_the_origin_the_host_and_the_setting(
+    setting: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = {"origins_setting": setting} if setting else {}
+    with serving_backend(WebSocketBroadcastBackend(), **named) as server:
+        for _ in range(3):
+            assert await enter(server, "http://app.example:8080", "app.example") == 1008
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused a page of the origin 'http://app.example:8080': it is not that of the Host 'app.example', nor listed in "
+        + (setting or "get_router(origins=[...])")
+    ]

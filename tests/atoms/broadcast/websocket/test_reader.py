@@ -149,3 +149,21 @@ OFFERS: dict[str, Any] = {
 @pytest.mark.parametrize(("header", "taken"), OFFERS.items(), ids=OFFERS)
 def test_offers(header: str, taken: bool) -> None:
     assert is_offered(header) is taken
+
+
+@pytest.mark.parametrize("deflating", [False, True])
+@given(sizes=st.lists(st.integers(0, LIMIT + 1), max_size=30), cut=st.integers(1, 200))
+def test_what_it_holds_of_an_unfinished_message_is_bounded(deflating: bool, sizes: list[int], cut: int) -> None:
+    """A message and a frame's head of 14 bytes, however a client cuts what it never finishes."""
+    reader = FrameReader(LIMIT, deflating)
+    opcodes = [Opcode.TEXT, *[Opcode.CONT] * len(sizes)]
+    data = b"".join(
+        bytes([opcode, 0x80 | 126]) + size.to_bytes(2) + bytes(4 + size)
+        for opcode, size in zip(opcodes, sizes, strict=False)
+    )
+    for at in range(0, len(data), cut):
+        reader.feed(data[at : at + cut])
+        assert len(reader._rest or b"") + len(reader._message or b"") <= LIMIT + 14
+        if reader.failure:
+            assert reader.failure.code == 1009
+            assert reader._rest is None

@@ -1,0 +1,142 @@
+"""What goes out on one socket: written at once, counted while the peer is slow, with pings in between."""
+
+import asyncio
+import contextlib
+import random
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from websockets.frames import Opcode
+
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
+from pattern_stack.atoms.broadcast.websocket.frames import Batch, control
+
+_UNSENT_BYTES = 131_072
+"""What the kernel takes at most beyond what is on its way. By default it takes megabytes, which count as written, and
+which a ping has to wait for."""
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+
+
+class Keepalive(Protocol):
+    """What uvicorn's configuration says of pings, in seconds; None or 0 is never."""
+
+    ws_ping_interval: float | None
+    ws_ping_timeout: float | None
+
+
+class SocketWriter(asyncio.Protocol):
+    """The part of SocketTransport that writes."""
+
+    __slots__ = (
+        "_connection",
+        "_deflating",
+        "_keepalive",
+        "_loop",
+        "_paused",
+        "_ping",
+        "_ping_taken",
+        "_taken",
+        "_timer",
+        "_transport",
+        "write_prepared",
+    )
+
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, keepalive: Keepalive, deflating: bool
+    ) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._keepalive = keepalive
+        self._deflating = deflating
+        self.write_prepared: Callable[[bytes], None] | None = None if deflating else transport.write
+        self._connection: ClientConnection | None = None
+        self._ping: bytes | None = None
+        """What the ping under way carries, and its pong has to."""
+        self._ping_taken = 0
+        """What had been taken when it was sent, or looked after last."""
+        self._taken = 0
+        self._paused: int | None = None
+        """While the transport is full: the bytes that it has been given, those that it held then among them."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def _fail(self, code: int, reason: str) -> None:
+        raise NotImplementedError
+
+    def write(self, batch: Batch) -> None:
+        self._send(batch.deflated if self._deflating else batch.wire)
+
+    def _control(self, opcode: int, data: bytes) -> None:
+        self._send(control(opcode, data))
+
+    def _send(self, data: bytes) -> None:
+        if self._paused is not None:
+            self._paused += len(data)
+        self._transport.write(data)
+
+    @property
+    def taken(self) -> int:
+        """Bytes that left the buffer while the transport was full: a number that never falls, whatever is written."""
+        if self._paused is None:
+            return self._taken
+        return self._taken + self._paused - self._transport.get_write_buffer_size()
+
+    def pause_writing(self) -> None:
+        self._paused = self._transport.get_write_buffer_size()
+        if self._connection:
+            self._connection.outbox.pause()
+
+    def resume_writing(self) -> None:
+        self._taken, self._paused = self.taken, None
+        if self._connection:
+            self._connection.outbox.resume()
+
+    # -- pings
+
+    def _schedule_ping(self) -> None:
+        if self._keepalive.ws_ping_interval:
+            self._timer = self._loop.call_later(self._keepalive.ws_ping_interval, self._send_ping)
+
+    def _send_ping(self) -> None:
+        self._ping = random.randbytes(4)
+        self._ping_taken = self.taken
+        self._control(Opcode.PING, self._ping)
+        self._await_pong()
+
+    def _await_pong(self) -> None:
+        if self._keepalive.ws_ping_timeout:
+            self._timer = self._loop.call_later(self._keepalive.ws_ping_timeout, self._unanswered)
+        else:
+            self._schedule_ping()
+
+    def _answered(self, data: bytes) -> None:
+        if data == self._ping and self._keepalive.ws_ping_timeout:
+            self._ping = None
+            self._stop_pings()
+            self._schedule_ping()
+
+    def _unanswered(self) -> None:
+        taken = self.taken
+        if taken > self._ping_taken:  # the ping waits, or waited until now, behind what the peer takes: it is alive
+            self._ping_taken = taken
+            self._await_pong()
+        elif self._transport.get_write_buffer_size():  # a close would wait behind what the peer does not take
+            self._transport.abort()
+        else:
+            self._fail(1011, "a ping was not answered")
+            self._transport.close()
+
+    def _stop_pings(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
+def bound_kernel_buffer(transport: asyncio.Transport) -> None:
+    """No other platform has it, nor has a Unix socket, whose buffer is small."""
+    if _TCP_NOTSENT_LOWAT is None:
+        return
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is not None and connection.family != socket.AF_UNIX:
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
