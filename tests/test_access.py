@@ -43,15 +43,24 @@ class Door:
         return self._refuse(access)
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Callable[..., Any]:
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     def make(**access: Any) -> Any:
-        return create_app(Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/projects.db"), **access)
+        directory = tmp_path_factory.mktemp("access")
+        return create_app(Settings(database_url=f"sqlite+aiosqlite:///{directory}/projects.db"), **access)
 
     return make
 
 
-HTTP = httpx2.Client(verify=False, trust_env=False)
+@pytest.fixture(scope="module")
+def open_door(make: Callable[..., Any]) -> Iterator[tuple[Server, Door]]:
+    """It lets everybody in."""
+    door = Door()
+    with serving(make(authenticate=known, authorize=door)) as server:
+        yield server, door
+
+
+HTTP = httpx2.Client(verify=False, trust_env=False, timeout=60)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -150,11 +159,11 @@ def test_every_call_of_every_part_asks_whether_it_may(make: Callable[..., Any]) 
     ],
 )
 def test_every_session_that_a_call_names_is_asked_about(
-    make: Callable[..., Any], method: str, path: str, body: Any, named: list[str | None]
+    open_door: tuple[Server, Door], method: str, path: str, body: Any, named: list[str | None]
 ) -> None:
-    door = Door()
-    with serving(make(authenticate=known, authorize=door)) as server:
-        ask(server, method, path, json=body)
+    server, door = open_door
+    door.asked.clear()
+    ask(server, method, path, json=body)
     assert [access.session_id for access in door.asked] == named
 
 

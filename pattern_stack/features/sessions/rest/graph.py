@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from pattern_stack.atoms.rest import error_responses
+from pattern_stack.atoms.rest import EventOrigin, error_responses
 from pattern_stack.features.sessions.core import commands
 from pattern_stack.features.sessions.core.commands import EXAMPLE_ID, Command
 from pattern_stack.features.sessions.errors import (
@@ -34,7 +34,6 @@ from pattern_stack.features.sessions.rest.bodies import (
 from pattern_stack.features.sessions.rest.parameters import (
     JSON,
     NodeId,
-    Origin,
     SessionId,
     SessionQuery,
     WantGraph,
@@ -78,7 +77,9 @@ def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
         "/commands/execute", response_model=ExecutedAnswer, responses=error_responses(*failures), tags=["graph"]
     )
     async def execute_command(
-        body: Annotated[Execution, Body(openapi_examples=_examples())], graph: WantGraph = True, origin: Origin = None
+        body: Annotated[Execution, Body(openapi_examples=_examples())],
+        graph: WantGraph = True,
+        origin: EventOrigin = None,
     ) -> JSON:
         """Carry out one command. The session's clients get events of its success, and of its failure too."""
         sessions.get(body.session_id)
@@ -86,12 +87,12 @@ def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
         return _executed(await sessions.execute(body.session_id, command, origin=origin, graph=graph))
 
     @both_paths(router, "POST", "/undo", ExecutedAnswer, SessionNotFound, NothingToUndo, tags=["graph"])
-    async def undo(session_id: SessionId, graph: WantGraph = True, origin: Origin = None) -> JSON:
+    async def undo(session_id: SessionId, graph: WantGraph = True, origin: EventOrigin = None) -> JSON:
         """Take back the last command."""
         return _executed(await sessions.undo(session_id, origin=origin, graph=graph))
 
     @both_paths(router, "POST", "/redo", ExecutedAnswer, SessionNotFound, NothingToRedo, tags=["graph"])
-    async def redo(session_id: SessionId, graph: WantGraph = True, origin: Origin = None) -> JSON:
+    async def redo(session_id: SessionId, graph: WantGraph = True, origin: EventOrigin = None) -> JSON:
         """Carry out again what was undone last."""
         return _executed(await sessions.redo(session_id, origin=origin, graph=graph))
 
@@ -113,12 +114,14 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         return _node(await sessions.execute(session_id, command, origin=origin))
 
     @both_paths(router, "POST", "/nodes", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
-    async def create_node(session_id: SessionId, body: commands.CreateNode, origin: Origin = None) -> Response:
+    async def create_node(session_id: SessionId, body: commands.CreateNode, origin: EventOrigin = None) -> Response:
         """Create a root, or the last child of a node."""
         return _created(await node(session_id, body, origin))
 
     @both_paths(router, "POST", "/nodes/{node_id}/children", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
-    async def create_child(session_id: SessionId, node_id: NodeId, body: NewChild, origin: Origin = None) -> Response:
+    async def create_child(
+        session_id: SessionId, node_id: NodeId, body: NewChild, origin: EventOrigin = None
+    ) -> Response:
         """Create the last child of a node."""
         command = commands.CreateNode(**body.model_dump(), parent_id=node_id)
         return _created(await node(session_id, command, origin))
@@ -134,7 +137,7 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         status_code=204,
         tags=["nodes"],
     )
-    async def delete_node(session_id: SessionId, node_id: NodeId, origin: Origin = None) -> None:
+    async def delete_node(session_id: SessionId, node_id: NodeId, origin: EventOrigin = None) -> None:
         """Delete the node and all that is under it."""
         await sessions.execute(session_id, commands.DeleteNode(node_id=node_id), origin=origin)
 
@@ -143,20 +146,22 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         NodeFull, GraphFull, SessionsFull,
         tags=["nodes"],
     )  # fmt: skip
-    async def set_property(session_id: SessionId, node_id: NodeId, body: NewValue, origin: Origin = None) -> Response:
+    async def set_property(
+        session_id: SessionId, node_id: NodeId, body: NewValue, origin: EventOrigin = None
+    ) -> Response:
         """Set a property. The value of a select is the id of one of its options."""
         return await node(session_id, commands.UpdateProperty(node_id=node_id, **dict(body)), origin)
 
 
 def _add_link_routes(router: APIRouter, sessions: SessionService) -> None:
     @both_paths(router, "POST", "/nodes/{node_id}/links", NodeAnswer, *_LINKING, tags=["nodes"])
-    async def link(session_id: SessionId, node_id: NodeId, body: NewLink, origin: Origin = None) -> Response:
+    async def link(session_id: SessionId, node_id: NodeId, body: NewLink, origin: EventOrigin = None) -> Response:
         """Make a root the last child of the node. The answer is that child."""
         command = commands.LinkNode(parent_id=node_id, child_id=body.child_id)
         return _node(await sessions.execute(session_id, command, origin=origin))
 
     @both_paths(router, "DELETE", "/nodes/{node_id}/links/{child_id}", None, *_LINKING, status_code=204, tags=["nodes"])
-    async def unlink(session_id: SessionId, node_id: NodeId, child_id: NodeId, origin: Origin = None) -> None:
+    async def unlink(session_id: SessionId, node_id: NodeId, child_id: NodeId, origin: EventOrigin = None) -> None:
         """Make the child the last root."""
         await sessions.execute(session_id, commands.UnlinkNode(parent_id=node_id, child_id=child_id), origin=origin)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, BeforeValidator
 
 from pattern_stack.atoms.rest import error_responses
@@ -19,10 +19,6 @@ ProjectId = Annotated[str, BeforeValidator(canonical), Path(examples=[EXAMPLE_ID
 TemplatePath = Annotated[str, Path(examples=["restomod"])]
 SessionQuery = Annotated[str, BeforeValidator(canonical), Query(examples=[EXAMPLE_ID])]
 WantGraph = Annotated[bool, Query(alias="graph", description="false: the answer is without the graph")]
-Origin = Annotated[
-    str | None,
-    Header(alias="X-Origin", max_length=200, description="The events that this call causes carry it as `origin`."),
-]
 
 
 class JSON(Response):

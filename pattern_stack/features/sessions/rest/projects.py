@@ -3,7 +3,7 @@
 import orjson
 from fastapi import APIRouter, Response
 
-from pattern_stack.atoms.rest import error_responses
+from pattern_stack.atoms.rest import EventOrigin, error_responses
 from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import (
     GraphFull,
@@ -26,7 +26,7 @@ from pattern_stack.features.sessions.rest.bodies import (
     SavedForm,
     TemplateChoice,
 )
-from pattern_stack.features.sessions.rest.parameters import JSON, Origin, ProjectId, SessionId, both_paths
+from pattern_stack.features.sessions.rest.parameters import JSON, ProjectId, SessionId, both_paths
 from pattern_stack.features.sessions.service import SessionService
 from pattern_stack.features.sessions.session import Session
 
@@ -49,7 +49,7 @@ def _add_creating_routes(router: APIRouter, sessions: SessionService) -> None:
         responses=error_responses(*_CREATING, TooManySessions),
         tags=["projects"],
     )
-    async def create_project(body: NewProjectAndSession, origin: Origin = None) -> JSON:
+    async def create_project(body: NewProjectAndSession, origin: EventOrigin = None) -> JSON:
         """A saved project, live in a new session, with a root of the template's first type."""
         session = await projects.create(body.template_id, body.project_name, origin=origin)
         return await _opened(sessions, session, status=201)
@@ -58,7 +58,7 @@ def _add_creating_routes(router: APIRouter, sessions: SessionService) -> None:
         router, "POST", "/projects", ProjectCreated, SessionNotFound, ProjectExists, InvalidParent, GraphFull, *_CREATING,
         status_code=201, tags=["projects"],
     )  # fmt: skip
-    async def create_project_here(session_id: SessionId, body: NewProject, origin: Origin = None) -> JSON:
+    async def create_project_here(session_id: SessionId, body: NewProject, origin: EventOrigin = None) -> JSON:
         """A saved project, live in this session: its nodes stay, and get one more root."""
         session = await projects.create(body.template_id, body.name, session_id, origin)
         return await _opened(sessions, session, status=201)
@@ -67,7 +67,7 @@ def _add_creating_routes(router: APIRouter, sessions: SessionService) -> None:
         router, "POST", "/project/template", Template, SessionNotFound, TemplateNotFound, InvalidParent,
         tags=["projects"],
     )  # fmt: skip
-    async def use_template(session_id: SessionId, body: TemplateChoice, origin: Origin = None) -> Template:
+    async def use_template(session_id: SessionId, body: TemplateChoice, origin: EventOrigin = None) -> Template:
         """The template's rules hold from here on. What was done before can no longer be undone."""
         return await projects.use_template(session_id, body.template_id, origin)
 
@@ -98,7 +98,7 @@ def _add_keeping_routes(router: APIRouter, sessions: SessionService) -> None:
         responses=error_responses(SessionNotFound, *_KEPT, ProjectExists, ProjectInUse, GraphFull, SessionsFull),
         tags=["projects"],
     )
-    async def load_project(session_id: SessionId, project_id: ProjectId, origin: Origin = None) -> JSON:
+    async def load_project(session_id: SessionId, project_id: ProjectId, origin: EventOrigin = None) -> JSON:
         """Put what was saved in the place of the session's graph."""
         return await _opened(sessions, await projects.load(session_id, project_id, origin))
 

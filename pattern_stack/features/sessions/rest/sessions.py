@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import orjson
 from fastapi import APIRouter
 
-from pattern_stack.atoms.rest import error_responses
+from pattern_stack.atoms.rest import EventOrigin, error_responses
 from pattern_stack.atoms.steps import collect
 from pattern_stack.atoms.turns import in_turns
 from pattern_stack.features.sessions.core.schema import Template
@@ -19,7 +19,7 @@ from pattern_stack.features.sessions.rest.bodies import (
     SessionList,
     TemplateList,
 )
-from pattern_stack.features.sessions.rest.parameters import JSON, Origin, SessionId, TemplatePath
+from pattern_stack.features.sessions.rest.parameters import JSON, SessionId, TemplatePath
 from pattern_stack.features.sessions.service import SessionService
 from pattern_stack.features.sessions.session import Session
 
@@ -61,7 +61,7 @@ def _add_session_routes(router: APIRouter, sessions: SessionService) -> None:
     @router.delete(
         "/sessions/{session_id}", status_code=204, tags=["sessions"], responses=error_responses(SessionNotFound)
     )
-    async def close_session(session_id: SessionId, origin: Origin = None) -> None:
+    async def close_session(session_id: SessionId, origin: EventOrigin = None) -> None:
         """Close the session. Its clients get `session-closed`. What was not saved is gone."""
         await sessions.close(session_id, origin=origin)
 
