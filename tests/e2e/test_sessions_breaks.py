@@ -60,14 +60,14 @@ def test_the_session_is_read_again_if_events_cannot_be_recovered(
     proxy.cut()
     page.expect_state("Reconnecting")
     phase = project.add(project.root, "phase", "Teardown")
-    for count in range(100):  # three events each: more than the history keeps
+    for count in range(200):  # three events each: more than the 512 that the history keeps
         project.set(phase, "description", f"Version {count}")
     proxy.restore()
     page.expect_state("Live")
     expect(page.page.locator("#events .note")).to_have_text(re.compile("events were missed"))
     page.expect_outline(project.outline())
     page.select("Teardown")
-    expect(page.page.get_by_label("Description")).to_have_value("Version 99")
+    expect(page.page.get_by_label("Description")).to_have_value("Version 199")
 
 
 def test_a_project_is_opened_again_after_the_server_was_killed(
