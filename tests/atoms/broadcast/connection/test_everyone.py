@@ -10,8 +10,6 @@ from tests.support.client import Message, client
 from tests.support.server import serving_backend
 from tests.support.watched import Watched
 
-past = True
-
 NEWS = "notifications"
 
 

@@ -13,7 +13,7 @@ from pattern_stack import Channel, Unauthenticated, WebSocketBroadcastBackend
 from tests.support.client import client
 from tests.support.server import Server, serving
 
-past = True
+pytestmark = pytest.mark.lanes("slow", "fast", "past")
 
 
 async def closing(url: str, **options: Any) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from pattern_stack import WebSocketBroadcastBackend
 from tests.support.client import client
 from tests.support.server import Server, serving_backend
 
-past = True
+pytestmark = pytest.mark.lanes("slow", "past")
 
 
 @pytest.fixture(scope="module")
