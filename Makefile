@@ -52,6 +52,7 @@ check: setup ## lint, format, types, import contracts
 bench: setup ## how fast, 30 minutes; writes benchmarks/results. Some alone, and no results: ONLY="floor pattern_stack"
 	$(BIN)/python -m benchmarks.run $(ONLY) $(if $(ONLY),,--out benchmarks/results)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.sessions)
+	$(if $(ONLY),,$(BIN)/python -m benchmarks.neighbours)
 
 bench-peers: setup ## what make bench compares with, in a place of its own
 	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)

@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +10,6 @@ from tests.support.redis.certificate import Certificate, certificate
 from tests.support.redis.cluster import RedisCluster
 from tests.support.redis.replicated import Replicated
 from tests.support.redis.server import RedisServer
-from tests.support.room import room
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,14 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    serves = {"serving", "serving_backend"} & vars(metafunc.module).keys() or hasattr(metafunc.module, "backend")
-    if "world" in metafunc.fixturenames or serves:
-        lanes = [name for name in server.LANES if name != "direct" or hasattr(metafunc.module, "direct")]
-        if metafunc.definition.get_closest_marker("slow_lane"):
-            lanes = ["slow"]
-        elif metafunc.definition.get_closest_marker("fast_lane"):
-            lanes.remove("slow")
-        metafunc.parametrize("lane", lanes, indirect=True, scope="module")
+    if marker := metafunc.definition.get_closest_marker("lanes"):
+        metafunc.parametrize("lane", marker.args, indirect=True, scope="module")
     times = metafunc.config.getoption("times")
     if times > 1:
         metafunc.fixturenames.append("_time")
@@ -38,18 +31,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("redis")
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """With all that it sets up and takes down, for `make test` runs several at a time."""
-    assert item.config.cache
-    with room(item.config.cache.mkdir("room"), alone="alone" in item.keywords):
-        return (yield)
-
-
 @pytest.fixture(autouse=True, scope="module")
 def lane(request: pytest.FixtureRequest) -> str:
-    """Tests that serve run in both lanes; in modules that say `direct = True`, past the application too. A fixture that
-    serves for a whole module asks for it."""
+    """The lane of `tests/support/server.py` that tests serve in: "fast", or each that the marker `lanes` names, where the lane
+    makes a difference. A module-scoped fixture that serves has to request it."""
     server.lane = getattr(request, "param", "fast")
     return server.lane
 

@@ -83,7 +83,6 @@ def calls(app: Any) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.fast_lane
 def test_every_call_of_every_part_asks_who_it_is(make: Callable[..., Any]) -> None:
     app = make(authenticate=known)
     with serving(app) as server:
@@ -99,7 +98,6 @@ def test_every_call_of_every_part_asks_who_it_is(make: Callable[..., Any]) -> No
             assert ask(server, "GET", path, "").status_code == 200, path
 
 
-@pytest.mark.fast_lane
 async def test_every_socket_asks_who_it_is(make: Callable[..., Any]) -> None:
     with serving(make(authenticate=known)) as server:
         async with client(server.url, additional_headers={"Authorization": "Bearer eve"}) as nobody:
@@ -112,7 +110,6 @@ def as_user(server: Server, user: str) -> Any:
     return client(server.url, additional_headers={"Authorization": f"Bearer {user}"})
 
 
-@pytest.mark.fast_lane
 def test_every_call_of_every_part_asks_whether_it_may(make: Callable[..., Any]) -> None:
     def refuse(access: Access) -> None:
         raise NotFound("there is nothing here")
@@ -131,7 +128,6 @@ def test_every_call_of_every_part_asks_whether_it_may(make: Callable[..., Any]) 
             assert access.action == ("read" if method == "GET" else "change")
 
 
-@pytest.mark.fast_lane
 @pytest.mark.parametrize(
     ("method", "path", "body", "named"),
     [
@@ -172,7 +168,6 @@ def only_ann_changes(access: Access) -> None:
         raise Forbidden("this session is ann's")
 
 
-@pytest.mark.fast_lane
 async def test_one_rule_holds_for_sockets_and_rest(make: Callable[..., Any]) -> None:
     with serving(make(authenticate=known, authorize=only_ann_changes)) as server:
         assert ask(server, "POST", "/api/v1/runs/secret/started", "ann").status_code == 201
@@ -199,7 +194,6 @@ async def subscribed(one: Client, channel: str) -> str:
     return str(answer["error"]["code"])
 
 
-@pytest.mark.fast_lane
 async def test_channels_that_nobody_declared_are_asked_about_and_those_of_everyone(make: Callable[..., Any]) -> None:
     def refuse(access: Access) -> bool:
         return access.channel not in ("orders", "notifications") or access.user == "ann"
@@ -216,7 +210,6 @@ async def test_channels_that_nobody_declared_are_asked_about_and_those_of_everyo
     assert {access.action for access in door.asked if access.channel} == {"subscribe"}
 
 
-@pytest.mark.fast_lane
 @pytest.mark.parametrize("kind", ["plain", "coroutine", "object"])
 async def test_authorize_may_be_any_function_and_a_plain_one_runs_in_a_thread(
     make: Callable[..., Any], kind: str
@@ -239,7 +232,6 @@ async def test_authorize_may_be_any_function_and_a_plain_one_runs_in_a_thread(
         assert len(loop_threads) == (len(threads) if kind == "plain" else 0)
 
 
-@pytest.mark.fast_lane
 async def test_an_authorize_that_fails_lets_nobody_in(make: Callable[..., Any]) -> None:
     async def broken(access: Access) -> None:
         raise ZeroDivisionError("secret")
@@ -251,7 +243,6 @@ async def test_an_authorize_that_fails_lets_nobody_in(make: Callable[..., Any]) 
             assert await subscribed(one, "orders") == "internal"
 
 
-@pytest.mark.fast_lane
 def test_a_function_that_returns_a_coroutine_lets_nobody_in(make: Callable[..., Any]) -> None:
     async def answer(access: Access) -> None: ...
 
@@ -265,7 +256,6 @@ def test_what_is_no_function_is_refused_at_once(make: Callable[..., Any], wrong:
         make(authorize=wrong)
 
 
-@pytest.mark.fast_lane
 async def test_an_http_exception_keeps_its_status_and_headers(make: Callable[..., Any]) -> None:
     def challenge() -> None:
         raise HTTPException(401, "log in", headers={"WWW-Authenticate": "Bearer"})
@@ -278,7 +268,6 @@ async def test_an_http_exception_keeps_its_status_and_headers(make: Callable[...
             assert await one.closed() == (4401, "log in")
 
 
-@pytest.mark.fast_lane
 def test_foreign_pages_change_nothing_unless_they_are_listed(tmp_path: Path) -> None:
     settings = Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/p.db", origins=["https://listed.example"])
     app = create_app(settings)

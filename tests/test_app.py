@@ -18,7 +18,6 @@ def settings(directory: Path, **values: object) -> Settings:
     return Settings(database_url=f"sqlite+aiosqlite:///{directory}/projects.db", **values)
 
 
-@pytest.mark.fast_lane
 @pytest.mark.parametrize("host", ["127.0.0.1", "redis.invalid"])
 async def test_no_client_learns_where_redis_is(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PATIENCE, 0.1)

@@ -12,6 +12,7 @@ from benchmarks.measure import build, measure
 from benchmarks.plan import Crowd, Phase
 from benchmarks.report import summary, text
 from benchmarks.systems import System
+from tests.support.patience import PATIENCE
 from tests.support.programs import program
 
 ROOT = Path(__file__).parents[1]
@@ -22,12 +23,11 @@ pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="the load generat
 
 def run(*options: str) -> str:
     command = [sys.executable, "-m", "benchmarks.run", *options, "--rounds", "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=5 * PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.mark.alone
 def test_a_small_run_of_two_systems(tmp_path: Path) -> None:
     systems = ["floor", "pattern_stack"]
     run(*systems, "--clients", "20", "--seconds", "0.1", "--build", str(tmp_path), "--out", str(tmp_path))
@@ -50,7 +50,6 @@ def test_a_small_run_of_two_systems(tmp_path: Path) -> None:
     assert (tmp_path / "chart.svg").read_text().startswith("<svg")
 
 
-@pytest.mark.alone
 @pytest.mark.redis
 def test_a_small_run_over_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_SERVER", str(program("redis-server")))
@@ -78,6 +77,13 @@ def test_a_peer_that_is_missing_is_left_out_with_how_to_install_it(tmp_path: Pat
     printed = run("litestar", "floor", "--clients", "2", "--seconds", "0.02", "--build", str(tmp_path))
     assert "litestar is left out; to have it: make bench-peers\n" in printed
     assert "\nlitestar" not in printed.partition("2 x 1")[2]
+
+
+def test_a_small_run_of_neighbours() -> None:
+    command = [sys.executable, "-m", "benchmarks.neighbours", "--clients", "5", "--events", "5", "--rounds", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "beside one that does not read  p50" in done.stdout
 
 
 SERVER = """

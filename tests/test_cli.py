@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.process import BIN, ROOT, Process, running
 from tests.support.redis.server import RedisServer
 
@@ -29,7 +30,7 @@ def server() -> Iterator[Process]:
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [PATTERN_STACK, *arguments]
     env = {**os.environ, **environment}
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT, env=env)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT, env=env)
 
 
 def tail(server: Process, *channels: str, url: str = "", **environment: str) -> "subprocess.Popen[str]":
@@ -280,7 +281,12 @@ def test_an_invalid_setting_ends_the_start_with_one_line(variable: str, said: st
 def test_a_missing_extra_is_one_line(missing: str, arguments: list[str], said: str) -> None:
     without = f"import sys; sys.modules[{missing!r}] = None; from pattern_stack.cli import main; main()"
     result = subprocess.run(
-        [sys.executable, "-c", without, *arguments], capture_output=True, text=True, timeout=30, check=False, cwd=ROOT
+        [sys.executable, "-c", without, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        cwd=ROOT,
     )
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()

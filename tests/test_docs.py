@@ -9,6 +9,7 @@ import jwt
 import pytest
 
 from tests.support.client import client, page_of
+from tests.support.patience import PATIENCE
 from tests.support.server import serving
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,7 @@ async def test_three_lines_are_enough() -> None:
     import httpx2
 
     with serving(run(blocks(ROOT / "README.md")[0])["app"]) as server:
-        async with client(server.url) as one, httpx2.AsyncClient(base_url=server.http) as http:
+        async with client(server.url) as one, httpx2.AsyncClient(base_url=server.http, timeout=PATIENCE) as http:
             await one.subscribe("orders")
             answer = (await http.post("/orders/17")).json()
             event = await one.event()

@@ -148,8 +148,9 @@ def test_a_test_that_lacks_its_program_fails_or_says_that_it_was_skipped(system:
             check=False,
         ).stdout
 
-    assert "1 failed" in run()
-    assert "haproxy is missing: `make system` installs it" in run()
+    failed = run()
+    assert "1 failed" in failed
+    assert "haproxy is missing: `make system` installs it" in failed
     skipped = run(SKIP_MISSING="1")
     assert "1 skipped" in skipped
     assert "haproxy is missing, and SKIP_MISSING says to go on without" in skipped

@@ -10,12 +10,13 @@ from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.app import create_app
 from pattern_stack.settings import Settings
 from tests.support.client import client
+from tests.support.patience import PATIENCE
 from tests.support.server import serving
 
 
 async def test_publish_and_stats() -> None:
     with serving(test_server.app) as server:
-        async with httpx2.AsyncClient(base_url=server.http) as http, client(server.url) as one:
+        async with httpx2.AsyncClient(base_url=server.http, timeout=PATIENCE) as http, client(server.url) as one:
             await one.subscribe("orders", "contacts")
             assert (await http.get("/test/stats")).json() == {
                 "connections": 1,

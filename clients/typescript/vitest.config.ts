@@ -18,7 +18,8 @@ export default defineConfig({
     environmentOptions: { happyDOM: { settings: { fetch: { disableSameOriginPolicy: true } } } }, // the tests call servers of other origins
     restoreMocks: true,
     unstubGlobals: true,
-    testTimeout: 20_000,
+    testTimeout: 60_000, // no test judges a duration by it
+    hookTimeout: 60_000,
     maxWorkers: 3, // most tests wait rather than compute
   },
 })

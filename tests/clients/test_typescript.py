@@ -8,13 +8,13 @@ from contextlib import suppress
 import pytest
 
 from tests.support import reaper
+from tests.support.patience import PATIENCE
 from tests.support.process import BIN, ROOT
 from tests.support.programs import program
 
 PACKAGE = ROOT / "clients" / "typescript"
 
 
-@pytest.mark.alone  # it runs three tests at a time itself
 def test_npm_run_check() -> None:
     npm = program("npm")
     if not (PACKAGE / "node_modules").exists():
@@ -31,7 +31,7 @@ def test_npm_run_check() -> None:
     )
     reaper.watch(check.pid)
     try:
-        output, _ = check.communicate(timeout=300)
+        output, _ = check.communicate(timeout=10 * PATIENCE)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(check.pid, signal.SIGKILL)

@@ -51,6 +51,14 @@ def _redis() -> Iterator[RedisServer]:
         yield server
 
 
+IN_PAIRS = pytest.mark.parametrize(
+    ("lane", "make_backend"),
+    [("slow", "memory"), pytest.param("fast", "redis", marks=pytest.mark.redis)],
+    indirect=True,
+)
+"""For long tests: each lane and each store once. Lanes and stores do not depend on each other."""
+
+
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
 def make_backend(request: pytest.FixtureRequest) -> Make:
     if request.param == "memory":

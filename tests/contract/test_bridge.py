@@ -16,6 +16,7 @@ from pattern_stack import (
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from tests.contract.conftest import Make
 from tests.support.client import client
+from tests.support.patience import PATIENCE
 from tests.support.redis.server import RedisServer
 from tests.support.server import serving_backend
 
@@ -43,7 +44,7 @@ async def test_several_handlers_of_one_channel_each_get_every_event(alone: Redis
     for index in range(2):
         await alone.subscribe("orders", handler(index))
     events = [await alone.broadcast("orders", "x", {"n": n}) for n in range(50)]
-    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.wait_for(done.wait(), PATIENCE)
     assert got == [list(range(50))] * 2
     assert [event.offset for event in events] == list(range(1, 51))
     assert await alone.position("orders") == events[-1].position

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from pattern_stack.atoms.broadcast.core.event import Event
 from tests.contract.checker import Log, Place, judge
-from tests.contract.conftest import World
+from tests.contract.conftest import IN_PAIRS, World
 from tests.support.client import Client, client
 
 EVENTS = 20_000
@@ -153,6 +153,7 @@ def last_places(log: Log) -> dict[str, Place]:
     return last
 
 
+@IN_PAIRS
 @pytest.mark.parametrize("seed", [1])
 async def test_the_contract_holds_amid_chaos(world: World, seed: int) -> None:
     log = Log()

@@ -10,6 +10,8 @@ from pattern_stack import History
 from tests.contract.conftest import World
 from tests.support.client import Message, client
 
+pytestmark = pytest.mark.lanes("slow", "fast")
+
 Position = dict[str, Any]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pattern_stack import Channel, Position, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast import Connection
-from tests.contract.conftest import Make
+from tests.contract.conftest import IN_PAIRS, Make
 from tests.support.client import Client, client
 from tests.support.server import serving_backend
 
@@ -84,6 +84,7 @@ async def follow(url: str, since: dict[str, Any] | None, leave_after: int) -> tu
             one.cut()
 
 
+@IN_PAIRS
 @pytest.mark.parametrize("kind", ["placed", "stored"])
 async def test_snapshot_and_events_rebuild_the_state(make_backend: Make, kind: str) -> None:
     await rebuild(make_backend(), kind)

@@ -10,9 +10,10 @@ import httpx2
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support.browser import ARTIFACTS
+from tests.support.patience import PATIENCE
 from tests.support.proxy import Proxy
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=1_000 * PATIENCE)
 
 
 class LivePage:
@@ -33,7 +34,7 @@ class LivePage:
         expect(self.page.locator("#state")).to_contain_text(text)
 
     def wait_until(self, condition: Callable[[], bool], message: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, message
             self.page.wait_for_timeout(10)  # Playwright delivers events meanwhile
@@ -74,7 +75,7 @@ class RestClient:
     """Calls the server's REST API, as a program would."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx2.Client(base_url=f"{url}/api/v1", timeout=20)
+        self._http = httpx2.Client(base_url=f"{url}/api/v1", timeout=PATIENCE)
 
     def get(self, path: str) -> Any:
         return self._http.get(path).raise_for_status().json()
@@ -117,8 +118,8 @@ class SyncProxy:
     def close(self) -> None:
         self._run(self._proxy.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._loop.close()
 
     def _run(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)

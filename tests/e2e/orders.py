@@ -11,9 +11,10 @@ import httpx2
 from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, Request, Route, expect
 
 from tests.support.browser import ARTIFACTS
+from tests.support.patience import PATIENCE
 
 PATH = "/api/orders"
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=1_000 * PATIENCE)
 
 
 class OrdersPage:
@@ -70,7 +71,7 @@ class OrdersPage:
         self.page.screenshot(path=ARTIFACTS / f"orders-{name}.png", full_page=True)
 
     def wait_until(self, condition: Callable[[], bool], message: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, message
             self.page.wait_for_timeout(10)  # Playwright delivers events meanwhile

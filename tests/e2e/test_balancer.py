@@ -13,9 +13,8 @@ from pattern_stack.atoms.broadcast.base import Handler
 from tests.contract.redis.drill import Journal
 from tests.support.balancer import Balancer
 from tests.support.instances import Instance, instances
+from tests.support.patience import PATIENCE
 from tests.support.redis.server import RedisServer
-
-RECOVERY_SECONDS = 20
 
 
 class Posting(BroadcastBackend):
@@ -62,7 +61,7 @@ async def site(redis: RedisServer) -> AsyncIterator[Site]:
         instances(2, BROADCAST_URL=redis.url) as each,
         Balancer([one.port for one in each]) as balancer,
     ):
-        async with httpx2.AsyncClient(timeout=15) as http:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as http:
             one = Site(balancer, each, Posting(balancer.http, http))
             try:
                 await one.follow(*[balancer.url] * 10)
@@ -88,7 +87,7 @@ async def test_clients_of_a_killed_instance_recover_on_the_other(redis_server: R
             await asyncio.sleep(0.005)
         await asyncio.to_thread(one.instances[0].kill)
         await publishing
-        await one.finish(one.posting, RECOVERY_SECONDS)
+        await one.finish(one.posting)
         assert sorted(follower.connections > 1 for follower in one.followers) == [False] * 5 + [True] * 5
         assert not any(follower.reader.resets for follower in one.followers)
         assert (await asyncio.to_thread(one.instances[1].stats))["connections"] == 10

@@ -9,6 +9,7 @@ from playwright.sync_api import BrowserContext, Dialog, Page, Playwright, expect
 
 from tests.support.browser import launch
 from tests.support.instances import Instance, instances
+from tests.support.patience import PATIENCE
 from tests.support.process import ROOT
 from tests.support.programs import program
 
@@ -69,7 +70,7 @@ def test_another_tab_takes_over_from_one_that_shows_a_dialog(tabs: list[Tab], se
     dialogs: list[Dialog] = []
     leader.page.on("dialog", lambda dialog: dialogs.append(dialog))
     leader.page.evaluate("void setTimeout(() => alert('This page is blocked.'))")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not dialogs:
         assert time.monotonic() < deadline, "there was no dialog"
         others[0].page.wait_for_timeout(10)  # Playwright delivers events meanwhile

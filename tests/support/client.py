@@ -11,6 +11,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed
 
+from tests.support.patience import PATIENCE
+
 Message = dict[str, Any]
 
 
@@ -25,7 +27,7 @@ class Client:
     async def send(self, frame: object) -> None:
         await self.socket.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
-    async def receive(self, timeout: float = 20) -> Message:
+    async def receive(self, timeout: float = PATIENCE) -> Message:
         """The next message, whatever it is."""
         if self.inbox:
             return self.inbox.popleft()
@@ -53,7 +55,7 @@ class Client:
                 self.inbox.remove(message)
                 return message
         while True:
-            message = await self._read(20)
+            message = await self._read()
             if is_it(message):
                 return message
             self.inbox.append(message)
@@ -75,7 +77,7 @@ class Client:
         """Read until the server has closed; the code and the reason."""
         try:
             while True:
-                self.inbox.append(await self._read(30))
+                self.inbox.append(await self._read())
         except ConnectionClosed as closed:
             return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
 
@@ -83,7 +85,7 @@ class Client:
         """Reset the connection, without a close."""
         self.socket.transport.abort()
 
-    async def _read(self, timeout: float) -> Message:
+    async def _read(self, timeout: float = PATIENCE) -> Message:
         async with asyncio.timeout(timeout):
             message: Message = json.loads(await self.socket.recv())
         return message
@@ -97,7 +99,8 @@ def page_of(url: str) -> str:
 @asynccontextmanager
 async def client(url: str, **options: Any) -> AsyncIterator[Client]:
     """Closed with the block. Where that is cancelled, as at a test's end, it is cut."""
-    socket = await connect(url, max_size=None, proxy=None, **options)
+    settings = {"max_size": None, "proxy": None, "ping_interval": None, "open_timeout": PATIENCE, **options}
+    socket = await connect(url, **settings)
     try:
         yield Client(socket)
     finally:

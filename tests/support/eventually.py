@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable
 
+from tests.support.patience import PATIENCE
 
-def eventually(is_it: Callable[[], object], what: str = "", seconds: float = 20) -> None:
+
+def eventually(is_it: Callable[[], object], what: str = "", seconds: float = PATIENCE) -> None:
     """Until it holds. Blocking: call it from a plain test or a thread. AssertionError with `what` after that time."""
     deadline = time.monotonic() + seconds
     while not is_it():

@@ -10,6 +10,7 @@ from urllib.request import urlopen
 
 from tests.support.address import Address
 from tests.support.eventually import eventually
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 from tests.support.process import BIN, Process
 
@@ -53,7 +54,7 @@ class Instance(Address):
     def readiness(self) -> int:
         """The status of its answer to GET /ready."""
         try:
-            with urlopen(f"{self.http}/ready", timeout=10) as answer:
+            with urlopen(f"{self.http}/ready", timeout=PATIENCE) as answer:
                 return int(answer.status)
         except HTTPError as error:
             with error:
@@ -61,7 +62,7 @@ class Instance(Address):
 
     def stats(self) -> dict[str, Any]:
         """Of test_server:app: its open connections, and its channels."""
-        with urlopen(f"{self.http}/test/stats", timeout=10) as answer:
+        with urlopen(f"{self.http}/test/stats", timeout=PATIENCE) as answer:
             stats: dict[str, Any] = json.load(answer)
         return stats
 

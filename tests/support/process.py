@@ -72,7 +72,7 @@ class Process(Address):
             assert found or self.popen.poll() is None, self.log()
             return found is not None
 
-        eventually(is_ready, f"{self.popen.args} did not start", seconds=30)
+        eventually(is_ready, f"{self.popen.args} did not start")
         assert found
         return found
 

@@ -6,6 +6,8 @@ import socket
 import struct
 from typing import Any
 
+from tests.support.patience import PATIENCE
+
 
 class Raw:
     """After the handshake it sends whatever it is told to. Blocking: call it from a plain test or a thread.
@@ -25,7 +27,7 @@ class Raw:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(20)
+        self.socket.settimeout(PATIENCE)
         self.socket.connect(("127.0.0.1", port))
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -36,7 +38,8 @@ class Raw:
             self._more()
         self.response, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
 
-    def frame(self, opcode: int, data: bytes, *, fin: bool = True, masked: bool = True) -> bytes:
+    @staticmethod
+    def frame(opcode: int, data: bytes, *, fin: bool = True, masked: bool = True) -> bytes:
         head = bytes([opcode | (0x80 if fin else 0)])
         mask_bit = 0x80 if masked else 0
         if len(data) < 126:

@@ -14,6 +14,7 @@ from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
 from pattern_stack.atoms.rest import add_exception_handlers
 from tests.support.address import Address
+from tests.support.patience import PATIENCE
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ class Server(Address, uvicorn.Server):
             tick += 1
             await asyncio.sleep(0.01)
 
-    def call(self, work: Callable[[], Awaitable[T] | T], timeout: float = 30) -> T:
+    def call(self, work: Callable[[], Awaitable[T] | T], timeout: float = PATIENCE) -> T:
         """Run it on the server's loop, from another thread."""
 
         async def run() -> T:
@@ -56,27 +57,27 @@ class Server(Address, uvicorn.Server):
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(timeout)
 
-    async def acall(self, work: Callable[[], Awaitable[T] | T], timeout: float = 30) -> T:
+    async def acall(self, work: Callable[[], Awaitable[T] | T], timeout: float = PATIENCE) -> T:
         """Run it on the server's loop, from a test's loop."""
         return await asyncio.to_thread(self.call, work, timeout)
 
 
 @contextmanager
 def serving(app: Any, **config: Any) -> Iterator[Server]:
-    """The application behind uvicorn, in the lane of the test, until the block ends."""
+    """The application behind uvicorn, in the lane of the test, until the block ends. Without pings, unless `config` sets them."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(4096)
-    settings = uvicorn.Config(app, **{"ws": LANES[lane], "log_config": None, "timeout_graceful_shutdown": 5, **config})
-    server = Server(settings, listener)
+    defaults = {"ws": LANES[lane], "ws_ping_interval": None, "log_config": None, "timeout_graceful_shutdown": 5}
+    server = Server(uvicorn.Config(app, **{**defaults, **config}), listener)
     thread = threading.Thread(target=lambda: server.run([listener]), daemon=True)
     thread.start()
     try:
-        assert server.ready.wait(30), "uvicorn did not start"
+        assert server.ready.wait(PATIENCE), "uvicorn did not start"
         yield server
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive(), "uvicorn did not stop"
 
 
@@ -116,4 +117,4 @@ async def until(server: Server, is_it: Callable[[], bool]) -> None:
         while not is_it():  # noqa: ASYNC110 - what it watches has no event
             await asyncio.sleep(0.01)
 
-    await asyncio.wait_for(server.acall(watch), 30)
+    await asyncio.wait_for(server.acall(watch), PATIENCE)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.proxy import Proxy, proxy, reset
 
 
@@ -24,11 +25,11 @@ class End:
         self.writer.write(text.encode())
 
     async def hear(self, text: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await self._reader.readexactly(len(text)) == text.encode()
 
     async def hears_the_end(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await self._reader.read() == b""
 
     async def is_reset(self) -> None:
@@ -58,7 +59,7 @@ class Far:
         """Both ends of a new connection."""
         near = End(*await asyncio.open_connection("127.0.0.1", port))
         self._ends.append(near.writer)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return near, await self._accepted.get()
 
     def close(self) -> None:

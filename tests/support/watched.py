@@ -6,6 +6,7 @@ from typing import Any
 
 from pattern_stack import Channel, WebSocketBroadcastBackend
 from tests.support.client import Message
+from tests.support.patience import PATIENCE
 from tests.support.server import Server
 
 _HOOKS = ("authorize", "joined", "snapshot", "left")
@@ -47,7 +48,7 @@ class Watched:
 
     async def until(self, call: str, times: int = 1) -> None:
         """To be awaited on the server's loop."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while self.calls.count(call) < times:
                 self._changed.clear()
                 await self._changed.wait()

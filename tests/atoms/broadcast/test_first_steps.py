@@ -1,6 +1,10 @@
+import pytest
+
 from pattern_stack import WebSocketBroadcastBackend
 from tests.support.client import client
 from tests.support.server import serving_backend
+
+pytestmark = pytest.mark.lanes("slow", "fast", "direct")
 
 
 async def test_an_event_reaches_its_subscriber() -> None:

@@ -19,7 +19,7 @@ STATED = {1002, 1007, 1008, 1009}
 REFUSALS = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "not_found"}
 REPLIES = {"subscribed", "unsubscribed", "refreshed", "authenticated", "pong", "presence"}
 
-quick = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Failures(logging.Handler):
@@ -63,8 +63,7 @@ class Arena:
 def arena(lane: str) -> Iterator[Arena]:
     backend, failures = WebSocketBroadcastBackend(), Failures()
     logging.getLogger().addHandler(failures)
-    # no keepalive: it draws from `random` in the server's thread, which Hypothesis takes for a flaky strategy
-    with serving_backend(backend, config={"ws_ping_interval": None}) as server:
+    with serving_backend(backend) as server:
         arena = Arena(backend, server, failures)
         yield arena
         arena.leave()
@@ -81,6 +80,7 @@ def end(raw: Raw) -> int | None:
     return int.from_bytes(frame[1][:2]) if frame[1] else 1005
 
 
+@pytest.mark.lanes("slow", "fast")
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=3))
 @quick
 def test_bytes(arena: Arena, chunks: list[bytes]) -> None:
@@ -119,13 +119,13 @@ close = st.tuples(st.just(CLOSE), codes, mostly, st.just(True))
 separate = st.lists(good | good | ill, max_size=12) | st.lists(good | good | close, max_size=12)
 
 
+@pytest.mark.lanes("slow", "fast")
 @given(separate)
 @quick
 def test_frames(arena: Arena, parts: list[Part]) -> None:
     send_frames(arena, parts)
 
 
-@pytest.mark.fast_lane
 @given(st.lists(good | good | ill | close, max_size=12))
 @quick
 def test_frames_in_any_mix(arena: Arena, parts: list[Part]) -> None:

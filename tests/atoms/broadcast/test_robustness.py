@@ -11,7 +11,10 @@ from starlette.testclient import TestClient
 from pattern_stack import BroadcastClosed, BroadcastError, Channel, History, Identity, Limits, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from tests.support.client import client
+from tests.support.patience import PATIENCE
 from tests.support.server import serving_backend, until
+
+pytestmark = pytest.mark.lanes("slow", "fast")
 
 
 def cancelled() -> "asyncio.Future[None]":
@@ -211,7 +214,7 @@ def test_threads_that_publish_while_the_loop_ends_do_not_hang(backend: WebSocket
         asyncio.run(own(threads))
         stop.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(PATIENCE)
         assert len(ended) == 3
 
 

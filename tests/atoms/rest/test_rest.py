@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from pattern_stack.atoms.rest import BoundedRoute, add_exception_handlers, error_responses
 from pattern_stack.errors import Forbidden, NotFound, ServiceError, Unauthenticated
+from tests.support.patience import PATIENCE
 from tests.support.server import serving
 
 
@@ -48,7 +49,7 @@ def application() -> FastAPI:
 
 async def ask(method: str, path: str, content: bytes | None = None) -> tuple[int, Any]:
     with serving(application()) as server:
-        async with httpx2.AsyncClient(base_url=server.http) as http:
+        async with httpx2.AsyncClient(base_url=server.http, timeout=PATIENCE) as http:
             answer = await http.request(method, path, content=content, headers={"Content-Type": "application/json"})
             return answer.status_code, answer.json()
 

@@ -8,6 +8,7 @@ import pytest
 from pattern_stack import Event, Position
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from tests.contract.redis.drill import CHANNEL, Instance, Journal
+from tests.support.patience import PATIENCE
 from tests.support.redis.cluster import RedisCluster
 
 NAMES = [f"channel{n}" for n in range(20)]
@@ -63,5 +64,5 @@ async def test_handlers_of_a_bridge_alone(redis_cluster: RedisCluster) -> None:
 
     await backend.subscribe(CHANNEL, handler)
     await backend.broadcast(CHANNEL, "e", {})
-    await asyncio.wait_for(got.wait(), 10)
+    await asyncio.wait_for(got.wait(), PATIENCE)
     await backend.close()

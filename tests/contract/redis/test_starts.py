@@ -16,6 +16,7 @@ from pattern_stack.atoms.redis.servers import _check_version
 from pattern_stack.settings import Settings
 from tests.contract.redis.drill import CHANNEL, Instance, Journal, raises
 from tests.support.client import client
+from tests.support.patience import PATIENCE
 from tests.support.process import BIN, ROOT
 from tests.support.proxy import proxy
 from tests.support.redis.server import RedisServer
@@ -43,7 +44,9 @@ def refused(url: str) -> str:
     """What `pattern-stack serve` says: all of it."""
     serve = [BIN / "pattern-stack", "serve", "test_server:app", "--port", "0"]
     environment = {"BROADCAST_URL": url, "PATH": "/usr/bin:/bin"}
-    result = subprocess.run(serve, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    result = subprocess.run(
+        serve, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert result.returncode != 0
     assert "Traceback" not in result.stderr
     assert SECRET not in result.stderr + result.stdout
@@ -174,9 +177,11 @@ def test_serve_says_in_one_line_that_redis_refuses() -> None:
     assert f"Redis at 127.0.0.1:{redis.port} cannot be used: it says" in told[0]
 
 
-@pytest.mark.alone
-async def test_who_does_not_answer_is_waited_for(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_who_does_not_answer_is_waited_for(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr("pattern_stack.atoms.broadcast.backends.redis._PATIENCE", 1.0)
     redis_server.configure(requirepass=SECRET)
     async with proxy(redis_server.port) as line:
         url = f"redis://:{SECRET}@127.0.0.1:{line.port}/0"

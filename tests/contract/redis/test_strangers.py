@@ -10,6 +10,7 @@ import pytest
 from pattern_stack import BroadcastUnavailable, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from tests.contract.redis.drill import CHANNEL, Drill, drill, raises
+from tests.support.patience import PATIENCE
 from tests.support.redis.server import RedisServer
 
 TOPIC = f"pattern_stack:{{{CHANNEL}}}"
@@ -52,7 +53,7 @@ async def test_messages_of_strangers_are_skipped_counted_and_told_once(
         await publishing
         await one.conclude()
         assert one.resets == 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while foreign(one) != [len(forged)] * 2:  # noqa: ASYNC110 - a count has no event
                 await asyncio.sleep(0.02)
         told = [record for record in caplog.records if "skipped a message" in record.getMessage()]
@@ -96,7 +97,7 @@ async def test_prefixes_keep_applications_apart(redis_server: RedisServer) -> No
             await backend.subscribe(CHANNEL, handler)
         assert (await one.broadcast(CHANNEL, "e", {"from": "one"})).offset == 1
         assert (await two.broadcast(CHANNEL, "e", {"from": "two"})).offset == 1
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not all(got.values()):  # noqa: ASYNC110 - handlers are called in their own time
                 await asyncio.sleep(0.01)
         assert (await one.position(CHANNEL)).epoch != (await two.position(CHANNEL)).epoch

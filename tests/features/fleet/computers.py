@@ -14,6 +14,7 @@ from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.features.fleet import Fleet
 from tests.support.client import Client
 from tests.support.instances import Instance
+from tests.support.patience import PATIENCE
 from tests.support.redis.server import RedisServer
 from tests.support.server import Server, application, serving
 
@@ -35,7 +36,7 @@ class Computer:
             while not is_it(self.fleet):  # noqa: ASYNC110 - what it watches has no event
                 await asyncio.sleep(0.005)
 
-        await asyncio.wait_for(self.server.acall(watch), 20)
+        await asyncio.wait_for(self.server.acall(watch), PATIENCE)
 
     async def until_interested(self, *resources: str) -> None:
         await self.until(lambda fleet: fleet.interest.kinds() == sorted(resources))
@@ -84,7 +85,9 @@ def settings_of(redis_url: str, **more: object) -> dict[str, str]:
 
 async def ask(one: Computer | Instance, method: str, path: str, **how: Any) -> Any:
     """The answer's JSON, or None where the answer has no content."""
-    async with httpx2.AsyncClient(base_url=f"{one.http}/api/v1/fleet", verify=False, trust_env=False) as http:
+    async with httpx2.AsyncClient(
+        base_url=f"{one.http}/api/v1/fleet", timeout=PATIENCE, verify=False, trust_env=False
+    ) as http:
         answer = await http.request(method, path, **how)
         return answer.json() if answer.content else None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.eventually import eventually
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 from tests.support.process import BIN, ROOT, Process, running
 from tests.support.redis.server import RedisServer
@@ -38,6 +39,6 @@ def test_two_terminals(tmp_path: Path, redis_server: RedisServer) -> None:
         ben.popen.kill()
         until_said(ann, "+ ben: offline", "- ben workshop/saw [pending] Sharpen the saw")
         ann.terminate()
-        ann.popen.wait(10)
+        ann.popen.wait(PATIENCE)
         assert "Finished server process" in ann.log()
         assert "Traceback" not in ann.log()

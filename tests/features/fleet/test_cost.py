@@ -8,6 +8,7 @@ from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import iso, utc_now
 from pattern_stack.features.fleet import Fleet
 from tests.features.fleet.computers import PREFIX
+from tests.support.patience import PATIENCE
 from tests.support.redis.server import RedisServer
 
 COUNT = 100
@@ -34,7 +35,7 @@ def calls(redis: RedisServer) -> dict[str, int]:
 
 
 async def until(redis: RedisServer, name: str, count: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while calls(redis)[name] < count:  # noqa: ASYNC110 - Redis has no event for it
             await asyncio.sleep(0.05)
 
@@ -63,7 +64,8 @@ async def test_a_hundred_idle_computers_cost_nothing_but_heartbeats(redis_server
             fleet.heartbeat_now()
         await until(redis_server, "publish", REAL + COUNT)
         probed = redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"]
-        async with asyncio.timeout(60):  # a round of the links' probes: time in which an idle fleet could do something
+        # a round of the links' probes: an idle fleet could do something meanwhile
+        async with asyncio.timeout(PATIENCE):
             while redis_server.command("INFO", "commandstats")["cmdstat_eval"]["calls"] < probed + REAL:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         after = calls(redis_server)

@@ -17,6 +17,7 @@ from tests.features.fleet.computers import append, ask, computer, heartbeat, lis
 from tests.support.client import client
 from tests.support.clock import Clock
 from tests.support.eventually import eventually
+from tests.support.patience import PATIENCE
 from tests.support.process import BIN, running
 from tests.support.redis.server import RedisServer
 from tests.support.server import serving as served
@@ -122,7 +123,7 @@ async def test_openapi_names_say_whose_they_are() -> None:
 
 async def test_a_new_session_answers_201_and_a_change_200() -> None:
     with computer("a") as a:
-        async with httpx2.AsyncClient(base_url=a.http, verify=False, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=a.http, timeout=PATIENCE, verify=False, trust_env=False) as http:
             for status in (201, 200):
                 answer = await http.post("/api/v1/fleet/sessions", json={"session_id": "s1", "title": "x"})
                 assert answer.status_code == status
@@ -213,7 +214,7 @@ async def test_settings_from_the_environment(
 async def test_ready_names_the_trouble_of_the_fleet(redis_server: RedisServer) -> None:
     app = create_app(Settings(fleet_computer="a", fleet_redis_url=redis_server.url))
     with served(app) as server:
-        async with httpx2.AsyncClient(base_url=server.http, verify=False, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=server.http, timeout=PATIENCE, verify=False, trust_env=False) as http:
             assert (await http.get("/ready")).status_code == 200
             redis_server.kill()
             await server.acall(app.state.fleet.heartbeat_now)

@@ -1,6 +1,5 @@
 """The ten scenarios of the fleet, by their numbers; and Redis is killed between two changes."""
 
-import asyncio
 from uuid import uuid4
 
 from tests.features.fleet.computers import (
@@ -166,10 +165,9 @@ async def test_redis_is_killed_between_two_changes() -> None:
             await put(a, session_id="s1")
             await told(far, "session-updated")
             redis.kill()
-            async with asyncio.timeout(20):  # Redis is away: waiting for it would take for ever
-                await put(a, session_id="s2")
-                await put(a, session_id="s1", title="changed")
-                await ask(b, "GET", "/sessions")
+            await put(a, session_id="s2")
+            await put(a, session_id="s1", title="changed")
+            await ask(b, "GET", "/sessions")
             assert [one["session_id"] for one in await told(near, *["session-updated"] * 3)] == ["s1", "s2", "s1"]
             redis.start()
             events = [await far.event(), await far.event()]

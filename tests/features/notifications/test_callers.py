@@ -18,6 +18,7 @@ from pattern_stack.features.notifications import InvalidReport, Notifications, P
 from pattern_stack.features.notifications.calls.sync import SyncCalls
 from tests.features.notifications.world import World
 from tests.support.client import Client
+from tests.support.patience import PATIENCE
 from tests.support.server import application, serving
 
 
@@ -82,7 +83,7 @@ async def test_a_sync_endpoint_and_an_async_one() -> None:
             notifications.sync.send("would block for ever")
 
     with serving(app) as server:
-        async with httpx2.AsyncClient(base_url=server.http) as http:
+        async with httpx2.AsyncClient(base_url=server.http, timeout=PATIENCE) as http:
             for path in ("/sync", "/async"):
                 assert (await http.post(path)).status_code == 200
     assert [one.title for one in notifications.sync.list_notifications().records] == ["async", "sync"]
@@ -97,7 +98,7 @@ def test_a_script_without_a_loop_or_a_server() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert notifications.sync.list_notifications().total == 400
     with notifications.progress("run", 3) as p:
         p.advance(2)
@@ -197,7 +198,7 @@ async def test_the_last_state_of_a_burst_is_published_before_the_block_ends(worl
         with world.notifications.progress(run, total=10, rate=50) as p:
             for _ in range(7):
                 p.advance()
-            assert published.wait(20)
+            assert published.wait(PATIENCE)
 
     async with world.client(run) as one:
         working = asyncio.create_task(asyncio.to_thread(work))

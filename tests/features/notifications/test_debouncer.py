@@ -8,6 +8,7 @@ import pytest
 from pattern_stack.errors import BroadcastUnavailable
 from pattern_stack.features.notifications import ProgressNotFound
 from pattern_stack.features.notifications.debouncer import Debouncer
+from tests.support.patience import PATIENCE
 
 
 class Time:
@@ -105,13 +106,13 @@ def test_during_a_call_other_threads_trigger_without_waiting() -> None:
 
     def publish() -> None:
         calling.set()
-        assert may_end.wait(20)
+        assert may_end.wait(PATIENCE)
         published.append(value)
 
     debouncer = Debouncer(publish, rate=1_000)
     first = threading.Thread(target=debouncer.trigger)
     first.start()
-    assert calling.wait(20)
+    assert calling.wait(PATIENCE)
     for value in range(2, 100):  # noqa: B007 - publish reads it
         debouncer.trigger()
     may_end.set()

@@ -15,6 +15,7 @@ from pattern_stack.features.notifications import RunFinished
 from tests.features.notifications.world import World, serving_world
 from tests.support.client import client
 from tests.support.instances import instances
+from tests.support.patience import PATIENCE
 from tests.support.redis.cluster import RedisCluster
 from tests.support.redis.server import RedisServer
 
@@ -161,7 +162,7 @@ async def test_a_closed_bridge_is_answered_with_503() -> None:
 
 @asynccontextmanager
 async def rest(http: str) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=f"{http}/api/v1", verify=False, timeout=20) as client:
+    async with httpx2.AsyncClient(base_url=f"{http}/api/v1", verify=False, timeout=PATIENCE) as client:
         yield client
 
 

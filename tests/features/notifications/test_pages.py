@@ -10,6 +10,7 @@ from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.features.notifications import MemoryStore, Notifications, Retention
 from pattern_stack.features.notifications.store import Row
 from tests.features.notifications.world import World
+from tests.support.patience import PATIENCE
 from tests.support.server import application, serving
 
 MOST_BYTES = 1024 * 1024 + 1_000
@@ -42,7 +43,7 @@ async def test_every_record_comes_once_on_pages_of_a_bounded_size(world: World, 
         ]
         await world.notifications.create_alert("low", "x", session_id=other)
     seen: list[str] = []
-    async with httpx2.AsyncClient(base_url=f"{world.server.http}/api/v1/") as http:
+    async with httpx2.AsyncClient(base_url=f"{world.server.http}/api/v1/", timeout=PATIENCE) as http:
         async for answer, page in pages(http, f"{kind}?session_id={run}&limit=1000"):
             assert len(answer.content) <= MOST_BYTES
             assert page["total"] == 40
@@ -55,7 +56,7 @@ async def test_the_link_keeps_the_filters_and_the_limit(world: World) -> None:
     run = world.session()
     for number in range(5):
         await world.notifications.send(f"{number}", session_id=run, type="error" if number != 2 else "info")
-    async with httpx2.AsyncClient(base_url=f"{world.server.http}/api/v1/") as http:
+    async with httpx2.AsyncClient(base_url=f"{world.server.http}/api/v1/", timeout=PATIENCE) as http:
         found = [page async for _, page in pages(http, f"notifications?session_id={run}&type=error&limit=3")]
     assert [[one["title"] for one in page["notifications"]] for page in found] == [["4", "3", "1"], ["0"]]
     assert [page["total"] for page in found] == [4, 4]
@@ -86,7 +87,7 @@ async def test_rows_are_joined_as_they_are_stored() -> None:
         for kind in ("notifications", "alerts"):
             await store.swap(kind, f"{number}", None, Row(f"{number}", data, 2**31, frozenset()))
     with serving(application(backend, Notifications(backend, store=store))) as server:
-        async with httpx2.AsyncClient(base_url=f"{server.http}/api/v1") as http:
+        async with httpx2.AsyncClient(base_url=f"{server.http}/api/v1", timeout=PATIENCE) as http:
             for kind in ("notifications", "alerts"):
                 answer = await http.get(f"/{kind}")
                 assert answer.headers["Content-Type"] == "application/json"

@@ -11,6 +11,7 @@ from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.features.notifications import Notifications
 from tests.support.client import Client, client
 from tests.support.clock import Clock
+from tests.support.patience import PATIENCE
 from tests.support.server import Server, application, serving, until
 
 _names, _ids = itertools.count(1), itertools.count(1)
@@ -54,7 +55,7 @@ class World:
     async def ask(self, method: str, path: str, json: Any = None, **options: Any) -> tuple[int, Any]:
         """Over REST: the status, and the body."""
         options |= {"json": json} if json is not None else {}
-        async with httpx2.AsyncClient(base_url=f"{self.server.http}/api/v1", verify=False) as http:
+        async with httpx2.AsyncClient(base_url=f"{self.server.http}/api/v1", timeout=PATIENCE, verify=False) as http:
             answer = await http.request(method, path, **options)
             return answer.status_code, answer.json()
 

@@ -3,23 +3,22 @@
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from pattern_stack.app import create_app
 from pattern_stack.settings import Settings
 from tests.support.client import client
+from tests.support.patience import PATIENCE
 from tests.support.redis.server import RedisServer
 from tests.support.server import serving
 
 
-@pytest.mark.fast_lane
 async def test_a_session_goes_on_while_redis_is_away(redis_server: RedisServer, tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/projects.db"
     app = create_app(Settings(broadcast_url=redis_server.url, database_url=url))
     with serving(app) as server:
         async with (
             client(server.url) as one,
-            httpx2.AsyncClient(base_url=f"{server.http}/api/v1", verify=False) as http,
+            httpx2.AsyncClient(base_url=f"{server.http}/api/v1", timeout=PATIENCE, verify=False) as http,
         ):
             made = (await http.post("/projects", json={"template_id": "restomod", "project_name": "P"})).json()
             channel = f"session:{made['session_id']}"

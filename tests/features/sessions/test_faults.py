@@ -14,6 +14,7 @@ from pattern_stack.features.sessions import Sessions
 from pattern_stack.features.sessions.sql import SQLStore
 from tests.features.sessions.world import World
 from tests.support.client import client
+from tests.support.patience import PATIENCE
 from tests.support.server import serving, until
 
 
@@ -152,7 +153,7 @@ async def test_nothing_of_a_user_reaches_the_others_or_the_log(
         async with (
             client(server.url) as one,
             client(server.url) as two,
-            httpx2.AsyncClient(base_url=f"{server.http}/api/v1", verify=False) as http,
+            httpx2.AsyncClient(base_url=f"{server.http}/api/v1", timeout=PATIENCE, verify=False) as http,
         ):
             heard = [await each.subscribe(f"session:{session}") for each in (one, two)]
             await http.post(f"/{session}/nodes", json={"blueprint_type_id": "task", "name": "N"})

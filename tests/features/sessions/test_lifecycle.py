@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tests.features.sessions.world import World, build
+from tests.support.patience import PATIENCE
 from tests.support.server import until
 
 
@@ -126,7 +127,7 @@ async def test_a_close_that_is_cancelled_takes_everybody_off_all_the_same(tmp_pa
     listening, closing = asyncio.create_task(listen()), asyncio.create_task(publish_and_close())
     await asyncio.sleep(0)
     closing.cancel()
-    assert (await asyncio.wait_for(listening, 20))[-1] == "session-closed"
+    assert (await asyncio.wait_for(listening, PATIENCE))[-1] == "session-closed"
     assert closing.cancelled()
 
 

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from pattern_stack.features.sessions.core.commands import Command
 from tests.features.sessions.world import build
+from tests.support.patience import PATIENCE
 from tests.support.server import serving
 
 APP = build(Path())[0]
@@ -33,7 +34,7 @@ class Target:
 
     def __init__(self, http: str) -> None:
         self.http = http
-        self._client = httpx2.Client(base_url=f"{http}/api/v1", verify=False)
+        self._client = httpx2.Client(base_url=f"{http}/api/v1", timeout=PATIENCE, verify=False)
         self.known: dict[str, str] = {}
 
     def fill(self) -> None:
@@ -69,7 +70,6 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         target.close()
 
 
-@pytest.mark.fast_lane
 @pytest.mark.parametrize("label", CALLS)
 def test_a_fuzzer_finds_no_failure_and_no_answer_that_is_not_described(target: Target, label: str) -> None:
     operation = CALLS[label]

@@ -8,6 +8,7 @@ import pytest
 from pattern_stack.features.sessions import Sessions
 from pattern_stack.features.sessions.core.commands import CreateNode, DeleteNode
 from tests.features.sessions.world import World, build
+from tests.support.patience import PATIENCE
 
 
 async def test_e1_without_sockets_everything_succeeds_and_is_tracked(world: World) -> None:
@@ -77,5 +78,5 @@ async def test_e2_without_a_server_at_all(sessions: Sessions) -> None:
         await sessions.execute(session.id, CreateNode(blueprint_type_id="task", name="one"), origin="a")
         await sessions.execute(session.id, CreateNode(blueprint_type_id="task", name="two"), origin="b")
         await sessions.close(session.id)
-        await asyncio.wait_for(closed.wait(), 10)
+        await asyncio.wait_for(closed.wait(), PATIENCE)
     assert heard == ["one", "two"]

@@ -19,6 +19,7 @@ from pattern_stack.features.sessions.sql import SQLStore, _in_one_line
 from tests.features.sessions.save_loop import DIGITS, PROJECT, TIMES, store
 from tests.features.sessions.world import build
 from tests.support.instances import Instance
+from tests.support.patience import PATIENCE
 from tests.support.postgres import PostgresServer
 from tests.support.process import Process
 
@@ -219,7 +220,7 @@ async def test_a_project_survives_the_server(tmp_path: Path) -> None:
     instance = Instance(PATTERN_STACK_DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/projects.db")
     try:
         instance.start()
-        async with httpx2.AsyncClient(base_url=f"{instance.http}/api/v1", verify=False) as http:
+        async with httpx2.AsyncClient(base_url=f"{instance.http}/api/v1", timeout=PATIENCE, verify=False) as http:
             project = await call(http, "POST", "/projects", {"template_id": "restomod", "project_name": "Mustang"})
             root, session = project["graph"]["roots"][0]["id"], project["session_id"]
             for name in ("Body", "Engine"):
@@ -232,7 +233,7 @@ async def test_a_project_survives_the_server(tmp_path: Path) -> None:
             graph = await call(http, "GET", f"/{session}/graph")
             await call(http, "POST", f"/{session}/nodes", {"blueprint_type_id": "task", "name": "not saved"})
         instance.restart()
-        async with httpx2.AsyncClient(base_url=f"{instance.http}/api/v1", verify=False) as http:
+        async with httpx2.AsyncClient(base_url=f"{instance.http}/api/v1", timeout=PATIENCE, verify=False) as http:
             session = (await call(http, "POST", "/sessions"))["session_id"]
             loaded = await call(http, "POST", f"/sessions/{session}/projects/{project['project_id']}/load")
             assert loaded["graph"] == graph

@@ -15,6 +15,7 @@ from pattern_stack.features.sessions.sql import SQLStore
 from tests.features.sessions.replica import Replica
 from tests.support.client import Client, Message, client
 from tests.support.clock import Clock
+from tests.support.patience import PATIENCE
 from tests.support.server import Server, application
 
 
@@ -64,7 +65,9 @@ class World:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as self._stack:
-            http = httpx2.AsyncClient(base_url=f"{self.server.http}/api/v1", timeout=30, verify=False, trust_env=False)
+            http = httpx2.AsyncClient(
+                base_url=f"{self.server.http}/api/v1", timeout=PATIENCE, verify=False, trust_env=False
+            )
             self.http = await self._stack.enter_async_context(http)
             yield
 

@@ -8,8 +8,6 @@ from pattern_stack import Channel, Forbidden, Identity, WebSocketBroadcastBacken
 from tests.support.client import client
 from tests.support.server import serving_backend
 
-pytestmark = pytest.mark.fast_lane
-
 
 class Door:
     """Notes what was asked, and in which order; refuses the channels in `shut`."""

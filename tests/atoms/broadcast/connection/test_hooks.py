@@ -83,6 +83,7 @@ async def test_the_first_pattern_that_matches_holds(backend: WebSocketBroadcastB
 # -- left
 
 
+@pytest.mark.lanes("slow", "fast")
 @pytest.mark.parametrize(
     "leave",
     [
@@ -199,6 +200,7 @@ async def test_a_left_that_fails_is_logged_and_harms_nobody(
 # -- hooks that take their time
 
 
+@pytest.mark.lanes("slow", "fast")
 @pytest.mark.parametrize("hook", ["authorize", "joined", "snapshot"])
 async def test_nothing_stays_registered_of_who_goes_while_a_hook_waits(
     backend: WebSocketBroadcastBackend, hook: str
@@ -215,6 +217,7 @@ async def test_nothing_stays_registered_of_who_goes_while_a_hook_waits(
     assert rooms.calls.count("left 7") == (hook == "snapshot")
 
 
+@pytest.mark.lanes("slow", "fast")
 async def test_frames_are_answered_in_order_behind_a_slow_hook(backend: WebSocketBroadcastBackend) -> None:
     gate = asyncio.Event()
     rooms = Watched(backend, authorize=gate)

@@ -4,16 +4,21 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from fastapi import HTTPException
+from websockets.exceptions import ConnectionClosed
 
 from pattern_stack import Forbidden, Identity, Limits, Unauthenticated, WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.connection import connection as module
 from tests.support.client import Client, client, page_of
-from tests.support.server import serving_backend
+from tests.support.server import Server, serving_backend, until
 from tests.support.watched import Watched
+
+pytestmark = pytest.mark.lanes("fast", "direct")
 
 COMMANDS: list[dict[str, Any]] = [
     {"subscribe": ["orders"]},
@@ -61,15 +66,47 @@ async def user(one: Client) -> Any:
 # -- expiry
 
 
+class Wall:
+    """The wall clock of the server, set by the test. Connections read it every 10 ms."""
+
+    def __init__(self) -> None:
+        self.now = float(int(time.time()))
+        self.looks = 0
+
+    def time(self) -> float:
+        self.looks += 1
+        return self.now
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def move(self, seconds: float, server: Server) -> None:
+        """Set it, and wait until connections have read it."""
+        self.now += seconds
+        looks = self.looks
+        await until(server, lambda: self.looks > looks + 1)
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
+    wall = Wall()
+    monkeypatch.setattr(module, "time", wall)
+    monkeypatch.setattr(module, "_HOUR", 0.01)
+    return wall
+
+
 @pytest.mark.parametrize("as_datetime", [False, True])
-async def test_an_identity_that_runs_out_closes_with_4401_at_its_time(as_datetime: bool) -> None:
-    end = time.time() + 0.3
+async def test_an_identity_that_runs_out_closes_with_4401_at_its_time(wall: Wall, as_datetime: bool) -> None:
+    end = wall.now + 60
     expires_at = datetime.fromtimestamp(end, UTC) if as_datetime else end
     backend = WebSocketBroadcastBackend()
     with serving_backend(backend, authenticate=lambda: Identity("ann", expires_at)) as server:
-        async with client(server.url, origin=page_of(server.url)) as one:
+        async with client(server.url) as one:
+            await one.nothing_more()
+            await wall.move(59, server)
+            await one.nothing_more()
+            wall.now += 1
             assert (await one.closed())[0] == 4401
-            assert end <= time.time() < end + 5
             assert backend.get_total_connections() == 0
 
 
@@ -103,16 +140,23 @@ async def test_a_token_that_ran_out_already_closes_with_4401() -> None:
 
 
 async def test_a_token_must_come_in_time() -> None:
-    backend = WebSocketBroadcastBackend(limits=Limits(auth_seconds=0.5))
+    backend = WebSocketBroadcastBackend(limits=Limits(auth_seconds=0.1))
     with serving_backend(backend, verify_token=verify) as server:
-        async with client(server.url) as proven, client(server.url) as silent:
-            assert (await proven.ask({"auth": "ann"}))["authenticated"] is True
-            await silent.send({"ping": 1})
-            await silent.send({"auth": "bad"})
-            assert (await silent.closed())[0] == 4401
-            async with client(server.url) as later:
-                assert (await later.closed())[0] == 4401
-            await proven.nothing_more()  # though it came before the one whose time is up
+        for frame in ({"ping": 1}, {"auth": "bad"}):
+            async with client(server.url) as one:
+                with suppress(ConnectionClosed):
+                    await one.send(frame)
+                assert (await one.closed())[0] == 4401
+
+
+async def test_a_token_in_time_stops_the_timer() -> None:
+    backend = WebSocketBroadcastBackend(limits=Limits(auth_seconds=1_000))
+    with serving_backend(backend, verify_token=verify) as server:
+        async with client(server.url) as one:
+            (connection,) = backend._instance.connections.open
+            assert connection._timer is not None
+            assert (await one.ask({"auth": "ann"}))["authenticated"] is True
+            assert connection._timer is None
 
 
 async def test_before_the_token_every_command_is_refused_and_does_nothing() -> None:
@@ -307,18 +351,20 @@ async def test_where_no_token_is_asked_for_it_is_confirmed(authenticate: Any) ->
 # -- renewal
 
 
-async def test_renewal_replaces_the_expiry() -> None:
-    def authenticate(seconds: float) -> Identity:
-        return Identity("ann", time.time() + seconds)
+async def test_renewal_replaces_the_expiry(wall: Wall) -> None:
+    def authenticate() -> Identity:
+        return Identity("ann", end)
 
+    end = wall.now + 60
     with serving_backend(backend_with_me(), authenticate=authenticate, verify_token=verify) as server:
-        async with client(f"{server.url}?seconds=1") as renewed, client(f"{server.url}?seconds=1") as refused:
+        async with client(server.url) as renewed, client(server.url) as refused:
             assert await user(renewed) == "ann"
             assert (await renewed.ask({"auth": "ann"}))["authenticated"] is True
             assert await refusal(refused, {"auth": "bad"}) == ("unauthenticated", "this token is bad")
             assert await user(refused) == "ann"
+            wall.now = end
             assert (await refused.closed())[0] == 4401
-            assert await user(renewed) == "ann"  # it has outlived its first expiry, which was before the other's
+            assert await user(renewed) == "ann"
 
 
 async def test_a_renewal_can_bring_the_end_nearer() -> None:
@@ -328,7 +374,7 @@ async def test_a_renewal_can_bring_the_end_nearer() -> None:
         verify_token=lambda token: Identity(token, time.time() + 0.3),
     ) as server:
         async with client(server.url) as one:
-            await one.ask({"auth": "ann"})
+            await one.send({"auth": "ann"})
             assert (await one.closed())[0] == 4401
 
 

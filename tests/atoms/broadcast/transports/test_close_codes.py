@@ -13,13 +13,18 @@ from pattern_stack import Channel, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from tests.support.bystander import undisturbed
 from tests.support.client import Client, client
+from tests.support.patience import PATIENCE
+from tests.support.proxy import proxy
 from tests.support.raw import Raw
-from tests.support.server import Server, serving_backend
+from tests.support.server import Server, serving_backend, until
+
+pytestmark = pytest.mark.lanes("slow", "fast")
 
 backend = WebSocketBroadcastBackend()
 gone = threading.Event()
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MORE = True
+PINGS = {"ws_ping_interval": 0.1, "ws_ping_timeout": 0.5}
 Part = tuple[int, bytes] | tuple[int, bytes, bool]
 """A frame's opcode and data, and MORE where its message goes on."""
 
@@ -106,7 +111,7 @@ def test_text_that_is_not_utf8(raw: Raw, what: list[Part]) -> None:
     assert raw.close_code() == 1007
 
 
-@pytest.mark.fast_lane
+@pytest.mark.lanes("fast")
 def test_text_that_is_not_utf8_with_a_close_behind_it(raw: Raw) -> None:
     raw.socket.sendall(encoded(raw, [(TEXT, b"\xff"), (CLOSE, b"\x03\xe8")]))
     assert raw.close_code() == 1007
@@ -129,7 +134,7 @@ TO_THE_END: dict[int, list[Part]] = {
 }
 
 
-@pytest.mark.fast_lane  # uvicorn by itself closes over what it has not read, and the kernel resets it for that
+@pytest.mark.lanes("fast")  # uvicorn by itself closes over what it has not read, and the kernel resets it for that
 @pytest.mark.parametrize("code", TO_THE_END)
 def test_a_client_that_writes_on_learns_why_it_was_closed(raw: Raw, code: int) -> None:
     raw.socket.sendall(encoded(raw, TO_THE_END[code]))
@@ -209,11 +214,22 @@ async def test_a_disconnected_user_is_told_with_4403() -> None:
 
 async def test_unanswered_pings_close_with_1011() -> None:
     backend = WebSocketBroadcastBackend()
-    with serving_backend(backend, config={"ws_ping_interval": 0.1, "ws_ping_timeout": 0.5}) as server:
-        async with undisturbed(backend, server.url):
-            raw = await asyncio.to_thread(Raw, server.port)
-            with raw.socket:
-                assert await asyncio.to_thread(raw.close_code) == 1011
+    with serving_backend(backend, config=PINGS) as server:
+        raw = await asyncio.to_thread(Raw, server.port)
+        with raw.socket:
+            assert await asyncio.to_thread(raw.close_code) == 1011
+
+
+async def test_a_client_that_was_cut_off_is_dropped_after_a_ping() -> None:
+    backend = WebSocketBroadcastBackend()
+    with serving_backend(backend, config=PINGS) as server:
+        async with proxy(server.port) as line, client(f"ws://127.0.0.1:{line.port}/ws/broadcast") as dead:
+            line.swallow()
+            await until(
+                server, lambda: not backend._instance.connections.open and not backend._instance.connections.closing
+            )
+            assert not server.server_state.connections
+            dead.cut()
 
 
 def test_a_broken_connection_is_forgotten(raw: Raw) -> None:
@@ -221,5 +237,5 @@ def test_a_broken_connection_is_forgotten(raw: Raw) -> None:
     raw.text({"subscribe": ["watched"], "id": 1})
     assert raw.message()["id"] == 1
     raw.reset()
-    assert gone.wait(20)
+    assert gone.wait(PATIENCE)
     assert backend.get_subscriber_count("watched") == 0

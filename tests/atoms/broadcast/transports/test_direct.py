@@ -15,8 +15,6 @@ from tests.support.client import Client, client, page_of
 from tests.support.raw import Raw
 from tests.support.server import Server, serving
 
-pytestmark = pytest.mark.fast_lane
-
 
 class Seeing:
     """Middleware of the application's own. It notes the handshakes that it sees."""

@@ -13,7 +13,7 @@ from pattern_stack import Channel, Unauthenticated, WebSocketBroadcastBackend
 from tests.support.client import client, page_of
 from tests.support.server import Server, router_of, serving
 
-direct = True
+pytestmark = pytest.mark.lanes("slow", "fast", "direct")
 
 
 async def closing(url: str, **options: Any) -> tuple[int, str]:

@@ -17,8 +17,6 @@ from pattern_stack.atoms.log_every import LogEvery
 from tests.support.eventually import eventually
 from tests.support.server import Server, serving
 
-pytestmark = pytest.mark.fast_lane
-
 FIRST = b"GET / HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"

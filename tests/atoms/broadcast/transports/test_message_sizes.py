@@ -11,6 +11,8 @@ from tests.support.bystander import undisturbed
 from tests.support.client import Client, client
 from tests.support.server import Server
 
+pytestmark = pytest.mark.lanes("slow", "fast")
+
 backend = WebSocketBroadcastBackend()
 LIMIT = 65_536
 
@@ -65,7 +67,7 @@ async def test_a_bigger_one_closes(one: Client, piece: int, data: str | bytes) -
     assert backend.get_subscriber_count("orders") == 0
 
 
-@pytest.mark.slow_lane
+@pytest.mark.lanes("slow")
 @pytest.mark.parametrize("one", ["deflate"], indirect=True)
 async def test_what_inflates_to_20_million_bytes_closes(one: Client) -> None:
     await one.send(ping(20_000_000))

@@ -9,7 +9,7 @@ from pattern_stack import WebSocketBroadcastBackend
 from tests.support.client import client
 from tests.support.server import Server, serving_backend
 
-direct = True
+pytestmark = pytest.mark.lanes("slow", "direct")
 
 
 @pytest.fixture(scope="module")

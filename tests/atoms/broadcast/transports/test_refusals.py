@@ -19,7 +19,7 @@ from tests.support.client import client, page_of
 from tests.support.raw import Raw
 from tests.support.server import Server, serving_backend, until
 
-direct = True
+pytestmark = pytest.mark.lanes("slow", "fast", "direct")
 
 
 def raising(error: Exception) -> Callable[[], None]:

@@ -15,8 +15,6 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame
 from tests.support.raw import Raw
 from tests.support.server import serving_backend, until
 
-pytestmark = pytest.mark.fast_lane
-
 HIGH = 65_536
 SIOCOUTQ = 0x5411
 

@@ -12,9 +12,8 @@ import pytest
 
 from pattern_stack import WebSocketBroadcastBackend
 from tests.support.client import client
+from tests.support.patience import PATIENCE
 from tests.support.server import serving_backend, until
-
-pytestmark = pytest.mark.fast_lane
 
 PEM = Path(__file__).parents[3] / "support" / "loopback.pem"
 """A key and its certificate, good for nothing but 127.0.0.1."""
@@ -84,7 +83,7 @@ async def test_a_loss_as_the_socket_is_handed_over_is_noticed(
 def begin(port: int) -> ssl.SSLSocket:
     """A handshake whose answer is still to come."""
     peer = ssl.create_default_context(cafile=PEM).wrap_socket(
-        socket.create_connection(("127.0.0.1", port), timeout=10), server_hostname="127.0.0.1"
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE), server_hostname="127.0.0.1"
     )
     peer.sendall(HEAD)
     return peer
