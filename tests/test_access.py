@@ -15,7 +15,7 @@ from pattern_stack import Forbidden, Identity, NotFound, Unauthenticated
 from pattern_stack.access import Access
 from pattern_stack.app import create_app
 from pattern_stack.settings import Settings
-from tests.support.client import Client, client
+from tests.support.client import Client, client, page_of
 from tests.support.server import Server, serving
 
 SESSION = "6f1c1f6e-5a59-4f0d-9d7b-0a9f4a7d2c11"
@@ -100,7 +100,9 @@ def test_every_call_of_every_part_asks_who_it_is(make: Callable[..., Any]) -> No
 
 async def test_every_socket_asks_who_it_is(make: Callable[..., Any]) -> None:
     with serving(make(authenticate=known)) as server:
-        async with client(server.url, additional_headers={"Authorization": "Bearer eve"}) as nobody:
+        async with client(
+            server.url, additional_headers={"Authorization": "Bearer eve"}, origin=page_of(server.url)
+        ) as nobody:
             assert await nobody.closed() == (4401, "who are you?")
         async with as_user(server, "ann") as one:
             await one.subscribe("orders")
@@ -264,7 +266,7 @@ async def test_an_http_exception_keeps_its_status_and_headers(make: Callable[...
         answer = ask(server, "GET", "/api/v1/status")
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
         assert answer.json() == {"error": {"code": "UNAUTHENTICATED", "message": "log in"}}
-        async with client(server.url) as one:
+        async with client(server.url, origin=page_of(server.url)) as one:
             assert await one.closed() == (4401, "log in")
 
 

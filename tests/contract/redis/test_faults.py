@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from pattern_stack.atoms.broadcast.backends import redis
+from pattern_stack.atoms.broadcast.backends import redis_store
 from pattern_stack.atoms.broadcast.bridge.store import Reading
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.event import Position
@@ -145,7 +145,7 @@ async def test_while_redis_is_away_nobody_pretends_or_tells_its_password(
 ) -> None:
     """All at once: each takes the seconds until a silent link is detected."""
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(redis, "_PATIENCE", 1.0)
+    monkeypatch.setattr(redis_store, "_PATIENCE", 1.0)
 
     async def nobody_pretends(fault: Fault) -> None:
         with RedisServer(password="hunter2") as server:
@@ -163,7 +163,7 @@ async def test_while_redis_is_away_nobody_pretends_or_tells_its_password(
 def test_the_seconds_in_the_docs_are_those_of_the_code() -> None:
     page = (ROOT / "docs" / "instances.md").read_text()
     assert f"Every {link._PROBE_SECONDS:g} s it writes a key" in page
-    assert f"waits up to {redis._PATIENCE:g} s and raises" in page
+    assert f"waits up to {redis_store._PATIENCE:g} s and raises" in page
 
 
 def adopt(track: ChannelTracker, here: Position, reading: Reading) -> None:

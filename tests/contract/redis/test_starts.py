@@ -181,7 +181,7 @@ async def test_who_does_not_answer_is_waited_for(
     redis_server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr("pattern_stack.atoms.broadcast.backends.redis._PATIENCE", 1.0)
+    monkeypatch.setattr("pattern_stack.atoms.broadcast.backends.redis_store._PATIENCE", 1.0)
     redis_server.configure(requirepass=SECRET)
     async with proxy(redis_server.port) as line:
         url = f"redis://:{SECRET}@127.0.0.1:{line.port}/0"

@@ -15,6 +15,8 @@ SPAN_SECONDS = 300.0
 QUIET_SECONDS = 10.0
 """In so many seconds two events at most name the same connection, as when it comes and goes."""
 _RATE = (MAX_IN_SPAN - BURST) / SPAN_SECONDS
+_TOKEN = 1 - 1e-6
+"""A token, less what sums of floats may lack of it: `next_due` would never be reached otherwise."""
 
 
 class Arrival(NamedTuple):
@@ -59,10 +61,10 @@ class Attendance:
         """What may be sent now. It counts as sent."""
         self._refill(now)
         named: list[Arrival] = []
-        if self._tokens < 1:
+        if self._tokens < _TOKEN:
             return named
         for connection_id in list(self._waiting):
-            if self._tokens < 1:
+            if self._tokens < _TOKEN:
                 break
             if self._quiet_until(connection_id) <= now:
                 named.append(self._name(connection_id, now))
