@@ -10,7 +10,7 @@ from fastapi import Depends, Request, params
 from starlette.concurrency import run_in_threadpool
 
 from pattern_stack.atoms.broadcast import Connection, Identity
-from pattern_stack.atoms.broadcast.core.callables import runs_in_thread
+from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.errors import Forbidden, Unauthenticated
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -9,7 +9,7 @@ import pytest
 
 from pattern_stack import Event, Position
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-from pattern_stack.atoms.broadcast.bridge.replays import Replays
+from pattern_stack.atoms.broadcast.bridge.replay_cache import ReplayCache
 from pattern_stack.atoms.broadcast.bridge.tracker import events_of
 from tests.contract.redis.drill import Instance
 from tests.support.client import client
@@ -77,7 +77,7 @@ def _message(event: Event) -> dict[str, object]:
 
 
 async def each_for_itself(
-    self: Replays, channel: str, since: int, until: int, newest: Position, bounds: object
+    self: ReplayCache, channel: str, since: int, until: int, newest: Position, bounds: object
 ) -> list[Event]:
     """What a bridge without windows does."""
     events: list[Event] = []
@@ -99,7 +99,7 @@ async def test_a_crowd_that_comes_back_costs_redis_one_read(
 async def test_a_bridge_that_reads_for_each_is_found_out(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Replays, "between", each_for_itself)
+    monkeypatch.setattr(ReplayCache, "between", each_for_itself)
     async with Instance(redis_server.url) as one:
         with pytest.raises(AssertionError):
             await recover(redis_server, one.server.port, members=20, count=250, size=2_000)

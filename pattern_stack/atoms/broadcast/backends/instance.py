@@ -5,10 +5,10 @@ from typing import Any, TypeVar
 
 from pattern_stack.atoms.broadcast.backends.event_stream import EventStream
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
-from pattern_stack.atoms.broadcast.core.callables import runs_in_thread
 from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, check_channel, encode
+from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import Call

@@ -17,7 +17,7 @@ from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.memory import MemoryEngine
-from pattern_stack.atoms.broadcast.transports.door import Door
+from pattern_stack.atoms.broadcast.transports.admission import Door
 from pattern_stack.atoms.broadcast.transports.endpoint import Endpoint
 
 C = TypeVar("C", bound=type[Channel])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pattern_stack.atoms.broadcast.bridge.coalesced import Coalesced
 from pattern_stack.atoms.broadcast.bridge.presence import SharedPresence
-from pattern_stack.atoms.broadcast.bridge.replays import Replays
+from pattern_stack.atoms.broadcast.bridge.replay_cache import ReplayCache
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Store
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.channels import CONTROL
@@ -36,7 +36,7 @@ class SharedEngine(LinkedEngine):
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._catching_up: dict[str, asyncio.Task[None]] = {}
         self._missed = Coalesced(self._read_missed)
-        self._replays = Replays(store.read, limits.replay_bytes)
+        self._replays = ReplayCache(store.read, limits.replay_bytes)
         self._presence = SharedPresence(store.attend, self._publish_presence)
         self.unrecognised = 0
         """Messages that none of our instances published, and that were skipped."""

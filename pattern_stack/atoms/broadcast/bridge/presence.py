@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 20.0
 RENEW_SECONDS = 7.0
-"""Members of an instance that was killed are gone within the sum of both, if another instance has the channel."""
+"""JoinedChannels of an instance that was killed are gone within the sum of both, if another instance has the channel."""
 
 
 Ask = Callable[..., Awaitable[Attendance]]
@@ -26,7 +26,7 @@ Tell = Callable[[str, str, Change], Awaitable[Any]]
 
 
 class SharedPresence(Presence):
-    """Members that the store lost, or could not be told of while it was away, are put right at the next renewal."""
+    """JoinedChannels that the store lost, or could not be told of while it was away, are put right at the next renewal."""
 
     def __init__(self, ask: Ask, tell: Tell) -> None:
         self._ask = ask
@@ -34,7 +34,7 @@ class SharedPresence(Presence):
         self._instance = secrets.token_hex(6)
         self._mine: dict[str, dict[str, Any]] = {}
         self._not_removed: dict[str, set[str]] = {}
-        """Members that left while the store could not be reached."""
+        """JoinedChannels that left while the store could not be reached."""
         self._renewing: asyncio.Task[None] | None = None
 
     async def join(self, channel: str, connection_id: str, user: Any) -> Change:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pattern_stack.atoms.broadcast.connection.members import Members
+from pattern_stack.atoms.broadcast.connection.joined_channels import JoinedChannels
 from pattern_stack.atoms.broadcast.connection.membership import Joined, Membership
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Position
@@ -29,7 +29,7 @@ class Joining:
 
     def __init__(
         self,
-        members: Members,
+        members: JoinedChannels,
         connection: ManagedConnection,
         instance: Instance,
         since: Mapping[str, Position],

@@ -1,19 +1,17 @@
 """One connection on one channel: the application's hooks for it, and who is told of its coming and going."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
-from anyio import to_thread
 
+from pattern_stack.atoms.broadcast.connection.hooks import nothing, run_hook
 from pattern_stack.atoms.broadcast.core.channels import Spec
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
-from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
 
 _CODES: dict[type[BroadcastError], str] = {
@@ -28,9 +26,6 @@ _NO_KEY = (
     "%s refused a user of class %s, which has no key that others may see: return Identity(user, key=...) from authenticate, "
     "or declare the channel with presence=lambda user: {...}"
 )
-
-
-def _nothing() -> None: ...
 
 
 class Membership:
@@ -57,7 +52,7 @@ class Membership:
         return self.spec is not None and hook in self.spec.hooks
 
     async def call(
-        self, hook: str, connection: ManagedConnection, instance: Instance, begin: Callable[[], None] = _nothing
+        self, hook: str, connection: ManagedConnection, instance: Instance, begin: Callable[[], None] = nothing
     ) -> Any:
         """What the application's hook returns; None where it has none. `begin` is called right before the hook is.
 
@@ -66,34 +61,15 @@ class Membership:
         if self.spec is None or hook not in self.spec.hooks:
             return None
         bound = partial(getattr(self.spec.channel, hook), connection, **self.params)
-        return await self._run(hook, bound, hook in self.spec.plain, instance, begin)
+        return await run_hook(hook, self.channel, bound, hook in self.spec.plain, instance, begin)
 
     async def authorize(self, connection: ManagedConnection, instance: Instance) -> None:
         """Ask the backend's `authorize`, then the channel's hook. Raises what they raise, and BroadcastUnavailable as `call`."""
         channels = instance.channels
         if channels.authorize is not None:
             bound = partial(channels.authorize, connection, self.channel)
-            await self._run("authorize", bound, channels.authorize_is_plain, instance, _nothing)
+            await run_hook("authorize", self.channel, bound, channels.authorize_is_plain, instance)
         await self.call("authorize", connection, instance)
-
-    async def _run(
-        self, hook: str, function: Callable[[], Any], plain: bool, instance: Instance, begin: Callable[[], None]
-    ) -> Any:
-        async with instance.hook_slots():
-            begin()
-            try:
-                async with asyncio.timeout(instance.limits.hook_seconds) as timeout:
-                    with foreign_code():
-                        if plain:
-                            return await to_thread.run_sync(function, abandon_on_cancel=True)
-                        return await function()
-            except TimeoutError as error:
-                if not timeout.expired():
-                    raise
-                instance.failures.warning(
-                    hook, "%s of %s took more than %g s", hook, self.channel, instance.limits.hook_seconds
-                )
-                raise BroadcastUnavailable("the server took too long to answer; try again") from error
 
     def refusal(self, error: Exception, id: Id, instance: Instance) -> CommandError:
         """The error frame for the channel. An exception that hooks are not expected to raise is logged, and not shown."""

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pattern_stack.atoms.broadcast.connection.joined_channels import JoinedChannels
 from pattern_stack.atoms.broadcast.connection.joining import Joining
-from pattern_stack.atoms.broadcast.connection.members import Members
 from pattern_stack.atoms.broadcast.connection.membership import Joined, Membership
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
@@ -27,7 +27,7 @@ class Subscriptions:
     def __init__(self, connection: ManagedConnection, instance: Instance) -> None:
         self._connection = connection
         self._instance = instance
-        self._members = Members(connection, instance)
+        self._members = JoinedChannels(connection, instance)
 
     @property
     def channels(self) -> Iterable[str]:

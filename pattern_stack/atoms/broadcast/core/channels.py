@@ -4,9 +4,9 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any, NamedTuple
 
-from pattern_stack.atoms.broadcast.core.callables import runs_in_thread
 from pattern_stack.atoms.broadcast.core.connection import Connection
 from pattern_stack.atoms.broadcast.core.event import Position
+from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.pattern import ChannelPattern
 

@@ -8,7 +8,7 @@ from typing import Any
 from anyio import to_thread
 from fastapi.routing import APIWebSocketRoute
 
-from pattern_stack.atoms.broadcast.core.callables import runs_in_thread
+from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 

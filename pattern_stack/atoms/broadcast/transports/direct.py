@@ -9,7 +9,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 from pattern_stack.atoms.broadcast.core.identity import Identity
-from pattern_stack.atoms.broadcast.transports.door import Admission
+from pattern_stack.atoms.broadcast.transports.admission import Admission
 from pattern_stack.atoms.broadcast.transports.handoff import EARLY_BYTES, Direct
 from pattern_stack.atoms.broadcast.transports.refusal import Refusal
 from pattern_stack.atoms.broadcast.transports.socket import SocketTransport

@@ -13,8 +13,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.instance.instance import Instance
+from pattern_stack.atoms.broadcast.transports.admission import Admission, Door, header
 from pattern_stack.atoms.broadcast.transports.asgi import ASGITransport
-from pattern_stack.atoms.broadcast.transports.door import Admission, Door, header
 from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, EXTENSION, Direct
 from pattern_stack.atoms.broadcast.transports.refusal import Refusal
 from pattern_stack.atoms.broadcast.websocket.deflate import ACCEPTED, EXTENSIONS

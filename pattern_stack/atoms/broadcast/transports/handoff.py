@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp
 
-from pattern_stack.atoms.broadcast.transports.door import Door
+from pattern_stack.atoms.broadcast.transports.admission import Door
 
 EXTENSION = "pattern_stack.frames"
 """The key of the ASGI extension with which a server offers the socket of a handshake (uvicorn.py)."""

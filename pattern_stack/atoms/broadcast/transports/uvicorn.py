@@ -14,7 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
-from pattern_stack.atoms.broadcast.transports.door import Admission
+from pattern_stack.atoms.broadcast.transports.admission import Admission
 from pattern_stack.atoms.broadcast.transports.handoff import EARLY_BYTES, EXTENSION
 from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
 from pattern_stack.atoms.log_every import LogEvery

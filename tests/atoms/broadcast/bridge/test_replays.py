@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from pattern_stack.atoms.broadcast.bridge.replays import Replays
+from pattern_stack.atoms.broadcast.bridge.replay_cache import ReplayCache
 from pattern_stack.atoms.broadcast.bridge.store import Reading
 from pattern_stack.atoms.broadcast.core.event import Event, Position
 from pattern_stack.atoms.broadcast.core.history import History
@@ -43,11 +43,11 @@ class Kept:
         return Reading(self.epoch, self.newest, piece[0], [BODY] * len(piece))
 
 
-def of(kept: Kept, limit: int = 10**9, clock: Callable[[], float] = lambda: 0.0) -> Replays:
-    return Replays(kept.read, limit, clock)
+def of(kept: Kept, limit: int = 10**9, clock: Callable[[], float] = lambda: 0.0) -> ReplayCache:
+    return ReplayCache(kept.read, limit, clock)
 
 
-async def ask(replays: Replays, since: int, until: int, newest: int, bounds: History = ALL) -> list[int] | None:
+async def ask(replays: ReplayCache, since: int, until: int, newest: int, bounds: History = ALL) -> list[int] | None:
     async with asyncio.timeout(10):
         events = await replays.between("a", since, until, Position("e", newest), bounds)
     return None if events is None else [event.offset for event in events]

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from websockets.exceptions import InvalidStatus
 
 from pattern_stack import Forbidden, Identity, Limits, Unauthenticated, WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast.transports import door, refusal
+from pattern_stack.atoms.broadcast.transports import admission, refusal
 from pattern_stack.atoms.broadcast.transports.refusal import RefusalDelays
 from tests.support.client import client, page_of
 from tests.support.raw import Raw
@@ -186,7 +186,7 @@ def slowed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         waiting.append(address)
         return 3_600
 
-    monkeypatch.setattr(door.RefusalDelays, "next", hour)
+    monkeypatch.setattr(admission.RefusalDelays, "next", hour)
     return waiting
 
 

@@ -18,7 +18,7 @@ Read = Callable[[str, Position, int], Awaitable[Reading]]
 """A channel's events after a position, up to an offset: the first of them that fit into an answer."""
 
 
-class Replays:
+class ReplayCache:
     """The windows of the channels that somebody has come back to within the last minute; other channels cost nothing.
 
     They hold at most `limit` bytes in all: beyond it those that were used longest ago are dropped, and read again when

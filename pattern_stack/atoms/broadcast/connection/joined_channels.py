@@ -13,7 +13,7 @@ from pattern_stack.atoms.broadcast.core.protocol import Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 
 
-class Members:
+class JoinedChannels:
     """Of one connection. What few connections need is made when it is needed."""
 
     __slots__ = ("_by_channel", "_connection", "_departures", "_instance", "_snapshots")
