@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -10,13 +9,14 @@ import orjson
 
 from pattern_stack.atoms.broadcast.bridge.store import Attendance
 from pattern_stack.atoms.broadcast.core.presence import Change, Presence, change
+from pattern_stack.atoms.broadcast.core.process import ProcessToken
 from pattern_stack.errors import BroadcastUnavailable
 
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 20.0
 RENEW_SECONDS = 7.0
-"""JoinedChannels of an instance that was killed are gone within the sum of both, if another instance has the channel."""
+"""Members of an instance that was killed are gone within the sum of both, if another instance has the channel."""
 
 
 Ask = Callable[..., Awaitable[Attendance]]
@@ -26,15 +26,15 @@ Tell = Callable[[str, str, Change], Awaitable[Any]]
 
 
 class SharedPresence(Presence):
-    """JoinedChannels that the store lost, or could not be told of while it was away, are put right at the next renewal."""
+    """Members that the store lost, or could not be told of while it was away, are put right at the next renewal."""
 
     def __init__(self, ask: Ask, tell: Tell) -> None:
         self._ask = ask
         self._tell = tell
-        self._instance = secrets.token_hex(6)
+        self._instance = ProcessToken(6)
         self._mine: dict[str, dict[str, Any]] = {}
         self._not_removed: dict[str, set[str]] = {}
-        """JoinedChannels that left while the store could not be reached."""
+        """Members that left while the store could not be reached."""
         self._renewing: asyncio.Task[None] | None = None
 
     async def join(self, channel: str, connection_id: str, user: Any) -> Change:
@@ -100,7 +100,7 @@ class SharedPresence(Presence):
         return (await self._look(channel, what, *arguments)).total
 
     async def _look(self, channel: str, what: str, *arguments: Any) -> Attendance:
-        found = await self._ask(channel, self._instance, int(LEASE_SECONDS * 1000), what, *arguments)
+        found = await self._ask(channel, str(self._instance), int(LEASE_SECONDS * 1000), what, *arguments)
         for id, value in _pairs(found.gone):
             await self._tell(channel, "presence-left", change(id, _parsed(value)[1], found.total))
         return found

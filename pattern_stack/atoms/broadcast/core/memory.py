@@ -1,6 +1,5 @@
 """The engine in memory: positions and history of one process."""
 
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -11,6 +10,7 @@ from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.core.history import History, Log
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.presence import MemoryPresence
+from pattern_stack.atoms.broadcast.core.process import ProcessToken, generation
 
 
 class MemoryEngine(Engine):
@@ -30,7 +30,8 @@ class MemoryEngine(Engine):
         # The channels that nobody is on, the longest left first; one row for each window, and for those without an event
         self._idle: dict[tuple[History, bool], OrderedDict[str, Log]] = {}
         self._presence = MemoryPresence()
-        self._prefix = secrets.token_hex(4)
+        self._prefix = ProcessToken(4)
+        self._generation = generation()
         self._epochs = count()
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
@@ -77,6 +78,10 @@ class MemoryEngine(Engine):
         return log.since(since, until)
 
     def _log(self, channel: str, now: float) -> Log:
+        if self._generation != generation():  # in a child of a fork: what is here is its parent's history
+            self._generation = generation()
+            self._logs.clear()
+            self._idle.clear()
         self._forget(now)
         log = self._logs.get(channel)
         if log is None:

@@ -12,6 +12,7 @@ import orjson
 from pattern_stack.atoms.broadcast.core.channels import CONTROL
 from pattern_stack.atoms.broadcast.core.engine import LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event
+from pattern_stack.atoms.broadcast.core.process import ProcessToken
 from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable
 
@@ -34,10 +35,14 @@ class Control:
         self._link = link
         self._apply = apply
         self._lost = lost
-        self._id = secrets.token_hex(8)
+        self._token = ProcessToken(8)
         self._answers: dict[str, set[str]] = {}
         self._answered = asyncio.Condition()
         self._answering: set[asyncio.Task[None]] = set()
+
+    @property
+    def _id(self) -> str:
+        return str(self._token)
 
     async def send(self, command: Mapping[str, Any]) -> None:
         """Pass a command to every instance, and wait until all of them have carried it out, or for 2 s.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
@@ -62,6 +63,8 @@ class Instance:
         self.failures = Failures(logger)
         """What goes wrong in hooks, logged once a minute and kind."""
         self.closed = False
+        self._is_copy = False
+        """In a child of a fork: the parent serves with this backend."""
         self._adopted = False
         self._servers = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -138,10 +141,15 @@ class Instance:
         if self.control and (self._controlling is None or self._controlling.done()) and not self.connections.draining:
             self._controlling = self.spawn(self.control.run(lambda: self._listen(CONTROL), self.unlisten))
 
+    def after_fork(self) -> None:
+        self._is_copy = self.loop_owner.disown() or self._is_copy
+
     def check_open(self) -> None:
         """Raises BroadcastClosed."""
         if self.closed:
             raise BroadcastClosed("the backend was closed")
+        if self._is_copy:
+            raise BroadcastClosed("this process was forked from the one that uses this backend: it cannot act for it")
 
     # -- tasks
 
@@ -250,6 +258,15 @@ class Instance:
         if self._adopted:
             self._adopted = False
             self.loop_owner.release()
+
+
+def _after_fork() -> None:
+    for instance in list(instances):
+        instance.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 async def drain_all(seconds: float) -> tuple[int, int]:

@@ -85,6 +85,13 @@ class LoopOwner:
             if self._holders <= 0:
                 self._loop = None
 
+    def disown(self) -> bool:
+        """In a child of a fork: the loop runs in the parent. True if there was one."""
+        had_loop = self._loop is not None
+        self._lock = threading.RLock()
+        self._loop, self._holders = None, 0
+        return had_loop
+
     def _owner(self) -> asyncio.AbstractEventLoop | None:
         if self._loop is not None and self._loop.is_closed():
             self._loop = None
