@@ -161,9 +161,9 @@ export class Link {
     }
   }
 
-  #authRefused({ code, message }: Refusal["error"]): void {
+  #authRefused({ code, message, retry_after = 5 }: Refusal["error"]): void {
     if (this.#authenticated) {
-      if (isTemporary(code)) this.#scheduleRenewal()
+      if (isTemporary(code)) this.#renewal.set(retry_after * 1_000, () => void this.#renew())
       return
     }
     this.#lost(isTemporary(code) ? TRY_AGAIN_LATER : UNAUTHENTICATED, message)

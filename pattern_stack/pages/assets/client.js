@@ -266,9 +266,9 @@ var Link = class {
 			if (attempt === this.#attempt) this.#scheduleRenewal();
 		}
 	}
-	#authRefused({ code, message }) {
+	#authRefused({ code, message, retry_after = 5 }) {
 		if (this.#authenticated) {
-			if (isTemporary(code)) this.#scheduleRenewal();
+			if (isTemporary(code)) this.#renewal.set(retry_after * 1e3, () => void this.#renew());
 			return;
 		}
 		this.#lost(isTemporary(code) ? TRY_AGAIN_LATER : UNAUTHENTICATED, message);

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest"
 import { clientFrame, serverFrame } from "../support/frames.js"
-import { advance, client, connect, connectAndSubscribe, flush, network } from "../support/fake-time.js"
+import { advance, client, connect, connectAndSubscribe, create, flush, network } from "../support/fake-time.js"
 
 describe("subscribe()", () => {
   it("works before connect(), and several calls in one turn send one frame", async () => {
@@ -74,6 +74,19 @@ describe("subscribe()", () => {
   })
 })
 
+describe("a refusal", () => {
+  it("makes room for a channel that waits for it", async () => {
+    create({ maxChannels: 1 })
+    client.onError(() => {})
+    client.subscribe("orders", () => {})
+    client.subscribe("contacts", () => {})
+    await connect()
+    network.last.receive(serverFrame("error of a channel"))
+    await flush()
+    expect(network.last.sent.slice(1)).toEqual([{ subscribe: ["contacts"], id: 2 }])
+  })
+})
+
 describe("a refusal with retry_after", () => {
   it("makes the client send nothing for that time, and then everything", async () => {
     client.onError(() => {})
@@ -115,6 +128,21 @@ describe("refresh()", () => {
     client.refresh("orders")
     await flush()
     expect(network.last.sent.at(-1)).toEqual({ refresh: ["orders"], id: 2 })
+  })
+})
+
+describe("refresh() while not connected", () => {
+  it("asks for another snapshot after the reconnect", async () => {
+    await connectAndSubscribe()
+    network.last.end()
+    client.refresh("orders")
+    await advance(1_000)
+    network.last.open()
+    await flush()
+    expect(network.last.sent).toEqual([clientFrame("subscribe with since", { id: 2 })])
+    network.last.receive(serverFrame("subscribed, recovered", { id: 2 }))
+    await flush()
+    expect(network.last.sent.slice(1)).toEqual([{ refresh: ["orders"], id: 3 }])
   })
 })
 

@@ -89,7 +89,7 @@ describe("a token function", () => {
 
   it("that does not answer is called again after ten seconds and a delay, and its late answer is ignored", async () => {
     const answers: ((token: string) => void)[] = []
-    const source = vi.fn(() => new Promise<string>((resolve) => answers.push(resolve)))
+    const source = vi.fn((_stale?: string) => new Promise<string>((resolve) => answers.push(resolve)))
     await connectWith(source)
     expect(client.state).toBe("connecting")
     await advance(9_999)
@@ -99,13 +99,15 @@ describe("a token function", () => {
     expect(client.lastClose).toEqual({ code: 1006, reason: "the token function did not answer within 10 s", final: false })
     await advance(1_000)
     expect(source).toHaveBeenCalledTimes(2)
-    answers[0]!("LATE")
-    await flush()
-    expect(network.sockets).toHaveLength(0)
     answers[1]!("TOKEN")
     await flush()
     network.last.open()
-    expect(network.last.sent[0]).toEqual(clientFrame("auth", { id: "auth" }))
+    answers[0]!("LATE")
+    await flush()
+    expect(network.last.sent).toEqual([clientFrame("auth", { id: "auth" }), clientFrame("subscribe with id")])
+    network.last.end(4401, "expired")
+    await advance(2_000)
+    expect(source.mock.calls).toEqual([[undefined], [undefined], ["TOKEN"]])
   })
 
   it("opens no socket if it answers after disconnect()", async () => {
@@ -172,16 +174,19 @@ describe("a token with expiresAt", () => {
     expect(network.sockets).toHaveLength(1)
   })
 
-  it("is renewed again later if the server refuses the renewal for a temporary reason", async () => {
-    const refusal = serverFrame("error", { id: "auth", error: { code: "unavailable", message: "try again" } })
-    client.onError(() => {})
-    await connectWith(validFor(40))
+  it.each([
+    [{ code: "unavailable", message: "try again" }, 5_000],
+    [{ code: "rate_limited", message: "too fast", retry_after: 0.4 }, 400],
+  ])("is renewed again soon if the server refuses the renewal for a temporary reason: %j", async (error, delay) => {
+    await connectWith(validFor(120))
     client.onError(() => {})
     network.last.receive(accepted)
-    await advance(20_000)
+    await advance(90_000)
     expect(sentTokens()).toEqual(["T1", "T2"])
-    network.last.receive(refusal)
-    await advance(20_000)
+    network.last.receive(serverFrame("error", { id: "auth", error }))
+    await advance(delay - 1)
+    expect(sentTokens()).toEqual(["T1", "T2"])
+    await advance(1)
     expect(sentTokens()).toEqual(["T1", "T2", "T3"])
   })
 

@@ -147,18 +147,19 @@ describe("useBroadcast", () => {
     const Other = (): JSX.Element => {
       const client = useBroadcast()
       otherRenders++
-      return <button onClick={() => client.state}>{client.url}</button>
+      return <p>{client.url}</p>
     }
+    const client = new BroadcastClient(url, { socket: server.socket })
     render(
-      <BroadcastProvider url={url} options={{ socket: server.socket }}>
+      <BroadcastProvider client={client}>
         <Other />
         <Reader />
         <Other />
       </BroadcastProvider>,
     )
+    client.connect()
     await settle()
     expect(screen.getByRole("status").textContent).toBe("connected undefined")
-    for (const button of screen.getAllByRole("button")) button.click() // reads outside of a render do not count
     act(() => server.open.end(1013))
     expect(screen.getByRole("status").textContent).toBe("reconnecting 1013")
     await act(async () => void window.dispatchEvent(new Event("online")))
@@ -166,6 +167,27 @@ describe("useBroadcast", () => {
     expect(screen.getByRole("status").textContent).toBe("connected 1013")
     expect(otherRenders).toBe(2)
     expect(readerRenders).toBeGreaterThan(3)
+    client.disconnect()
+  })
+
+  it("does not make a component render again that reads the state outside of its renders", async () => {
+    let renders = 0
+    const Button = (): JSX.Element => {
+      const client = useBroadcast()
+      renders++
+      return <button onClick={() => client.state}>{client.url}</button>
+    }
+    const client = new BroadcastClient(url, { socket: server.socket })
+    render(
+      <BroadcastProvider client={client}>
+        <Button />
+      </BroadcastProvider>,
+    )
+    screen.getByRole("button").click()
+    client.connect()
+    await settle()
+    expect([client.state, renders]).toEqual(["connected", 1])
+    client.disconnect()
   })
 
   it("returns the client of the provider, whose methods work without it", async () => {

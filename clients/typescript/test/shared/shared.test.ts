@@ -5,6 +5,7 @@ import { WebSocket } from "ws"
 import { Locks, Page, PageBroadcastChannel } from "../support/browser.js"
 import { Proxy } from "../support/proxy.js"
 import { Server } from "../support/server.js"
+import { FakeSocket } from "../support/socket.js"
 import { until } from "../support/until.js"
 
 const server = Server.at(inject("port"))
@@ -156,7 +157,20 @@ describe("when the leading tab", () => {
     await until(() => second.events.length === 1)
   })
 
-  it("cannot connect, it says so at once, and so do the others", async () => {
+  it("cannot connect, even before it serves its own tab, its client reports it", async () => {
+    const failing = (address: string): FakeSocket => {
+      const socket = new FakeSocket(address)
+      queueMicrotask(() => socket.end(1006, "refused"))
+      return socket
+    }
+    const client = new BroadcastClient("ws://server/ws/broadcast", { socket: sharedSocket({ socket: failing }) })
+    client.connect()
+    await until(() => client.lastClose)
+    client.disconnect()
+    expect(client.lastClose).toEqual({ code: 1006, reason: "refused", final: false })
+  })
+
+  it("cannot connect, all clients report it", async () => {
     const { url } = proxy
     await proxy.close()
     const two = [openTab("shared:12", { url }), openTab("shared:12", { url })]
