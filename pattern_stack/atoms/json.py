@@ -7,15 +7,23 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+_CONTAINERS = (list, dict)
+_KINDS = (type(None), str, int, float, list, dict)
 MAX_NESTING = 32
 """How deep lists and objects of a value from outside may lie in each other: in a client's frame, a property, metadata."""
 
 
 def plain(value: Any) -> Any:
-    """The value itself. ValueError where a client, an encoder or a store could not take it."""
-    if is_deeper(value, MAX_NESTING) or not _is_plain(value):
-        raise ValueError(f"a value is JSON of at most {MAX_NESTING} levels, with finite numbers of at most 64 bits")
-    return value
+    """The value itself. Raises ValueError where a client, an encoder or a store could not take it."""
+    level: list[Any] = [value]
+    for _ in range(MAX_NESTING + 1):
+        if not _are_plain(level):
+            break
+        level = [one for one in level if isinstance(one, _CONTAINERS)]
+        if not level:
+            return value
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    raise ValueError(f"a value is JSON of at most {MAX_NESTING} levels, with finite numbers of at most 64 bits")
 
 
 def is_deeper(value: object, levels: int) -> bool:
@@ -29,29 +37,29 @@ def is_deeper(value: object, levels: int) -> bool:
     return True
 
 
-def _is_plain(value: object) -> bool:
-    """Whether every encoder writes it as it is. Only called for what is shallow."""
-    match value:
-        case None | bool():
-            return True
-        case str():
-            return _is_text(value)
-        case int():
-            return -(2**63) <= value < 2**63
-        case float():
-            return isfinite(value)
-        case list():
-            return all(map(_is_plain, value))
-        case dict():
-            return all(_is_text(key) and _is_plain(one) for key, one in value.items())
-    return False
+def _are_plain(values: list[Any]) -> bool:
+    """Whether every encoder writes them as they are; what lies in lists and objects is not looked at.
+
+    A request may bring a hundred thousand of them, so each kind is checked as a whole.
+    """
+    kinds = set(map(type, values))
+    if not all(issubclass(kind, _KINDS) for kind in kinds):
+        return False
+    texts, integers, floats = (_of(values, kinds, kind) for kind in (str, int, float))
+    texts += [key for one in _of(values, kinds, dict) for key in one]
+    return _are_text(texts) and all(-(2**63) <= one < 2**63 for one in integers) and all(map(isfinite, floats))
 
 
-def _is_text(value: object) -> bool:
+def _of(values: list[Any], kinds: set[type], kind: type) -> list[Any]:
+    """Those of this kind, where there are any."""
+    return [one for one in values if isinstance(one, kind)] if any(issubclass(one, kind) for one in kinds) else []
+
+
+def _are_text(values: list[Any]) -> bool:
     """JSON may hold halves of surrogate pairs, which no UTF-8 can."""
     try:
-        return isinstance(value, str) and bool(value.encode() or True)
-    except UnicodeEncodeError:
+        return bool("".join(values).encode() or True)
+    except (TypeError, UnicodeEncodeError):  # a key that is no string
         return False
 
 

@@ -150,7 +150,8 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         session_id: SessionId, node_id: NodeId, body: NewValue, origin: EventOrigin = None
     ) -> Response:
         """Set a property. The value of a select is the id of one of its options."""
-        return await node(session_id, commands.UpdateProperty(node_id=node_id, **dict(body)), origin)
+        command = commands.UpdateProperty.model_construct(node_id=node_id, **dict(body))  # a big value is checked once
+        return await node(session_id, command, origin)
 
 
 def _add_link_routes(router: APIRouter, sessions: SessionService) -> None:
