@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
 from tests.support.process import BIN, ROOT, Process, running
 from tests.support.redis.server import RedisServer
@@ -33,7 +34,8 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT, env=env)
 
 
-def tail(server: Process, *channels: str, url: str = "", **environment: str) -> "subprocess.Popen[str]":
+@contextmanager
+def tail(server: Process, *channels: str, url: str = "", **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """The process, once its subscription is in force."""
 
     def joined() -> list[int]:
@@ -41,16 +43,19 @@ def tail(server: Process, *channels: str, url: str = "", **environment: str) -> 
         return [counts.get(channel, 0) for channel in channels]
 
     before = joined()
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [PATTERN_STACK, "tail", *channels, "--url", url or server.http],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    while joined() == before:
-        assert process.poll() is None, process.communicate()
-    return process
+    ) as process:
+        try:
+            eventually(lambda: joined() != before or process.poll() is not None, "tail did not subscribe")
+            assert process.poll() is None, process.communicate()
+            yield process
+        finally:
+            process.kill()
 
 
 def test_tail_prints_what_publish_publishes(server: Process) -> None:
@@ -62,7 +67,6 @@ def test_tail_prints_what_publish_publishes(server: Process) -> None:
         event = json.loads(following.stdout.readline())
         assert event["payload"] == {"entity_id": "1"}
         assert event["offset"] == position["offset"]
-        following.terminate()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,6 @@ def test_a_server_on_this_machine_is_not_asked_through_a_proxy(server: Process, 
         published = run("publish", "orders", "created", "{}", "--url", url, **DEAD_PROXY)
         assert json.loads(published.stdout)["status"] == "broadcasted"
         assert json.loads(following.stdout.readline())["event"] == "created"
-        following.terminate()
 
 
 @contextmanager
@@ -191,7 +194,6 @@ def test_control_characters_and_direction_marks_are_printed_escaped(server: Proc
         assert following.stdout
         run("publish", "orders", "created", json.dumps({"text": text}), "--url", server.http)
         line = following.stdout.readline()
-        following.terminate()
     assert json.loads(line)["payload"] == {"text": text}
     categories = {unicodedata.category(sign) for sign in line.rstrip("\n")}
     assert not categories & {"Cc", "Zl", "Zp"}
@@ -204,7 +206,6 @@ def test_letters_that_the_encoding_does_not_have_are_escaped(server: Process) ->
         assert following.stdout
         run("publish", "orders", "created", '{"text": "Gr\u00fc\u00dfe \U0001f469"}', "--url", server.http)
         line = following.stdout.readline()
-        following.terminate()
     assert "Gr\\u00fc\\u00dfe \\ud83d\\udc69" in line
     assert json.loads(line)["payload"] == {"text": "Gr\u00fc\u00dfe \U0001f469"}
 
@@ -232,7 +233,6 @@ def test_publish_writes_into_redis(redis_server: RedisServer) -> None:
         event, position = json.loads(following.stdout.readline()), json.loads(published.stdout)
         assert (position["status"], position["offset"]) == ("broadcasted", event["offset"])
         assert event["payload"] == {"entity_id": "1"}
-        following.terminate()
 
 
 @pytest.mark.parametrize(

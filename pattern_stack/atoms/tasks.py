@@ -1,10 +1,12 @@
-"""Supervised background tasks, and a wait with a time limit."""
+"""Supervised background tasks, a wait with a time limit, and calls on another event loop."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -47,3 +49,15 @@ async def wait_at_most(seconds: float, event: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
+
+
+async def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that this call runs on."""
+    return asyncio.get_running_loop()
+
+
+async def run_on(loop: asyncio.AbstractEventLoop, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Await `call()` on a loop that runs, in whichever thread. Returns what it returns, raises what it raises."""
+    if loop is asyncio.get_running_loop():
+        return await call()
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(), loop))

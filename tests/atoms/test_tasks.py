@@ -1,8 +1,9 @@
 import asyncio
+from threading import Thread
 
 import pytest
 
-from pattern_stack.atoms.tasks import Tasks, wait_at_most
+from pattern_stack.atoms.tasks import Tasks, run_on, running_loop, wait_at_most
 
 
 async def forever() -> None:
@@ -95,3 +96,22 @@ async def test_wait_at_most_can_be_cancelled() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_run_on_another_loop_returns_and_raises_as_the_call_does() -> None:
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+
+    async def fail() -> None:
+        raise ValueError("a reason")
+
+    try:
+        assert await run_on(loop, running_loop) is loop
+        assert await run_on(asyncio.get_running_loop(), running_loop) is asyncio.get_running_loop()
+        with pytest.raises(ValueError, match="a reason"):
+            await run_on(loop, fail)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -32,7 +32,7 @@ class Fleet(FleetService):
     - `clock`, `ids`: asked for every time and every new session's id.
 
     Raises InvalidComputer for another name, InvalidURL for a URL that cannot be read, NotInstalled where redis-py is missing,
-    ValueError for other seconds.
+    ValueError for other seconds and for a role of more than 1,000 characters.
     """
 
     def __init__(

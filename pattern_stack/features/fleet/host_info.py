@@ -1,10 +1,23 @@
-"""What a computer shows of itself beside its name."""
+"""What a computer shows of itself."""
 
 import getpass
 import os
+import re
 import socket
 from functools import cache
 from typing import Any
+
+from pattern_stack.features.fleet.errors import InvalidComputer
+from pattern_stack.features.fleet.models import COMPUTER_NAME
+
+
+def computer_name(given: str | None) -> str:
+    """The name, or the host's where none is given. Raises InvalidComputer."""
+    if not given:
+        return re.sub(r"[^A-Za-z0-9_.@-]", "-", socket.gethostname())[:100] or "computer"
+    if not re.fullmatch(COMPUTER_NAME, given):
+        raise InvalidComputer(f"a computer's name is 1 to 100 characters of A-Z a-z 0-9 _ . @ -, not {given!r:.120}")
+    return given
 
 
 def host_info(role: str | None) -> dict[str, Any]:

@@ -20,16 +20,16 @@ from pattern_stack.features.fleet.core import heartbeat
 from pattern_stack.features.fleet.core.change import StateChange
 from pattern_stack.features.fleet.core.entry import Entry
 from pattern_stack.features.fleet.core.heartbeat import Heartbeat
+from pattern_stack.features.fleet.core.keys import Keys
 from pattern_stack.features.fleet.core.limits import FleetLimits
 from pattern_stack.features.fleet.core.resources import RESOURCES, SHARED
 from pattern_stack.features.fleet.core.state import FleetState
 from pattern_stack.features.fleet.errors import EntryTooLarge, FleetFull, Malformed
-from pattern_stack.features.fleet.streams import Keys, OutgoingEntry, StreamReader, StreamWriter
+from pattern_stack.features.fleet.streams import OutgoingEntry, StreamReader, StreamWriter
 
 logger = logging.getLogger(__name__)
 
 _INBOX_MESSAGES = 2_000
-_GLOB = str.maketrans({sign: f"\\{sign}" for sign in "*?[]\\"})
 
 
 class _Message(NamedTuple):
@@ -57,6 +57,7 @@ class PeerLink:
         heartbeat_now: Callable[[], None],
     ) -> None:
         self._keys = Keys(prefix)
+        self._own_channel = self._keys.wake(state.name).encode()
         self._link = Link(url, self, prefix)
         self._state = state
         self._interest = interest
@@ -89,7 +90,7 @@ class PeerLink:
 
     async def start(self, tasks: Tasks) -> None:
         """Returns when the link is up, or when Redis did not answer: it tries on. Raises BroadcastError where Redis refuses."""
-        for channel in self._channels():
+        for channel in (self._own_channel, self._keys.heartbeats.encode()):
             with contextlib.suppress(LinkDown):  # it is followed once the link is up
                 await self._link.follow(channel)
         tasks.start("the fleet's writer", self._writer.run())
@@ -104,9 +105,6 @@ class PeerLink:
         await self._link.stop()
         self._writer.take()
         self._inbox.clear()
-
-    def _channels(self) -> tuple[bytes, bytes]:
-        return self._keys.heartbeats.encode(), self._keys.wake(self._state.name).encode()
 
     # -- sending
 
@@ -161,8 +159,7 @@ class PeerLink:
 
     def message(self, channel: bytes, data: bytes) -> None:
         """Of the channel of all heartbeats, or of this computer's own one."""
-        is_own_channel = channel == self._keys.wake(self._state.name).encode()
-        if is_own_channel:
+        if channel == self._own_channel:
             self._reader.wake()
             if not data:
                 return
@@ -171,7 +168,7 @@ class PeerLink:
         elif len(self._inbox) >= _INBOX_MESSAGES:
             self._skip(FleetFull(f"{_INBOX_MESSAGES} heartbeats wait"))
         else:
-            self._inbox.append(_Message(data, wants_full=is_own_channel))
+            self._inbox.append(_Message(data, wants_full=channel == self._own_channel))
             self._wakeup.set()
 
     async def restored(self) -> None:
@@ -187,8 +184,7 @@ class PeerLink:
         self._reader.wake()
 
     async def _heartbeat_keys(self) -> list[str]:
-        pattern = self._keys.heartbeat("*").replace(self._keys.prefix, self._keys.prefix.translate(_GLOB), 1)
-        keys = [key.decode(errors="replace") for key in await self._link.scan(pattern)]
+        keys = [key.decode(errors="replace") for key in await self._link.scan(self._keys.heartbeat_pattern)]
         most = self._limits.computers + 1
         if len(keys) > most:
             self._skip(FleetFull(f"{len(keys)} computers have a heartbeat; {most} are read (FleetLimits.computers)"))
@@ -229,9 +225,7 @@ class PeerLink:
             self._skip(error)
             return
         for resource in result.send_full:
-            event = RESOURCES[resource].full_entry
-            assert event
-            self._append([beat.computer], event, self._state.full_state(resource))
+            self._append([beat.computer], RESOURCES[resource].full_entry or "", self._state.full_state(resource))
         if result.request_full:
             self.request_full_state(beat.computer)
         if not had_conflict and (hosts := self._state.name_conflicts):

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import re
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +11,7 @@ from pattern_stack.atoms.cache import Interest
 from pattern_stack.atoms.clock import Clock
 from pattern_stack.atoms.ids import Ids
 from pattern_stack.atoms.printable import printable
-from pattern_stack.atoms.tasks import Tasks, wait_at_most
+from pattern_stack.atoms.tasks import Tasks, run_on, running_loop, wait_at_most
 from pattern_stack.errors import InvalidEvent
 from pattern_stack.features.fleet.bodies import FleetSessionBody
 from pattern_stack.features.fleet.core.change import StateChange
@@ -21,9 +19,8 @@ from pattern_stack.features.fleet.core.limits import FleetLimits
 from pattern_stack.features.fleet.core.resources import channel_name
 from pattern_stack.features.fleet.core.state import FleetState
 from pattern_stack.features.fleet.directory import read
-from pattern_stack.features.fleet.errors import InvalidComputer
-from pattern_stack.features.fleet.host_info import host_info
-from pattern_stack.features.fleet.models import COMPUTER_NAME, FleetSession
+from pattern_stack.features.fleet.host_info import computer_name, host_info
+from pattern_stack.features.fleet.models import FleetSession
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +76,7 @@ class FleetService:
         self._directory = directory
         self._skipped: list[str] = []
         self.state = FleetState(
-            _checked(computer) if computer else _host_name(),
+            computer_name(computer),
             alive_seconds=2 * heartbeat_seconds,
             clock=clock,
             ids=ids,
@@ -87,6 +84,7 @@ class FleetService:
             refresh=self._request_full_state,
             limits=self.limits,
         )
+        self.state.own_computer()  # raises where the role is too long
         self.interest = Interest(lambda topic, watched: self._interest_changed())
         self._heartbeat_due, self._read_due = asyncio.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -127,8 +125,8 @@ class FleetService:
 
         Returns when the link is up, or when Redis did not answer: it tries on.
         """
-        self._loop = await self.broadcast.run(_running_loop)
-        await _run_on(self._loop, self._start)
+        self._loop = await self.broadcast.run(running_loop)
+        await run_on(self._loop, self._start)
 
     async def _start(self) -> None:
         self._heartbeat_due, self._read_due = asyncio.Event(), asyncio.Event()
@@ -147,7 +145,7 @@ class FleetService:
         """End the tasks and the link. It can be started again, on another event loop too."""
         loop, self._loop = self._loop, None
         if loop and loop.is_running():
-            await _run_on(loop, self._stop)
+            await run_on(loop, self._stop)
         else:  # the tasks ended with their loop
             self._tasks, self._peers = Tasks(), self._connect()
 
@@ -246,26 +244,5 @@ class FleetService:
         await self.broadcast.broadcast_many(events, origin=origin)
 
 
-async def _running_loop() -> asyncio.AbstractEventLoop:
-    return asyncio.get_running_loop()
-
-
-async def _run_on(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:
-    if loop is asyncio.get_running_loop():
-        await call()
-    else:
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(), loop))
-
-
 def _without_lists(change: StateChange) -> dict[str, Any]:
     return {name: value for name, value in change.payload.items() if not isinstance(value, list)}
-
-
-def _checked(name: str) -> str:
-    if not re.fullmatch(COMPUTER_NAME, name):
-        raise InvalidComputer(f"a computer's name is 1 to 100 characters of A-Z a-z 0-9 _ . @ -, not {name!r:.120}")
-    return name
-
-
-def _host_name() -> str:
-    return re.sub(r"[^A-Za-z0-9_.@-]", "-", socket.gethostname())[:100] or "computer"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pattern_stack.atoms.log_every import LogEvery
 from pattern_stack.atoms.redis import Link, LinkDown, ResponseError
 from pattern_stack.atoms.tasks import wait_at_most
+from pattern_stack.features.fleet.core.keys import Keys
 
 logger = logging.getLogger(__name__)
 
@@ -51,29 +52,6 @@ repeat
 until #some < 16 or #entries >= 1000
 return {oldest[1] and oldest[1][1] or '', #entries >= 1000 and 1 or 0, entries}
 """
-
-
-class Keys(NamedTuple):
-    """The names that a fleet uses in Redis."""
-
-    prefix: str
-
-    def heartbeat(self, computer: str) -> str:
-        return f"{self.prefix}:computer:{computer}:heartbeat"
-
-    def events(self, computer: str) -> str:
-        """The stream of a computer."""
-        return f"{self.prefix}:events:{computer}"
-
-    def wake(self, computer: str) -> str:
-        """A channel that this computer alone follows. An empty message says that its stream has a new entry; a heartbeat asks
-        it for all its records."""
-        return f"{self.prefix}:wake:{computer}"
-
-    @property
-    def heartbeats(self) -> str:
-        """The channel that all computers follow."""
-        return f"{self.prefix}:heartbeats"
 
 
 class OutgoingEntry(NamedTuple):

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from pattern_stack import InvalidURL, WebSocketBroadcastBackend
 from pattern_stack.app import create_app
+from pattern_stack.atoms.clock import utc_now
 from pattern_stack.features.fleet import Fleet, FleetSessionBody, FleetSessionNotFound
 from pattern_stack.features.fleet.errors import InvalidComputer
 from pattern_stack.settings import Settings
@@ -67,8 +70,14 @@ async def test_x_origin_comes_back_on_the_events_of_this_computer() -> None:
 
 
 async def test_calls_may_be_awaited_on_any_loop_and_thread() -> None:
-    """Here on the test's loop and on loops of other threads, while the fleet lives on the server's."""
-    with computer("a") as a:
+    """Here on the test's loop and on loops of other threads. All of them read and change the state on the server's loop."""
+    threads = set[int]()
+
+    def clock() -> datetime:
+        threads.add(threading.get_ident())
+        return utc_now()
+
+    with computer("a", clock=clock) as a:
         async with client(a.url) as one:
             await watch(one, "sessions")
             session, is_new = await a.fleet.put_session(FleetSessionBody(session_id="s1", title="x"), origin="test")
@@ -89,6 +98,7 @@ async def test_calls_may_be_awaited_on_any_loop_and_thread() -> None:
             assert {event["payload"]["session_id"] for event in events[1:-1]} == {f"t{number}" for number in range(8)}
             with pytest.raises(FleetSessionNotFound):
                 await a.fleet.delete_session("s1")
+            assert threads == {a.server.call(threading.get_ident)}
 
 
 async def test_it_can_be_started_from_another_loop_than_the_hubs(redis_server: RedisServer) -> None:
@@ -188,6 +198,8 @@ def test_invalid_settings() -> None:
         Fleet(WebSocketBroadcastBackend(), redis_url="http://127.0.0.1")
     with pytest.raises(ValueError, match="heartbeat_seconds"):
         Fleet(WebSocketBroadcastBackend(), heartbeat_seconds=0)
+    with pytest.raises(ValueError, match="role"):
+        Fleet(WebSocketBroadcastBackend(), role="x" * 1_001)
 
 
 async def test_settings_from_the_environment(
