@@ -194,6 +194,11 @@ class Link:
             self._broken.set()
             raise LinkDown(in_short(error), sent=False) from error
 
+    @property
+    def is_cluster(self) -> bool:
+        """Of the servers that it is connected to: a script's keys have to be on one of them."""
+        return self._servers is not None and self._servers.is_cluster
+
     async def scan(self, pattern: str) -> list[bytes]:
         """The keys of every server that match, each at least once. Raises LinkDown or ResponseError."""
         if self._servers is None:

@@ -63,6 +63,10 @@ class Servers:
         return cls(servers, slots)
 
     @property
+    def is_cluster(self) -> bool:
+        return bool(self._slots)
+
+    @property
     def all(self) -> Collection[Server]:
         return self._servers.values()
 

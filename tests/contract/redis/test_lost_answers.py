@@ -115,18 +115,19 @@ def test_a_first_try_that_comes_after_the_second_is_not_published(redis_server: 
     script = RedisStore(redis_server.url, "pattern_stack")._publish
 
     def publish(id: str, tried: int) -> list[str]:
-        keys = (f"{topic}:state", EVENTS, f"{topic}:again:{id}")
+        keys = (f"{topic}:state", EVENTS, f"{topic}:again:{id}", f"{topic}:lives")
         place: list[str] = redis_server.command(
-            "EVAL", script, 3, *keys, "epoch", 60_000, "{}", id, 256, 60_000, 2**24, topic, tried
+            "EVAL", script, 4, *keys, "generation", 60_000, "{}", id, 256, 60_000, 2**24, topic, tried
         )
         return place
 
-    assert publish("old", -1) == ["epoch", 1]
+    epoch, first = publish("old", -1)
+    assert first == 1
     time.sleep(0.01)  # the epoch was there before
-    assert publish("mine", 0) == ["epoch", 2]
+    assert publish("mine", 0) == [epoch, 2]
     assert publish("mine", -1) == []
-    assert publish("mine", 0) == ["epoch", 2]
-    assert publish("next", -1) == ["epoch", 3]
+    assert publish("mine", 0) == [epoch, 2]
+    assert publish("next", -1) == [epoch, 3]
     assert redis_server.command("XLEN", EVENTS) == 3
 
 

@@ -43,9 +43,10 @@ def _script(*parts: str) -> str:
 class RedisStore(Store):
     """A channel's keys share a hash tag, so that a cluster keeps them together:
 
-    `{prefix}:{channel}:state`, a hash of epoch, offset and the server that gave them; `:events`, a stream whose ids are
-    the offsets; `:again:` with a publish's id, for an hour, where that was tried again; and the pub/sub channel
-    `{prefix}:{channel}`, which carries `epoch:offset:bytes`.
+    `{prefix}:{channel}:state`, a hash of epoch, offset and the server that gave them; `:lives`, how many epochs it has had;
+    `:events`, a stream whose ids are the offsets; `:again:` with a publish's id, for an hour, where that was tried again;
+    and the pub/sub channel `{prefix}:{channel}`, which carries `epoch:offset:bytes`. A channel without an event has none
+    of them. `{prefix}:generation` is one for all channels: see epoch.lua.
     """
 
     def __init__(self, url: str, prefix: str) -> None:
@@ -180,8 +181,10 @@ class RedisStore(Store):
         self, script: str, channel: str, keep: int, *arguments: Any, again: str = "", bulk: bool = False
     ) -> Any:
         topic = self._topic(channel).decode()
-        keys = (f"{topic}:state", f"{topic}:events", f"{topic}:again:{again}")
-        call = ("EVAL", script, 3, *keys, secrets.token_hex(6), max(keep, _KEPT * 1000), *arguments)
+        keys = [f"{topic}:state", f"{topic}:events", f"{topic}:again:{again}", f"{topic}:lives"]
+        if not self._link.is_cluster:
+            keys.append(f"{self._prefix}:generation")
+        call = ("EVAL", script, len(keys), *keys, secrets.token_hex(6), max(keep, _KEPT * 1000), *arguments)
         return await self._link.call(topic, *call, bulk=bulk)
 
     def _topic(self, channel: str) -> bytes:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from pattern_stack.atoms.broadcast.bridge.coalesced import Coalesced
+from pattern_stack.atoms.broadcast.bridge.epoch import continues
 from pattern_stack.atoms.broadcast.bridge.presence import SharedPresence
 from pattern_stack.atoms.broadcast.bridge.replay_cache import ReplayCache
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Store
@@ -132,20 +133,20 @@ class SharedEngine(LinkedEngine):
 
     async def catch_up(self, channel: str, position: Position | None) -> bool:
         before = self.position(channel)
-        if position and position.epoch == before.epoch and position.offset <= before.offset:
+        if position and continues(position.epoch, before.epoch) and position.offset <= before.offset:
             return False
         await self._missed.call(channel)
         return self.position(channel) != before
 
     async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:
-        if since.epoch != until.epoch or since.offset > until.offset:
+        if not continues(since.epoch, until.epoch) or since.offset > until.offset:
             return None
-        if since == until:
+        if since.offset == until.offset:
             return []
         tracker = self._trackers.get(channel)
         if tracker is None or tracker.position is None:
             return await self._history_once(channel, since, until)
-        if tracker.position.epoch != until.epoch:
+        if not continues(until.epoch, tracker.position.epoch):
             return None
         return await self._replays.between(channel, since.offset, until.offset, tracker.position, self.window(channel))
 
@@ -223,9 +224,9 @@ class SharedEngine(LinkedEngine):
     async def _read_missed(self, channel: str) -> None:
         tracker = self._trackers.get(channel)
         known = tracker.queued if tracker else 0
-        if tracker and tracker.position and (offset := tracker.doubtful) is not None:
+        if tracker and tracker.position and (offset := tracker.to_compare) is not None:
             before = Position(tracker.position.epoch, offset - 1)
-            tracker.settle(offset, await self._store.read(channel, before, offset))
+            tracker.compare(offset, await self._store.read(channel, before, offset))
         behind = True
         while behind and tracker and tracker.position and self._trackers.get(channel) is tracker:
             here = tracker.position

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
+from pattern_stack.atoms.broadcast.bridge.epoch import continues
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Reading
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
 
@@ -13,8 +14,9 @@ _REMEMBERED_EVENTS = 32
 class ChannelTracker:
     """One subscribed channel. `deliver` is called with each next event, in the channel's order, and with resets.
 
-    An arrival that has the offset of a delivered event, and other bytes, is doubtful: one of the two was never published,
-    and only the store knows which.
+    An arrival that has the offset of a delivered event is a repeat where the bytes are the same. It is doubtful where they
+    are not, or the event was delivered too long ago: one of the two was never published, or the channel has begun anew.
+    Only the store knows.
     """
 
     __slots__ = ("_channel", "_deliver", "_delivered", "_queue", "position", "subscribed")
@@ -47,10 +49,10 @@ class ChannelTracker:
         doubtful."""
         here = self.position
         assert here is not None
-        if arrival.epoch != here.epoch or arrival.offset > here.offset + 1 or self._is_doubtful(arrival):
+        if not continues(here.epoch, arrival.epoch) or arrival.offset > here.offset + 1 or self._is_doubtful(arrival):
             return False
         if arrival.offset == here.offset + 1:
-            self._hand_over(Event(self._channel, arrival.body, here.epoch, arrival.offset), arrival.body)
+            self._hand_over(Event(self._channel, arrival.body, arrival.epoch, arrival.offset), arrival.body)
         return True
 
     def _hand_over(self, event: Event, body: bytes) -> None:
@@ -60,24 +62,29 @@ class ChannelTracker:
 
     def _is_doubtful(self, arrival: Arrival) -> bool:
         assert self.position is not None
-        epoch, offset = self.position
-        before = offset - arrival.offset
-        if arrival.epoch != epoch or not 0 <= before < len(self._delivered):
+        if arrival.epoch != self.position.epoch or arrival.offset > self.position.offset:
             return False
-        return self._delivered[-1 - before] != hash(arrival.body)
+        return self._hash_at(arrival.offset) != hash(arrival.body)
+
+    def _hash_at(self, offset: int) -> int | None:
+        assert self.position is not None
+        before = self.position.offset - offset
+        return self._delivered[-1 - before] if 0 <= before < len(self._delivered) else None
 
     @property
-    def doubtful(self) -> int | None:
-        """The lowest offset of a doubtful arrival that is queued."""
-        return min([arrival.offset for arrival in self._queue if self._is_doubtful(arrival)], default=None)
+    def to_compare(self) -> int | None:
+        """The offset of a delivered event that has to be compared with the store's, because an arrival is doubtful."""
+        offsets = [arrival.offset for arrival in self._queue if self._is_doubtful(arrival)]
+        if not offsets or not self._delivered:
+            return None
+        assert self.position is not None
+        return min([offset for offset in offsets if self._hash_at(offset) is not None], default=self.position.offset)
 
-    def settle(self, offset: int, reading: Reading) -> None:
+    def compare(self, offset: int, reading: Reading) -> None:
         """Reset, unless the store's event at this offset is the one that was delivered."""
         assert self.position is not None
-        published = [
-            Arrival(reading.epoch, reading.first, body) for body in reading.bodies[:1] if reading.first == offset
-        ]
-        if reading.epoch == self.position.epoch and (not published or self._is_doubtful(published[0])):
+        stored = reading.bodies[0] if reading.bodies and reading.first == offset else None
+        if reading.epoch == self.position.epoch and (stored is None or hash(stored) != self._hash_at(offset)):
             self._reset(Position(reading.epoch, reading.offset))
 
     def _reset(self, newest: Position) -> None:
@@ -99,7 +106,10 @@ class ChannelTracker:
         newest = Position(reading.epoch, reading.offset)
         if newest == here:
             return
-        if reading.epoch != here.epoch or reading.first != here.offset + 1 or not reading.bodies:
+        if newest.offset == here.offset == 0 and continues(here.epoch, newest.epoch):
+            self.position = newest
+            return
+        if not continues(here.epoch, reading.epoch) or reading.first != here.offset + 1 or not reading.bodies:
             self._reset(newest)
             return
         for event, body in zip(events_of(self._channel, reading), reading.bodies, strict=True):
@@ -111,19 +121,21 @@ class ChannelTracker:
         return self.position.epoch == reading.epoch and self.position.offset >= reading.offset
 
     def drop_unrecognised(self, known: int) -> int:
-        """Drop those of the first `known` queued arrivals that lie beyond the store's newest position, or are doubtful still.
+        """Drop those of the first `known` queued arrivals that are repeats, or were never published.
 
-        They arrived before the store was asked, so the store never sent them. Returns how many there were.
+        They arrived before the store was asked. Returns how many lie beyond the store's newest position, or have other bytes
+        than the event that it has.
         """
-        before, later = self._queue[:known], self._queue[known:]
-        kept = [arrival for arrival in before if self._may_be_published(arrival)]
-        self._queue = kept + later
-        return len(before) - len(kept)
-
-    def _may_be_published(self, arrival: Arrival) -> bool:
         assert self.position is not None
-        epoch, offset = self.position
-        return arrival.epoch == epoch and arrival.offset <= offset and not self._is_doubtful(arrival)
+        before, self._queue = self._queue[:known], self._queue[known:]
+        repeats = [arrival for arrival in before if self._may_be_repeat(arrival)]
+        return len(before) - len(repeats)
+
+    def _may_be_repeat(self, arrival: Arrival) -> bool:
+        assert self.position is not None
+        if arrival.epoch != self.position.epoch or arrival.offset > self.position.offset:
+            return False
+        return self._hash_at(arrival.offset) in (None, hash(arrival.body))
 
 
 def events_of(channel: str, reading: Reading) -> list[Event]:

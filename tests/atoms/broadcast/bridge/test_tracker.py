@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pattern_stack.atoms.broadcast.bridge import tracker as module
+from pattern_stack.atoms.broadcast.bridge.epoch import continues
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Reading
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
@@ -22,6 +23,8 @@ class Machine(RuleBasedStateMachine):
     def start(self) -> None:
         self.epochs = 0
         self.count = 0
+        self.period = 0
+        self.began: int | None = None
         self.published: list[bytes] = []
         self.line: list[Arrival] = []
         self.got: list[Event | Reset] = []
@@ -31,12 +34,14 @@ class Machine(RuleBasedStateMachine):
 
     @property
     def epoch(self) -> str:
-        return f"e{self.epochs}"
+        """The channel's; before its first event, the one that this would begin now."""
+        return f"e{self.epochs}-{self.period if self.began is None else self.began}"
 
     # -- the store
 
     @rule(count=st.integers(1, 3))
     def publish(self, count: int) -> None:
+        self.began = self.period if self.began is None else self.began
         for _ in range(count):
             self.count += 1
             self.published.append(b'{"n":%d}' % self.count)
@@ -45,7 +50,12 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def begin_anew(self) -> None:
         self.epochs += 1
+        self.began = None
         self.published = []
+
+    @rule()
+    def wait_six_hours(self) -> None:
+        self.period += 1
 
     # -- the line
 
@@ -60,7 +70,7 @@ class Machine(RuleBasedStateMachine):
         self.line.clear()
         self.behind = True
 
-    @rule(epoch=st.sampled_from(["e0", "nobody's"]), ahead=st.integers(2, 5))
+    @rule(epoch=st.sampled_from(["e0-0", "nobody's"]), ahead=st.integers(2, 5))
     def forge(self, epoch: str, ahead: int) -> None:
         """A message of nobody's epoch, or beyond what was published."""
         offset = len(self.published) + ahead if epoch == self.epoch else 1
@@ -84,8 +94,8 @@ class Machine(RuleBasedStateMachine):
     def catch_up(self) -> None:
         tracker, known = self.tracker, self.tracker.queued
         assert tracker.position is not None
-        if (offset := tracker.doubtful) is not None:
-            tracker.settle(offset, self._read(Position(tracker.position.epoch, offset - 1)))
+        if (offset := tracker.to_compare) is not None:
+            tracker.compare(offset, self._read(Position(tracker.position.epoch, offset - 1)))
         here = tracker.position
         reading = self._read(here)
         tracker.apply(here, reading)
@@ -96,7 +106,7 @@ class Machine(RuleBasedStateMachine):
     def _read(self, since: Position) -> Reading:
         newest = len(self.published)
         first = max(since.offset + 1, newest - KEPT + 1)
-        if since.epoch != self.epoch:
+        if not continues(since.epoch, self.epoch):
             return Reading(self.epoch, newest, since.offset + 1, [])
         return Reading(self.epoch, newest, first, self.published[first - 1 : first - 1 + PIECE])
 
@@ -104,14 +114,18 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_delivered_has_no_gap_no_repeat_and_no_forgery(self) -> None:
-        here = Position("e0", 0)
+        here = Position("e0-0", 0)
         for one in self.got:
             if isinstance(one, Event):
-                assert one.position == Position(here.epoch, here.offset + 1)
+                assert one.offset == here.offset + 1
+                assert continues(here.epoch, one.epoch)
+                assert one.epoch == here.epoch or one.offset == 1
                 assert one.data.startswith(b'{"n":')
                 assert not one.data.startswith(b'{"n":0')
             here = one.position
-        assert self.tracker.position == here
+        assert self.tracker.position is not None
+        assert self.tracker.position.offset == here.offset
+        assert continues(here.epoch, self.tracker.position.epoch) or not here.offset
 
     @rule()
     def in_the_end_it_is_where_the_store_is(self) -> None:
@@ -121,7 +135,9 @@ class Machine(RuleBasedStateMachine):
             self.catch_up()
         assert not self.behind
         assert self.tracker.queued == 0
-        assert self.tracker.position == Position(self.epoch, len(self.published))
+        assert self.tracker.position is not None
+        assert self.tracker.position.offset == len(self.published)
+        assert continues(self.tracker.position.epoch, self.epoch)
 
 
 TestTracker = Machine.TestCase
@@ -141,10 +157,11 @@ def test_a_forged_event_that_took_the_place_of_a_published_one_is_a_reset() -> N
     published = Arrival("e", 1, b'{"published":1}')
     assert not one.deliver_if_next(published)
     one.queue(published)
-    assert one.doubtful == 1
-    one.settle(1, Reading("e", 1, 1, [published.body]))
+    assert one.to_compare == 1
+    one.compare(1, Reading("e", 1, 1, [published.body]))
     assert [type(each) for each in got] == [Event, Reset]
-    assert one.doubtful is None
+    assert one.to_compare is None
+    assert one.drop_unrecognised(1) == 0
     assert one.deliver_queued()
     assert len(got) == 2
 
@@ -153,7 +170,7 @@ def test_a_forged_repeat_of_a_published_event_is_dropped() -> None:
     one, got = tracking()
     assert one.deliver_if_next(Arrival("e", 1, b'{"published":1}'))
     one.queue(Arrival("e", 1, b'{"forged":1}'))
-    one.settle(1, Reading("e", 1, 1, [b'{"published":1}']))
+    one.compare(1, Reading("e", 1, 1, [b'{"published":1}']))
     assert one.drop_unrecognised(1) == 1
     assert one.queued == 0
     assert [type(each) for each in got] == [Event]
@@ -163,9 +180,35 @@ def test_a_doubtful_event_that_the_store_no_longer_has_is_a_reset() -> None:
     one, got = tracking()
     assert one.deliver_if_next(Arrival("e", 1, b'{"one":1}'))
     one.queue(Arrival("e", 1, b'{"another":1}'))
-    one.settle(1, Reading("e", 9, 5, [b'{"five":1}']))
+    one.compare(1, Reading("e", 9, 5, [b'{"five":1}']))
     assert isinstance(got[-1], Reset)
     assert got[-1].position == Position("e", 9)
+
+
+def test_a_channel_that_began_anew_under_the_same_epoch_is_a_reset() -> None:
+    """All of its keys were deleted: its events come under offsets that were delivered long ago."""
+    one, got = tracking()
+    for offset in range(1, 100):
+        assert one.deliver_if_next(Arrival("e", offset, b'{"old":%d}' % offset))
+    assert not one.deliver_if_next(Arrival("e", 1, b'{"new":1}'))
+    one.queue(Arrival("e", 1, b'{"new":1}'))
+    assert one.to_compare == 99
+    one.apply(Position("e", 99), Reading("e", 1, 100, []))
+    assert isinstance(got[-1], Reset)
+    assert got[-1].position == Position("e", 1)
+
+
+def test_a_repeat_from_long_ago_costs_one_look() -> None:
+    one, got = tracking()
+    for offset in range(1, 100):
+        assert one.deliver_if_next(Arrival("e", offset, b'{"n":%d}' % offset))
+    for offset in range(1, 50):
+        one.queue(Arrival("e", offset, b'{"n":%d}' % offset))
+    assert one.to_compare == 99
+    one.compare(99, Reading("e", 99, 99, [b'{"n":99}']))
+    assert one.drop_unrecognised(49) == 0
+    assert one.queued == 0
+    assert len(got) == 99
 
 
 def test_a_queue_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

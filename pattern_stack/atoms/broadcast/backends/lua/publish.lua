@@ -34,6 +34,13 @@ else
   end
   redis.call('SET', KEYS[3], '', 'PX', 3600000)
 end
+if not known then
+  redis.call('DEL', KEYS[1], KEYS[2])
+  redis.call('HSET', KEYS[1], 'epoch', epoch, 'offset', 0, 'server', server, 'began', began)
+  redis.call('HINCRBY', KEYS[4], 'n', 1)
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  redis.call('PEXPIRE', KEYS[4], ARGV[2])
+end
 offset = redis.call('HINCRBY', KEYS[1], 'offset', 1)
 local most, total = tonumber(ARGV[7]), redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[3])
 local oldest = math.max(offset - ARGV[5] + 1, 1)

@@ -5,7 +5,10 @@
 local last = ARGV[5] == '+' and offset or math.min(tonumber(ARGV[5]), offset)
 local first = tonumber(ARGV[4]) + 1
 local most, size, following, count, events = tonumber(ARGV[6]), 0, first, 1, {}
-if ARGV[3] ~= epoch then
+local name, period = string.match(ARGV[3], '^(.*)-(%d+)$')
+local this_name, this_period = string.match(epoch, '^(.*)-(%d+)$')
+local later = name and name == this_name and this_period - period
+if ARGV[3] ~= epoch and not (later and later > 0 and later <= 3) then
   return {epoch, offset, first, events}
 end
 while following <= last and size < most do
