@@ -1,12 +1,14 @@
 /** Collects invalidations of a query cache for a moment, then runs them together. No React. */
 
 import { hashKey, type QueryClient, type QueryFilters, type QueryKey } from "@tanstack/react-query"
+import { isConcerned, type Lists } from "./lists.js"
 
 const BATCH_DELAY = 50 // milliseconds; the events of a burst come closer together than that
 const FETCH_TIMEOUT = 5_000
 
 interface Stale {
   prefix: QueryKey
+  lists: Lists
   all: boolean
   ids: Set<unknown>
 }
@@ -44,14 +46,19 @@ export class Invalidations {
     else this.#watchers.delete(name)
   }
 
-  /** Invalidates the entity with that id and the list with exactly this key; without an id, every query under the prefix. */
-  add(prefix: QueryKey, id?: unknown): void {
-    const hash = hashKey(prefix)
-    const stale = this.#stale.get(hash) ?? { prefix, all: false, ids: new Set() }
+  /** Invalidates the entity with that id and the lists that may show it; without an id, every query under the prefix. */
+  add(prefix: QueryKey, id?: unknown, lists: Lists = "all"): void {
+    const hash = hashKey([lists, prefix])
+    const stale = this.#stale.get(hash) ?? { prefix, lists, all: false, ids: new Set() }
     this.#stale.set(hash, stale)
     if (id === undefined || id === null) stale.all = true
     else stale.ids.add(id)
     if (!this.#running) void this.#run()
+  }
+
+  /** Whether a query under the prefix is being fetched: what it brings may be older than an event that has come meanwhile. */
+  isFetching(prefix: QueryKey): boolean {
+    return this.#client.isFetching({ queryKey: prefix }) > 0
   }
 
   /** Invalidates every query under the prefix that is in the cache. A query that is being fetched now is fresh enough. */
@@ -72,12 +79,12 @@ export class Invalidations {
 
   async #invalidate(batch: Stale[]): Promise<void> {
     // invalidation does not restart a first fetch, which may have read old data: fetch again after it
-    const uncertain = batch.filter((stale) => filters(stale).some((filter) => this.#isFirstFetch(filter)))
+    const uncertain = batch.filter((stale) => this.#isFirstFetch(filterOf(stale)))
     const timeout = delay(FETCH_TIMEOUT) // a fetch that hangs must not hold up the next batch
-    const fetched = batch.flatMap(filters).map((filter) => this.#client.invalidateQueries(filter))
+    const fetched = batch.map((stale) => this.#client.invalidateQueries(filterOf(stale)))
     await Promise.race([Promise.allSettled(fetched), timeout.over])
     timeout.cancel()
-    for (const { prefix, all, ids } of uncertain) for (const id of all ? [null] : ids) this.add(prefix, id)
+    for (const { prefix, all, ids, lists } of uncertain) for (const id of all ? [null] : ids) this.add(prefix, id, lists)
   }
 
   #isFirstFetch(filter: QueryFilters): boolean {
@@ -86,10 +93,8 @@ export class Invalidations {
   }
 }
 
-function filters({ prefix, all, ids }: Stale): QueryFilters[] {
-  if (all) return [{ queryKey: prefix }]
-  const entities = Array.from(ids, (id) => ({ queryKey: [...prefix, id] }))
-  return [...entities, { queryKey: prefix, exact: true }]
+function filterOf({ prefix, lists, all, ids }: Stale): QueryFilters {
+  return { queryKey: prefix, ...(!all && { predicate: (query) => isConcerned(query, prefix, ids, lists) }) }
 }
 
 function delay(milliseconds: number): { over: Promise<void>; cancel: () => void } {

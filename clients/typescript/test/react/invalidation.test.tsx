@@ -3,7 +3,7 @@ import { StrictMode, type JSX, type ReactNode } from "react"
 import { QueryClient, QueryClientProvider, useQuery, type QueryKey } from "@tanstack/react-query"
 import { act, cleanup, render } from "@testing-library/react"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { BroadcastClient } from "@pattern-stack/broadcast"
+import { BroadcastClient, type BroadcastEvent } from "@pattern-stack/broadcast"
 import { BroadcastProvider, useBroadcastInvalidation, type BroadcastInvalidation } from "@pattern-stack/broadcast/react"
 import { FakeServer } from "../support/fake-server.js"
 import { serverFrame } from "../support/frames.js"
@@ -35,6 +35,7 @@ afterEach(() => {
   cleanup()
   client.disconnect()
   queryClient.clear()
+  vi.restoreAllMocks()
 })
 
 const counts = (...keys: QueryKey[]): number[] => keys.map((key) => fetches.get(JSON.stringify(key)) ?? 0)
@@ -88,12 +89,12 @@ async function renderAndJoin(tree: JSX.Element, ofContacts = 1, ofOrders = 2): P
 const fetched = (): Promise<void> => until(() => queryClient.isFetching() === 0)
 const publish = (change: object = {}): void => act(() => server.publish("orders", change))
 
-/** Checks the counts after one more event, of another entity: it causes the next fetch of the list, and nothing else is fetched. */
+/** Checks the counts after one more event, of another entity: it causes the next fetch of both lists, and nothing else is fetched. */
 async function expectCountsAfterMarker(expected: number[]): Promise<void> {
   publish({ payload: { entity_id: "marker" } })
   await untilInAct(() => counts(list)[0] === expected[0]! + 1)
   await act(() => fetched())
-  expect(counts(list, page, one, two, contacts)).toEqual([expected[0]! + 1, ...expected.slice(1)])
+  expect(counts(list, page, one, two, contacts)).toEqual([expected[0]! + 1, expected[1]! + 1, ...expected.slice(2)])
 }
 
 const app = (options: Partial<BroadcastInvalidation> = {}): JSX.Element => (
@@ -104,11 +105,21 @@ const app = (options: Partial<BroadcastInvalidation> = {}): JSX.Element => (
 )
 
 describe("an event", () => {
-  it("with an entity id invalidates the entity and the exact list", async () => {
+  it("with an entity id invalidates the entity and every list", async () => {
     await renderAndJoin(app())
     publish({ payload: { entity_id: "1" } })
     await untilInAct(() => counts(list)[0] === 3)
-    await expectCountsAfterMarker([3, 2, 3, 2, 1])
+    await expectCountsAfterMarker([3, 3, 3, 2, 1])
+  })
+
+  it("with an entity id invalidates the entity and the exact list alone, if the hook says so", async () => {
+    await renderAndJoin(app({ lists: "exact" }))
+    publish({ payload: { entity_id: "1" } })
+    await untilInAct(() => counts(list)[0] === 3)
+    publish({ payload: { entity_id: "marker" } })
+    await untilInAct(() => counts(list)[0] === 4)
+    await act(() => fetched())
+    expect(counts(list, page, one, two, contacts)).toEqual([4, 2, 3, 2, 1])
   })
 
   it.each([{}, { entity_id: null }])("without an entity id (%j) invalidates the whole prefix", async (payload) => {
@@ -139,7 +150,7 @@ describe("an event", () => {
     tab.emit("orders", "created", { entity_id: "1" })
     await untilInAct(() => counts(list)[0] === 3)
     tab.disconnect()
-    await expectCountsAfterMarker([3, 2, 3, 2, 1])
+    await expectCountsAfterMarker([3, 3, 3, 2, 1])
   })
 
   it("of another channel does not invalidate this channel's queries", async () => {
@@ -173,7 +184,7 @@ describe("many events", () => {
     expect(counts(list, one)).toEqual([3, 3])
     open()
     await untilInAct(() => counts(list)[0] === 4)
-    await expectCountsAfterMarker([4, 2, 4, 2, 1])
+    await expectCountsAfterMarker([4, 4, 4, 2, 1])
   })
 
   it("with several hooks for the same queries cause one fetch", async () => {
@@ -186,7 +197,7 @@ describe("many events", () => {
     )
     publish({ payload: { entity_id: "1" } })
     await untilInAct(() => counts(list)[0] === 3)
-    await expectCountsAfterMarker([3, 2, 3, 2, 1])
+    await expectCountsAfterMarker([3, 3, 3, 2, 1])
   })
 
   it("need one subscription, even if the prefix is a new array in each render and StrictMode mounts twice", async () => {
@@ -234,7 +245,7 @@ describe("enabled: false", () => {
     change(app({ enabled: false }))
     publish({ payload: {}, origin: client.origin })
     change(app())
-    await expectCountsAfterMarker([4, 3, 3, 3, 1])
+    await expectCountsAfterMarker([4, 4, 3, 3, 1])
   })
 
   it("invalidates on unmount, for other components that show the queries", async () => {
@@ -310,6 +321,71 @@ describe("the prefix is invalidated", () => {
     expect(counts(list, page, one, two, contacts)).toEqual([1, 1, 1, 1, 1])
     change(<App>{<>{app()}<Invalidation /></>}</App>)
     await expectCountsAfterMarker([1, 1, 1, 1, 1])
+  })
+})
+
+describe("spread", () => {
+  beforeEach(() => {
+    vi.spyOn(Math, "random").mockReturnValue(0.5)
+  })
+
+  it("puts the fetch after events and resets off by a random time", async () => {
+    const timeouts = vi.spyOn(globalThis, "setTimeout")
+    await renderAndJoin(app({ spread: 60_000 }))
+    publish({ payload: { entity_id: "1" } })
+    publish({ payload: { entity_id: "2" } })
+    act(() => server.open.receive(serverFrame("reset", { reset: { orders: { epoch: "x81c", offset: 0 } } })))
+    const waits = timeouts.mock.calls.filter(([, delay]) => delay === 30_000)
+    expect(waits).toHaveLength(1)
+    expect(counts(list, page, one, two)).toEqual([2, 2, 2, 2])
+    act(() => (waits[0]![0] as () => void)())
+    await untilInAct(() => counts(page)[0] === 3)
+    await act(() => fetched())
+    expect(counts(list, page, one, two, contacts)).toEqual([3, 3, 3, 3, 1])
+  })
+
+  it("does not put off what another tab of this browser emitted, nor the last fetch before the end", async () => {
+    const change = await renderAndJoin(app({ spread: 60_000 }))
+    const tab = new BroadcastClient(client.url, { socket: new FakeServer().socket })
+    tab.connect()
+    tab.emit("orders", "created", { entity_id: "1" })
+    await untilInAct(() => counts(one)[0] === 3)
+    tab.disconnect()
+    publish({ payload: { entity_id: "2" } })
+    change(<AllQueries />)
+    await untilInAct(() => counts(two)[0] === 3)
+  })
+})
+
+describe("apply", () => {
+  const rename = (event: BroadcastEvent, queries: QueryClient): boolean => {
+    queries.setQueryData(one, event.payload["count"])
+    return event.payload["entity_id"] === "1"
+  }
+
+  it("puts the payload into the cache, and nothing is fetched if it returns true", async () => {
+    await renderAndJoin(app({ apply: rename }))
+    publish({ payload: { entity_id: "1", count: 77 } })
+    expect(queryClient.getQueryData(one)).toBe(77)
+    await expectCountsAfterMarker([2, 2, 2, 2, 1])
+  })
+
+  it("does not replace a fetch that is needed because another one is under way", async () => {
+    await renderAndJoin(app({ apply: rename }))
+    const open = closeGate()
+    publish({ payload: { entity_id: "2" } })
+    await untilInAct(() => counts(two)[0] === 3)
+    publish({ payload: { entity_id: "1", count: 77 } })
+    open()
+    await untilInAct(() => counts(one)[0] === 3)
+  })
+
+  it("that throws is logged, and the queries are invalidated", async () => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {})
+    await renderAndJoin(app({ apply: () => { throw new Error("no such order") } }))
+    publish({ payload: { entity_id: "1" } })
+    await untilInAct(() => counts(one)[0] === 3)
+    expect(log).toHaveBeenCalledWith("[broadcast] apply failed:", expect.any(Error))
   })
 })
 
