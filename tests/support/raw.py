@@ -12,7 +12,7 @@ from tests.support.patience import PATIENCE
 class Raw:
     """After the handshake it sends whatever it is told to. Blocking: call it from a plain test or a thread.
 
-    Where the handshake is not to be `answered` for now, it does not wait for that.
+    Where the handshake is not to be `answered` for now, it does not wait for that. `behind` is sent with the head.
     """
 
     def __init__(
@@ -23,6 +23,7 @@ class Raw:
         headers: str = "",
         receive_buffer: int = 0,
         answered: bool = True,
+        behind: bytes = b"",
     ) -> None:
         self.socket = socket.socket()
         if receive_buffer:
@@ -32,6 +33,7 @@ class Raw:
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode()
+            + behind
         )
         self._buffer = b""
         while answered and b"\r\n\r\n" not in self._buffer:

@@ -71,6 +71,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         origins_setting: str = "get_router(origins=[...])",
         compress: bool = False,
         direct: bool = False,
+        subprotocols: Sequence[str] = (),
     ) -> APIRouter:
         """The WebSocket endpoint, to be included in an application.
 
@@ -86,11 +87,13 @@ class WebSocketBroadcastBackend(InstanceBackend):
         `direct`: in the fast lane, handshakes of this path skip the application: its middleware, the dependencies of its
         routers, its other routes. `authenticate`, with the application's dependency overrides, and `origins` hold as ever.
         The path, with the prefixes of the routers around it, has no parameters: the start raises ValueError otherwise.
+        `subprotocols`: the first of these that the client offers is selected, as in `new WebSocket(url, ["bearer", token])`
+        with `subprotocols=["bearer"]`; a browser that offers some closes where none is selected. They change no frame.
 
         Raises TypeError for an `authenticate` that asks for what no handshake has (a Request, a body), and for a
-        `verify_token` that cannot be called with a token.
+        `verify_token` that cannot be called with a token; ValueError for a subprotocol that a header cannot carry.
         """
-        door = Door(self._instance, authenticate, verify_token, origins, origins_setting, compress)
+        door = Door(self._instance, authenticate, verify_token, origins, origins_setting, compress, subprotocols)
         return Endpoint(self._instance, door, direct, {"broadcast": self}).router(path)
 
     def channel(

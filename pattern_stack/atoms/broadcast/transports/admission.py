@@ -30,7 +30,8 @@ from pattern_stack.atoms.broadcast.transports.refusal import (
     refusal_of,
     unavailable,
 )
-from pattern_stack.atoms.broadcast.websocket.deflate import EXTENSIONS, is_offered
+from pattern_stack.atoms.broadcast.websocket.deflate import EXTENSIONS, accepted
+from pattern_stack.atoms.broadcast.websocket.subprotocols import SUBPROTOCOL, check_subprotocols, chosen
 from pattern_stack.atoms.origins import Origins
 from pattern_stack.errors import BroadcastUnavailable, Unauthenticated
 
@@ -46,8 +47,19 @@ class Admission(NamedTuple):
     connect: Callable[[Transport], ClientConnection]
     """Makes the connection that a transport carries."""
     refusal: Refusal | None
-    deflating: bool
-    """Messages are compressed."""
+    extension: bytes | None
+    """The answer to the client's offer of permessage-deflate; None where messages go as they are."""
+    subprotocol: str | None
+
+    @property
+    def deflating(self) -> bool:
+        """Messages are compressed."""
+        return self.extension is not None
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Of the answer in the fast lane, beside the subprotocol."""
+        return [(EXTENSIONS, self.extension)] if self.extension else []
 
     @property
     def close(self) -> tuple[int, str] | None:
@@ -56,7 +68,8 @@ class Admission(NamedTuple):
 
 
 class Door:
-    """One for each endpoint. Raises TypeError for an `authenticate` or a `verify_token` that cannot be called."""
+    """One for each endpoint. Raises TypeError for an `authenticate` or a `verify_token` that cannot be called, and
+    ValueError for a subprotocol that is no token."""
 
     def __init__(
         self,
@@ -66,11 +79,13 @@ class Door:
         origins: Sequence[str],
         origins_setting: str,
         compress: bool,
+        subprotocols: Sequence[str] = (),
     ) -> None:
         self._instance = instance
         self._authenticate = authenticate
         self._verify_token = verify_token
         self._compress = compress
+        self._subprotocols = check_subprotocols(subprotocols)
         self._origins = Origins(origins)
         self._origins_setting = origins_setting
         self._routes: WeakKeyDictionary[Any, APIWebSocketRoute] = WeakKeyDictionary()
@@ -135,10 +150,13 @@ class Door:
         left = identity.seconds_left(time.time()) if identity else None
         if left is not None and left <= 0:
             refusal = expired()
-        deflating = self._compress and is_offered(header(scope, EXTENSIONS) or "")
+        extension = accepted(header(scope, EXTENSIONS) or "") if self._compress else None
         verify = self._verify if self._verify_token else None
         return Admission(
-            lambda transport: ClientConnection(self._instance, transport, identity, verify), refusal, deflating
+            lambda transport: ClientConnection(self._instance, transport, identity, verify),
+            refusal,
+            extension,
+            chosen(self._subprotocols, header(scope, SUBPROTOCOL) or ""),
         )
 
     def refusal_delay(self, address: str) -> float:

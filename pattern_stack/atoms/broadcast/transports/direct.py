@@ -14,8 +14,8 @@ from pattern_stack.atoms.broadcast.transports.handoff import EARLY_BYTES, Direct
 from pattern_stack.atoms.broadcast.transports.refusal import Refusal
 from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
 from pattern_stack.atoms.broadcast.websocket import handshake
-from pattern_stack.atoms.broadcast.websocket.deflate import ACCEPTED, EXTENSIONS
 from pattern_stack.atoms.broadcast.websocket.handshake import Handshake
+from pattern_stack.atoms.broadcast.websocket.subprotocols import SUBPROTOCOL
 
 logger = logging.getLogger(__name__)
 
@@ -136,8 +136,8 @@ class DirectHandshake(asyncio.Protocol):
             self._transport.write(admission.refusal.response(headers))
             self._transport.close()
             return
-        extensions = [(EXTENSIONS, ACCEPTED)] if admission.deflating else []
-        self._transport.write(handshake.answer(self._asked.key, headers + extensions))
+        selected = [(SUBPROTOCOL, admission.subprotocol.encode())] if admission.subprotocol else []
+        self._transport.write(handshake.answer(self._asked.key, headers + admission.headers + selected))
         self._state.connections.discard(self)
         siblings = self._state.connections
         self._socket = SocketTransport(self._transport, self._loop, siblings, self._config, admission.deflating)

@@ -17,7 +17,6 @@ from pattern_stack.atoms.broadcast.transports.admission import Admission, Door, 
 from pattern_stack.atoms.broadcast.transports.asgi import ASGITransport
 from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, EXTENSION, Direct
 from pattern_stack.atoms.broadcast.transports.refusal import Refusal
-from pattern_stack.atoms.broadcast.websocket.deflate import ACCEPTED, EXTENSIONS
 
 _HTTP_ANSWERS = "websocket.http.response"
 _numbers = itertools.count(1)
@@ -104,13 +103,13 @@ class Endpoint:
             await self._open(admission, scope, coming, send)
 
     async def _open(self, admission: Admission, scope: Scope, coming: "_Coming", send: Send) -> None:
+        accept = {"type": "websocket.accept", "subprotocol": admission.subprotocol}
         fast = (scope.get("extensions") or {}).get(EXTENSION)
         if fast is not None:
-            headers = [(EXTENSIONS, ACCEPTED)] if admission.deflating else []
-            await send({"type": "websocket.accept", "headers": headers})
+            await send({**accept, "headers": admission.headers})
             fast.carry(admission)
         else:
-            await send({"type": "websocket.accept"})
+            await send(accept)
             transport = ASGITransport(coming.rest(), send, coming.server)
             await transport.run(admission.connect(transport), admission.close)
 

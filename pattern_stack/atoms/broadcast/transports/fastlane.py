@@ -5,6 +5,7 @@ socket on: for the path of an endpoint with `direct=True` to a DirectHandshake, 
 """
 
 import asyncio
+import sys
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -41,7 +42,7 @@ class FastLane(asyncio.Protocol):
         if self._data is None:
             # in an iteration of its own: uvicorn makes this the transport's protocol when this method has returned
             self._loop.call_soon(self._pass_on, data)
-            self._data = b""
+            self._data = _behind_head(self._transport)
         else:
             self._data += data
 
@@ -81,6 +82,18 @@ class FastLane(asyncio.Protocol):
             self._next.connection_lost(exc)
         self._lost = True
         self._state.connections.discard(self)
+
+
+def _behind_head(transport: asyncio.Transport) -> bytes:
+    """What came in the same piece as the head. uvicorn's HTTP protocols hand over the head alone, from where they parse it."""
+    upgrade = sys.exception()
+    if (
+        type(upgrade).__name__ == "HttpParserUpgrade" and upgrade and upgrade.__traceback__
+    ):  # httptools says where it stopped
+        data: bytes = upgrade.__traceback__.tb_frame.f_locals.get("data", b"")
+        return data[upgrade.args[0] :]
+    parser: Any = getattr(transport.get_protocol(), "conn", None)  # h11's connection
+    return bytes(getattr(parser, "trailing_data", (b"",))[0])
 
 
 def _path(head: bytes) -> str:

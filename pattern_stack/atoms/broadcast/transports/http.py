@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from http import HTTPStatus
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -48,7 +49,11 @@ class HTTPProtocol(HttpToolsProtocol):
             if self._in_head and self._timer is None:
                 self._start_timer()
             super().data_received(piece)
-            if self.transport.get_protocol() is not self or self.transport.is_closing():
+            if (upgraded := cast(asyncio.Protocol, self.transport.get_protocol())) is not self:
+                if at < len(data):
+                    upgraded.data_received(data[at:])
+                return
+            if self.transport.is_closing():
                 return
 
     # -- what the parser tells

@@ -7,28 +7,40 @@ _SMALL = 128
 """Bytes below which a message goes as it is: deflating it gains nothing."""
 
 EXTENSIONS = b"sec-websocket-extensions"
-ACCEPTED = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-"""The answer to an offer that is taken up."""
+_NAME = "permessage-deflate"
+_WITHOUT_CONTEXT = ("server_no_context_takeover", "client_no_context_takeover")
+_BITS = frozenset(map(str, range(8, 16)))
 
 
-def is_offered(header: str) -> bool:
-    """Whether one of the offers in Sec-WebSocket-Extensions can be taken up: any that leaves the server its window."""
-    return any(_can_take(offer) for offer in header.split(","))
+def accepted(header: str) -> bytes | None:
+    """The answer to the first of the offers in Sec-WebSocket-Extensions that leaves the server its window; None if none does."""
+    answers = map(_answer, header.split(","))
+    return next((answer for answer in answers if answer), None)
 
 
-def _can_take(offer: str) -> bool:
-    name, *parameters = (part.strip().lower() for part in offer.split(";"))
-    if name != "permessage-deflate" or len(set(parameters)) != len(parameters):
-        return False
-    return all(map(_is_fine, parameters))
+def _answer(offer: str) -> bytes | None:
+    name, *parts = (part.strip().lower() for part in offer.split(";"))
+    parameters = dict(map(_parameter, parts))
+    if name != _NAME or len(parameters) != len(parts) or not all(_is_fine(*one) for one in parameters.items()):
+        return None
+    bits = ("server_max_window_bits=15",) if "server_max_window_bits" in parameters else ()
+    return "; ".join((_NAME, *_WITHOUT_CONTEXT, *bits)).encode()
 
 
-def _is_fine(parameter: str) -> bool:
-    key, _, value = parameter.partition("=")
-    value = value.strip().strip('"')
-    if key.strip() == "client_max_window_bits":
-        return value == "" or (value.isdecimal() and 8 <= int(value) <= 15)
-    return parameter in ("server_no_context_takeover", "client_no_context_takeover")
+def _parameter(part: str) -> tuple[str, str | None]:
+    key, equals, value = part.partition("=")
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    return key.strip(), value if equals else None
+
+
+def _is_fine(key: str, value: str | None) -> bool:
+    if key == "client_max_window_bits":
+        return value is None or value in _BITS
+    if key == "server_max_window_bits":  # a smaller window would be a compression of its own
+        return value == "15"
+    return key in _WITHOUT_CONTEXT and value is None
 
 
 def deflate(data: bytes) -> bytes | None:

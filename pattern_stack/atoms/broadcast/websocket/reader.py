@@ -126,8 +126,6 @@ class FrameReader:
             self._message += data
 
     def _check_close(self, data: bytes) -> None:
-        if self._message is not None:
-            raise CloseWith(1002, "closed within a message")
         try:
             Close.parse(data)
         except ProtocolError as error:

@@ -80,7 +80,6 @@ NOT_WEBSOCKET: dict[str, bytes | list[Part]] = {
     "continuation of nothing": [(CONTINUATION, b"x")],
     "text within a message": [(TEXT, b"{", MORE), (TEXT, b"}")],
     "binary within a message": [(TEXT, b"{", MORE), (BINARY, b"}")],
-    "close within a message": [(TEXT, b"{", MORE), (CLOSE, b"\x03\xe8")],
     "fragmented ping": [(PING, b"x", MORE)],
     "long ping": [(PING, bytes(126))],
     "close of one byte": [(CLOSE, b"\x03")],
@@ -92,6 +91,12 @@ NOT_WEBSOCKET: dict[str, bytes | list[Part]] = {
 def test_bytes_that_are_not_websocket(raw: Raw, what: bytes | list[Part]) -> None:
     raw.socket.sendall(encoded(raw, what))
     assert raw.close_code() == 1002
+
+
+@pytest.mark.lanes("fast")  # websockets, which uvicorn uses by itself, answers 1002
+def test_a_close_between_fragments_is_echoed(raw: Raw) -> None:
+    raw.socket.sendall(encoded(raw, [(TEXT, b"{", MORE), (CLOSE, b"\x03\xe8")]))
+    assert raw.close_code() == 1000
 
 
 NOT_UTF8: dict[str, list[Part]] = {

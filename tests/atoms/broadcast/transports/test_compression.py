@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.websocket import frames as frame
@@ -35,6 +36,18 @@ async def test_clients_with_and_without_it_get_the_same(backend: WebSocketBroadc
             await backend.broadcast_many([("a", "y", LONG), ("a", "y", {})])
             assert await deflating.take(5) == await plain.take(5)
             await deflating.ask({"ping": "x" * 60, "ignored": "y" * 1_000})  # the client's own are compressed too
+
+
+@pytest.mark.lanes("fast", "direct")
+async def test_a_client_that_names_the_whole_window_gets_it(backend: WebSocketBroadcastBackend) -> None:
+    offer = ClientPerMessageDeflateFactory(server_max_window_bits=15)
+    with serving_backend(backend, compress=True) as server:
+        async with connect(server.url, compression=None, extensions=[offer]) as socket:
+            assert extensions(socket) == ["permessage-deflate"]
+            one = Client(socket)
+            await one.subscribe("a")
+            await backend.broadcast("a", "x", LONG)
+            assert (await one.event())["payload"] == LONG
 
 
 @pytest.mark.lanes("fast", "direct")

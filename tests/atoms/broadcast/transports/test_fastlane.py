@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.transports import uvicorn
+from pattern_stack.atoms.broadcast.transports.http import HTTPProtocol
 from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
 from pattern_stack.atoms.log_every import LogEvery
 from tests.support.bystander import undisturbed
@@ -119,6 +120,24 @@ def test_a_head_that_is_too_long_is_answered_and_logged(
             raw.socket.close()
     (told,) = [record.getMessage() for record in caplog.records]
     assert told.startswith("refused a WebSocket handshake with 431 Request Header Fields Too Large: ")
+
+
+HTTP = {"httptools": "httptools", "h11": "h11", "pattern-stack serve": HTTPProtocol}
+
+
+@pytest.mark.lanes("fast", "direct")
+@pytest.mark.parametrize("http", HTTP.values(), ids=HTTP)
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_frames_in_the_same_piece_as_the_head_are_read(
+    backend: WebSocketBroadcastBackend, http: Any, loop: str
+) -> None:
+    padding = b'{"ping": 1, "padding": "%b"}' % (b"x" * 60_000)
+    frames = [b'{"subscribe": ["a"], "id": 1}', padding, padding, b'{"ping": 2}']
+    with serving_backend(backend, config={"http": http, "loop": loop}) as server:
+        raw = Raw(server.port, behind=b"".join(Raw.frame(1, frame) for frame in frames))
+        assert "subscribed" in raw.message()
+        assert [raw.message()["pong"] for _ in range(3)] == [1, 1, 2]
+        raw.socket.close()
 
 
 EARLY = {"unmasked": b"\x81\x02{}", "not UTF-8": b"\x81\x81\0\0\0\0\xff", "reserved": b"\x83\x80\0\0\0\0"}
