@@ -11,7 +11,7 @@ from pattern_stack.features.fleet.service import FleetService
 def register_channel(broadcast: WebSocketBroadcastBackend, fleet: FleetService) -> None:
     """`fleet:{resource}`, for each resource there is. They never cross a bridge."""
 
-    @broadcast.channel(channel_name("{resource}"), local=True)
+    @broadcast.channel(channel_name("{resource:path}"), local=True)
     class ResourceChannel(Channel):
         async def authorize(self, connection: Connection, resource: str) -> None:
             if resource not in RESOURCES:

@@ -15,7 +15,7 @@ def register_channel(broadcast: WebSocketBroadcastBackend, notifications: Notifi
     Events carry whole records, so one that the snapshot contains already changes nothing.
     """
 
-    @broadcast.channel("notifications:{session_id}")
+    @broadcast.channel("notifications:{session_id:path}")
     class SessionChannel(Channel):
         async def authorize(self, connection: Connection, session_id: str) -> None:
             if not re.fullmatch(SESSION_ID, session_id):

@@ -26,7 +26,7 @@ def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -
         except SessionNotFound as error:
             raise NotFound(str(error)) from None
 
-    @broadcast.channel("session:{session_id}", local=True)
+    @broadcast.channel("session:{session_id:path}", local=True)
     class SessionChannel(Channel):
         async def authorize(self, connection: Connection, session_id: str) -> None:
             find(session_id)

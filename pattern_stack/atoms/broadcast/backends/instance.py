@@ -8,6 +8,7 @@ from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscr
 from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, check_channel, encode
+from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.instance import Instance
@@ -30,8 +31,7 @@ class InstanceBackend(BroadcastBackend):
     ) -> None:
         self._limits = limits
         self._channels = channels
-        names = [check_channel(channel, limits) for channel in everyone]
-        self._instance = Instance(engine, link, channels, limits, names)
+        self._instance = Instance(engine, link, channels, limits, Everyone(everyone, limits))
 
     # -- publishing
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from fastapi import APIRouter
 
@@ -36,9 +36,12 @@ class Bridge(Protocol):
 class WebSocketBroadcastBackend(InstanceBackend):
     """Events to the WebSocket clients and the handlers of one process; with a `bridge`, to those of every instance on it.
 
-    `history` holds for channels whose pattern names none. `everyone`: channels that each connection is on without asking.
-    `authorize(connection, channel)` raises to refuse a client any channel, declared or not; a declared channel's own hook is
-    called after it. Whoever made the bridge closes it.
+    `history` holds for channels whose pattern names none. `everyone`: channels that each connection is on without asking;
+    a template like `user:{user}` is each user's own channel, and nobody else gets on it. `authorize(connection, channel)`
+    raises to refuse a client any channel, declared or not; a declared channel's own hook is called after it. `undeclared`:
+    "refuse" lets no client on a channel that neither a pattern nor `everyone` names. Whoever made the bridge closes it.
+
+    Raises ValueError for another `undeclared`, InvalidChannel for a name in `everyone` that no channel can have.
     """
 
     def __init__(
@@ -49,10 +52,11 @@ class WebSocketBroadcastBackend(InstanceBackend):
         history: History | None = None,
         everyone: Iterable[str] = (),
         authorize: Authorize | None = None,
+        undeclared: Literal["open", "refuse"] = "open",
     ) -> None:
         self.bridge = bridge
         limits = limits or Limits()
-        channels = Channels(history or History(), authorize)
+        channels = Channels(history or History(), authorize, undeclared)
         engine: Engine = MemoryEngine(channels.window, limits)
         if bridge is not None:
             engine = RoutedEngine(engine, bridge.engine, channels.is_local)
@@ -106,10 +110,11 @@ class WebSocketBroadcastBackend(InstanceBackend):
     ) -> Callable[[C], C]:
         """Decorates a Channel: its hooks, window and presence hold for the channels that match, like `room:{room_id}`.
 
-        The first pattern that matches holds. Channels that none matches are open to everybody. `local`: they never cross
-        the bridge; each instance has its own. `presence`: the channel tells its members who else is on it. They see the
-        user's key (see Identity) and nothing else; a function of the user returns more, as JSON. A user without a key is
-        refused where the channel shows nothing else.
+        `{name}` matches one segment: at least one character, and no `:`. `{name:path}` at the end matches the rest. The first
+        pattern that matches holds. Channels that none matches are open to everybody, or to nobody: see `undeclared`.
+        `local`: they never cross the bridge; each instance has its own. `presence`: the channel tells its members who else is
+        on it. They see the user's key (see Identity) and nothing else; a function of the user returns more, as JSON. A user
+        without a key is refused where the channel shows nothing else.
 
         Raises TypeError for a hook that cannot be called with the pattern's parameters.
         """

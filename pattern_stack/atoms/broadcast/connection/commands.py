@@ -160,7 +160,7 @@ class Commands:
             case Auth():
                 await self._authenticate(item)
             case _SubscribeAll():
-                await self._subscriptions.subscribe_all(self._instance.everyone)
+                await self._subscriptions.subscribe_all()
             case CommandError() | Ping() | Refresh():
                 self._carry_out_now(item)
             case _ if not self.known:
@@ -192,6 +192,6 @@ class Commands:
             if was_known:
                 await self._subscriptions.reauthorize(command.id)
             else:
-                await self._subscriptions.subscribe_all(self._instance.everyone)
+                await self._subscriptions.subscribe_all()
         if command.id is not None:
             self._connection.send(protocol.authenticated(command.id))

@@ -22,6 +22,7 @@ _CODES: dict[type[BroadcastError], str] = {
 }
 
 
+NOT_YOURS = "this channel is another user's own"
 _NO_KEY = (
     "%s refused a user of class %s, which has no key that others may see: return Identity(user, key=...) from authenticate, "
     "or declare the channel with presence=lambda user: {...}"
@@ -64,8 +65,15 @@ class Membership:
         return await run_hook(hook, self.channel, bound, hook in self.spec.plain, instance, begin)
 
     async def authorize(self, connection: ManagedConnection, instance: Instance) -> None:
-        """Ask the backend's `authorize`, then the channel's hook. Raises what they raise, and BroadcastUnavailable as `call`."""
+        """Ask the backend's `authorize`, then the channel's hook. Raises what they raise, and BroadcastUnavailable as `call`.
+
+        Raises Forbidden without asking for another user's channel, and for one that nobody declared where that is refused.
+        """
         channels = instance.channels
+        if instance.everyone.is_anothers(self.channel, connection.identity):
+            raise Forbidden(NOT_YOURS)
+        if channels.refuses_undeclared and self.spec is None and not instance.everyone.names(self.channel):
+            raise Forbidden("no channel of this name is declared")
         if channels.authorize is not None:
             bound = partial(channels.authorize, connection, self.channel)
             await run_hook("authorize", self.channel, bound, channels.authorize_is_plain, instance)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pattern_stack.atoms.broadcast.connection.joined_channels import JoinedChannels
 from pattern_stack.atoms.broadcast.connection.joining import Joining
-from pattern_stack.atoms.broadcast.connection.membership import Joined, Membership
+from pattern_stack.atoms.broadcast.connection.membership import NOT_YOURS, Joined, Membership
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Position
@@ -60,13 +60,14 @@ class Subscriptions:
             self._connection.send(protocol.subscribed(told, command.id))
         self._release(joined)
 
-    async def subscribe_all(self, channels: Sequence[str]) -> None:
-        """Server-side subscriptions: put the connection on these channels. One that refuses it is left out."""
+    async def subscribe_all(self) -> None:
+        """Put the connection on the channels that it is on without asking. One that refuses it is left out."""
+        channels = self._instance.everyone.of(self._connection.identity)
         self._release(await self._join(channels, {}, None, by_client=False))
 
     def _fitting(self, channels: Sequence[str]) -> list[str]:
         """Those of these that the connection is on already, or still has room for, in their order."""
-        held, everyone = set(self._members.channels), self._instance.everyone
+        held, everyone = set(self._members.channels), self._instance.everyone.of(self._connection.identity)
         room = self._instance.limits.channels - len(held.difference(everyone))
         fitting = []
         for channel in channels:
@@ -105,6 +106,9 @@ class Subscriptions:
 
     def refresh(self, command: protocol.Refresh) -> None:
         """The reply, then a snapshot of each of these channels that has one."""
+        for channel in command.channels:
+            if self._instance.everyone.is_anothers(channel, self._connection.identity):
+                self._connection.refuse(CommandError("forbidden", NOT_YOURS, command.id, channel))
         held = [member for channel in command.channels if (member := self._members.get(channel))]
         channels = [member.channel for member in held if member.has_hook("snapshot")]
         if command.id is not None:

@@ -67,13 +67,17 @@ Authorize = Callable[[Connection, str], Any]
 
 
 class Channels:
-    """The application's patterns. The first that matches a channel holds. A channel that none matches is open to everybody.
+    """The application's patterns. The first that matches a channel holds.
 
-    `authorize` is called before the authorize hook of any channel, and for channels that no pattern matches.
+    `authorize` is called before the authorize hook of any channel, and for channels that no pattern matches. `undeclared`:
+    whether clients may join those: "open" or "refuse". Raises ValueError for another value.
     """
 
-    def __init__(self, history: History, authorize: Authorize | None = None) -> None:
+    def __init__(self, history: History, authorize: Authorize | None = None, undeclared: str = "open") -> None:
+        if undeclared not in ("open", "refuse"):
+            raise ValueError(f'undeclared is "open" or "refuse", not {undeclared!r:.80}')
         self._history = history
+        self.refuses_undeclared = undeclared == "refuse"
         self._specs: list[Spec] = []
         self.authorize = authorize
         self.authorize_is_plain = authorize is not None and runs_in_thread(authorize, "authorize")

@@ -11,6 +11,7 @@ from weakref import WeakSet
 from pattern_stack.atoms.broadcast.core.channels import CONTROL, Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
+from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.hub import Hub
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.connections import Connections
@@ -44,14 +45,14 @@ class Instance:
         link: LinkedEngine | None,
         channels: Channels,
         limits: Limits,
-        everyone: Sequence[str],
+        everyone: Everyone,
     ) -> None:
         self.engine = engine
         self.link = link
         """The engine, or the part of it, that works with a store outside this process."""
         self.channels = channels
         self.limits = limits
-        self.everyone = tuple(everyone)
+        self.everyone = everyone
         self.loop_owner = LoopOwner(self._forget_loop, self._begin_loop, self._queued_frames_processed)
         self.hub = Hub(self._schedule_flush)
         self.connections = Connections(limits, self.loop_owner)
