@@ -19,7 +19,7 @@ from pattern_stack.atoms.broadcast.backends.websocket import Bridge, WebSocketBr
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
 from pattern_stack.atoms.broadcast.core.channels import Channel
 from pattern_stack.atoms.broadcast.core.connection import Connection
-from pattern_stack.atoms.broadcast.core.event import Event, Position
+from pattern_stack.atoms.broadcast.core.event import Event, Position, Publish
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
@@ -36,6 +36,7 @@ __all__ = [
     "Identity",
     "Limits",
     "Position",
+    "Publish",
     "Subscription",
     "WebSocketBroadcastBackend",
     "broadcast_from_url",

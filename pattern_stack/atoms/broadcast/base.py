@@ -1,11 +1,11 @@
 """What every backend offers. This page is the whole interface."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
-from pattern_stack.atoms.broadcast.core.event import Event
+from pattern_stack.atoms.broadcast.core.event import Event, Payload
 
 Handler = Callable[[str, dict[str, Any]], Awaitable[None] | None]
 """`(event_type, payload)`: called for one event after the other, in the channel's order. A coroutine function, or a plain
@@ -35,13 +35,56 @@ class Subscription:
 class BroadcastBackend(ABC):
     """Events to whoever is on a channel: one order for all of them, nothing lost silently."""
 
+    @overload
+    async def broadcast(
+        self,
+        channel: str,
+        event_type: str,
+        payload: Payload,
+        *,
+        origin: str | None = None,
+        key: str | None = None,
+        ephemeral: Literal[False] = False,
+    ) -> Event: ...
+
+    @overload
+    async def broadcast(
+        self, channel: str, event_type: str, payload: Payload, *, origin: str | None = None, ephemeral: Literal[True]
+    ) -> None: ...
+
+    @overload
+    async def broadcast(
+        self,
+        channel: str,
+        event_type: str,
+        payload: Payload,
+        *,
+        origin: str | None = None,
+        key: str | None = None,
+        ephemeral: bool,
+    ) -> Event | None: ...
+
     @abstractmethod
     async def broadcast(
-        self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
-    ) -> Event:
+        self,
+        channel: str,
+        event_type: str,
+        payload: Payload,
+        *,
+        origin: str | None = None,
+        key: str | None = None,
+        ephemeral: bool = False,
+    ) -> Event | None:
         """Publish one event. Once it returns, the event has its place in the channel's order.
 
+        `payload` is a mapping, or a pydantic model (`model_dump(mode="json")` is what is sent).
         `origin` travels with the event, so that whoever caused it can recognise it.
+        `key`, 1 to 64 printable characters: a second publish on this channel with the same key within 300 s publishes nothing
+        and returns an event equal to the first, whose payload raises LookupError where it is no longer kept. A call that was
+        refused uses no key up, and after BroadcastUnavailable the same key makes a repeat safe. A new epoch forgets keys.
+        `ephemeral`: the event gets no place and is not kept. Only who is there and keeps up gets it: it is left out for a
+        client whose outbox waits or whose replay is under way, for `listen`, and for a handler that has half of its limits
+        waiting. It returns None.
         Raises InvalidChannel, InvalidEvent, BroadcastUnavailable or BroadcastClosed; nothing was published then
         (after BroadcastUnavailable it may be: once, or not at all).
         """

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self
 
-from pattern_stack.atoms.broadcast.core.event import Event, Position
+from pattern_stack.atoms.broadcast.core.event import Event, Since
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.listener import Listener
 
@@ -14,7 +14,7 @@ class EventStream:
     A step that is cancelled, by a timeout for one, takes no event: the next step goes on where it was.
     """
 
-    def __init__(self, instance: Instance, channel: str, since: Position | None) -> None:
+    def __init__(self, instance: Instance, channel: str, since: Since | None) -> None:
         self._instance = instance
         self._channel = channel
         self._since = since
@@ -31,7 +31,9 @@ class EventStream:
         if self._listener is None:
             self._listener = await self._instance.listen(self._channel, self._since)
         try:
-            return await self._listener.__anext__()
+            event = await self._listener.__anext__()
+            assert isinstance(event, Event)  # it takes no ephemeral ones
+            return event
         except Exception:  # it has ended; a cancelled step has not
             await self.aclose()
             raise

@@ -1,24 +1,24 @@
-"""What every backend does with its instance: publish, subscribe handlers, listen, end channels."""
+"""What every backend does with its instance: subscribe handlers, listen, read history, end channels."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pattern_stack.atoms.broadcast.backends.event_stream import EventStream
-from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
+from pattern_stack.atoms.broadcast.backends.publishing import Publishing
+from pattern_stack.atoms.broadcast.base import Handler, Subscription
 from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
-from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, check_channel, encode
+from pattern_stack.atoms.broadcast.core.event import Event, Last, Position, check_channel
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.instance.loop import Call
-from pattern_stack.errors import BroadcastUnavailable
 
 T = TypeVar("T")
 
 
-class InstanceBackend(BroadcastBackend):
+class InstanceBackend(Publishing):
     """One instance and the engine it works with."""
 
     def __init__(
@@ -32,41 +32,6 @@ class InstanceBackend(BroadcastBackend):
         self._limits = limits
         self._channels = channels
         self._instance = Instance(engine, link, channels, limits, Everyone(everyone, limits))
-
-    # -- publishing
-
-    async def broadcast(
-        self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
-    ) -> Event:
-        """See BroadcastBackend. It may be awaited on any loop, in any thread."""
-        return (await self.publish_encoded([self.draft(channel, event_type, payload, origin=origin)]))[0]
-
-    async def broadcast_many(
-        self, events: Iterable[tuple[str, str, Mapping[str, Any]]], *, origin: str | None = None
-    ) -> list[Event]:
-        """Publish (channel, event_type, payload) one after the other, all or none, as one write for each subscriber."""
-        return await self.publish_encoded([self.draft(*event, origin=origin) for event in events])
-
-    def broadcast_sync(
-        self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None
-    ) -> Event:
-        """`broadcast` for plain threads, a sync endpoint's among them. On the hub's own loop it raises BroadcastError."""
-        drafts = [self.draft(channel, event_type, payload, origin=origin)]
-        self._check_owned()
-        return self._instance.loop_owner.run_sync(lambda: self._instance.publish(drafts))[0]
-
-    def draft(self, channel: str, event_type: str, payload: Mapping[str, Any], *, origin: str | None = None) -> Draft:
-        """The event, encoded for `publish_encoded`. Raises InvalidChannel, InvalidEvent or BroadcastClosed."""
-        self._instance.check_open()
-        return encode(channel, event_type, payload, origin=origin, limits=self._limits)
-
-    async def publish_encoded(self, drafts: list[Draft]) -> list[Event]:
-        """Publish drafts one after the other, and return the events. Raises BroadcastUnavailable or BroadcastClosed."""
-        return await self._instance.run(lambda: self._instance.publish(drafts))
-
-    def _check_owned(self) -> None:
-        if self._instance.link and not self._instance.loop_owner.is_owned:
-            raise BroadcastUnavailable("no loop works with this bridge yet: publish when the application has started")
 
     async def run(self, call: Call[T]) -> T:
         """`await call()` on the hub's loop, whichever loop and thread this is: there, what has no await in between
@@ -88,6 +53,16 @@ class InstanceBackend(BroadcastBackend):
             return await self._instance.engine.position_of(channel)
 
         return await self._instance.run(read)
+
+    async def history(self, channel: str, *, last: int) -> list[Event]:
+        """The newest events of the channel's window, the oldest first: `last` of them, or as many as are kept.
+
+        It has every event whose publish returned before the call. It may be awaited on any loop, in any thread.
+        Raises InvalidChannel, ValueError for a negative `last`, BroadcastUnavailable or BroadcastClosed.
+        """
+        check_channel(channel, self._limits)
+        count = _count(last)
+        return await self._instance.run(lambda: self._instance.history(channel, count))
 
     async def end(self, channel: str) -> None:
         """Unsubscribe everyone from the channel after its last event; sockets are told by {"unsubscribed": [channel]}.
@@ -121,7 +96,7 @@ class InstanceBackend(BroadcastBackend):
         """
         check_channel(channel, self._limits)
         in_thread = runs_in_thread(handler, "a handler")
-        listener = await self._instance.listen(channel)
+        listener = await self._instance.listen(channel, ephemeral=True)
         task = self._instance.spawn(listener.run(handler, in_thread=in_thread))
         task.add_done_callback(lambda _: self._instance.unlisten(listener))
 
@@ -130,15 +105,22 @@ class InstanceBackend(BroadcastBackend):
 
         return Subscription(channel, lambda: self._instance.run(end))
 
-    def listen(self, channel: str, since: Position | None = None) -> EventStream:
+    def listen(self, channel: str, since: Position | None = None, *, last: int | None = None) -> EventStream:
         """The channel's events, after `since` or from the first step on, until the channel ends or the backend closes.
+        With `last`, the newest events of the window come first: so many, or as many as are kept. Ephemeral events are left
+        out.
 
         Use it on the hub's loop. Steps raise NotFound where the history no longer reaches back to `since`,
         BroadcastUnavailable, BroadcastClosed, and TooSlow after the events that still waited, where more than
-        `Limits.handler_events` or `handler_bytes` were waiting. Raises InvalidChannel.
+        `Limits.handler_events` or `handler_bytes` were waiting. Raises InvalidChannel, and ValueError for a
+        negative `last` or one beside `since`.
         """
         check_channel(channel, self._limits)
-        return EventStream(self._instance, channel, since)
+        if last is None:
+            return EventStream(self._instance, channel, since)
+        if since is not None:
+            raise ValueError("since or last, not both")
+        return EventStream(self._instance, channel, Last(_count(last)))
 
     # -- its end
 
@@ -158,3 +140,9 @@ class InstanceBackend(BroadcastBackend):
         """Close connections with 1012, end handlers and listeners. Afterwards everything but this raises BroadcastClosed."""
         self._instance.closed = True
         await self._instance.run(self._instance.stop)
+
+
+def _count(last: int) -> int:
+    if not isinstance(last, int) or isinstance(last, bool) or last < 0:
+        raise ValueError(f"last is an integer from 0 on, not {last!r:.80}")
+    return last

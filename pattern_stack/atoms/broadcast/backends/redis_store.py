@@ -10,9 +10,9 @@ from itertools import count, takewhile
 from time import monotonic
 from typing import Any
 
-from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Reading, Store, is_event
+from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Placed, Reading, Store, is_event
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
-from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.history import KEY_SECONDS, History
 from pattern_stack.atoms.log_every import LogEvery
 from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected, in_short
 from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
@@ -45,8 +45,9 @@ class RedisStore(Store):
 
     `{prefix}:{channel}:state`, a hash of epoch, offset and the server that gave them; `:lives`, how many epochs it has had;
     `:events`, a stream whose ids are the offsets; `:again:` with a publish's id, for an hour, where that was tried again;
-    and the pub/sub channel `{prefix}:{channel}`, which carries `epoch:offset:bytes`. A channel without an event has none
-    of them. `{prefix}:generation` is one for all channels: see epoch.lua.
+    `:key:` with a publish's key, for 300 s, its place; and the pub/sub channel `{prefix}:{channel}`, which carries
+    `epoch:offset:bytes`, and `::bytes` of what is ephemeral.
+    A channel without an event has none of them. `{prefix}:generation` is one for all channels: see epoch.lua.
     """
 
     def __init__(self, url: str, prefix: str) -> None:
@@ -91,7 +92,9 @@ class RedisStore(Store):
         name = channel[len(self._prefix) + 2 : -1].decode()
         epoch, _, rest = data.partition(b":")
         offset, _, body = rest.partition(b":")
-        if offset.isdigit() and len(offset) < _DIGITS and is_event(name, body):
+        if not epoch and not offset and is_event(name, body):
+            self.sent(name, body)
+        elif offset.isdigit() and len(offset) < _DIGITS and is_event(name, body):
             self.arrived(name, Arrival(epoch.decode("latin-1"), int(offset), body))
         else:
             self.unrecognised(name)
@@ -111,17 +114,20 @@ class RedisStore(Store):
 
     # -- scripts
 
-    async def publish(self, draft: Draft, window: History) -> Position:
+    async def publish(self, draft: Draft, window: History) -> Placed:
         """One place, however often the link breaks: a try whose answer was lost is looked for before the next one."""
         id, tried = next(self._ids), list[float]()
         topic, keep = self._topic(draft.channel), int(window.seconds * 1000)
+        remembered = 0 if draft.key is None else KEY_SECONDS * 1000
 
         async def attempt() -> list[Any]:
             began = monotonic()
             since = int((began - tried[0]) * 1000) + 1_000 if tried else -1
-            arguments = (draft.body, id, max(window.events, 1), max(keep, 1), window.bytes, topic, since)
+            arguments = (draft.body, id, max(window.events, 1), max(keep, 1), window.bytes, topic, since, remembered)
             try:
-                answer: list[Any] = await self._run(self._publish, draft.channel, keep, *arguments, again=id)
+                answer: list[Any] = await self._run(
+                    self._publish, draft.channel, keep, *arguments, again=id, key=draft.key
+                )
                 return answer
             except LinkDown as error:
                 if error.sent:
@@ -133,7 +139,20 @@ class RedisStore(Store):
             raise BroadcastUnavailable(
                 "the link to Redis broke, and it cannot be known whether the event was published"
             )
-        return Position(answer[0].decode(), int(answer[1]))
+        return _placed(draft.channel, *answer)
+
+    async def send(self, draft: Draft) -> None:
+        """Once at most: a try whose answer was lost is not repeated."""
+        topic = self._topic(draft.channel)
+
+        async def attempt() -> None:
+            try:
+                await self._link.call(topic.decode(), "PUBLISH", topic, b"::" + draft.body)
+            except LinkDown as error:
+                if not error.sent:
+                    raise
+
+        await self._patiently(attempt)
 
     async def position(self, channel: str) -> Position:
         answer = await self._patiently(lambda: self._run(self._read, channel, 0, "", 0, "+", 0))
@@ -178,10 +197,18 @@ class RedisStore(Store):
             raise BroadcastUnavailable(f"Redis cannot do it: {in_short(error)}") from error
 
     async def _run(
-        self, script: str, channel: str, keep: int, *arguments: Any, again: str = "", bulk: bool = False
+        self,
+        script: str,
+        channel: str,
+        keep: int,
+        *arguments: Any,
+        again: str = "",
+        key: str | None = None,
+        bulk: bool = False,
     ) -> Any:
         topic = self._topic(channel).decode()
         keys = [f"{topic}:state", f"{topic}:events", f"{topic}:again:{again}", f"{topic}:lives"]
+        keys.append(f"{topic}:key:{key or ''}")
         if not self._link.is_cluster:
             keys.append(f"{self._prefix}:generation")
         call = ("EVAL", script, len(keys), *keys, secrets.token_hex(6), max(keep, _KEPT * 1000), *arguments)
@@ -189,3 +216,11 @@ class RedisStore(Store):
 
     def _topic(self, channel: str) -> bytes:
         return f"{self._prefix}:{{{channel}}}".encode()
+
+
+def _placed(channel: str, epoch: bytes, offset: int, *first: bytes) -> Placed:
+    """`first`: there where the key was used before; the bytes of the first publish, or none."""
+    if not first:
+        return Placed(epoch.decode(), int(offset))
+    body = first[0] if is_event(channel, first[0]) else None
+    return Placed(epoch.decode(), int(offset), body, repeated=True)

@@ -8,11 +8,11 @@ from pattern_stack.atoms.broadcast.bridge.coalesced import Coalesced
 from pattern_stack.atoms.broadcast.bridge.epoch import continues
 from pattern_stack.atoms.broadcast.bridge.presence import SharedPresence
 from pattern_stack.atoms.broadcast.bridge.replay_cache import ReplayCache
-from pattern_stack.atoms.broadcast.bridge.store import Arrival, Store
+from pattern_stack.atoms.broadcast.bridge.store import Arrival, Placed, Store
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.channels import CONTROL
 from pattern_stack.atoms.broadcast.core.engine import LinkedEngine
-from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, Reset, encode
+from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.presence import Change
@@ -33,6 +33,7 @@ class SharedEngine(LinkedEngine):
         self.window = window
         self._store = store
         store.arrived, store.resumed, store.unrecognised = self._arrived, self._resumed, self._unrecognised
+        store.sent = self._sent
         self._trackers: dict[str, ChannelTracker] = {}
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._catching_up: dict[str, asyncio.Task[None]] = {}
@@ -70,8 +71,11 @@ class SharedEngine(LinkedEngine):
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         publishes = [self._store.publish(draft, self.window(draft.channel)) for draft in drafts]
         # one alone needs no task of its own
-        positions = [await publishes[0]] if len(publishes) == 1 else await asyncio.gather(*publishes)
-        return [draft.at(*position) for draft, position in zip(drafts, positions, strict=True)]
+        placed = [await publishes[0]] if len(publishes) == 1 else await asyncio.gather(*publishes)
+        return [_event(draft, place) for draft, place in zip(drafts, placed, strict=True)]
+
+    async def send(self, drafts: Sequence[Draft]) -> None:
+        await asyncio.gather(*(self._store.send(draft) for draft in drafts))
 
     # -- subscribed channels
 
@@ -150,6 +154,16 @@ class SharedEngine(LinkedEngine):
             return None
         return await self._replays.between(channel, since.offset, until.offset, tracker.position, self.window(channel))
 
+    async def last(self, channel: str, count: int, until: Position) -> list[Event]:
+        tracker = self._trackers.get(channel)
+        if not count or not until.offset or tracker is None or tracker.position is None:
+            return []
+        if not continues(until.epoch, tracker.position.epoch):
+            return []
+        since = max(until.offset - count, 0)
+        bounds = self.window(channel)
+        return await self._replays.between(channel, since, until.offset, tracker.position, bounds, reach=True) or []
+
     async def _history_once(self, channel: str, since: Position, until: Position) -> list[Event] | None:
         """Of a channel that nobody is subscribed to."""
         await self.subscribe(channel)
@@ -159,6 +173,10 @@ class SharedEngine(LinkedEngine):
             self.unsubscribe(channel)
 
     # -- messages of the store
+
+    def _sent(self, channel: str, body: bytes) -> None:
+        if channel in self._trackers:
+            self._pass_on(Ephemeral(channel, body))
 
     def _arrived(self, channel: str, arrival: Arrival) -> None:
         tracker = self._trackers.get(channel)
@@ -247,3 +265,12 @@ def _drop(tasks: dict[str, asyncio.Task[None]], channel: str, task: asyncio.Task
     """A task that has ended makes room for the next one of its channel."""
     if tasks.get(channel) is task:
         del tasks[channel]
+
+
+def _event(draft: Draft, placed: Placed) -> Event:
+    """The published event; of a repeat the first one, its place alone where that is no longer kept."""
+    if not placed.repeated:
+        return draft.at(placed.epoch, placed.offset)
+    if placed.body is None:
+        return Event.without_payload(draft.channel, placed.epoch, placed.offset)
+    return Event(draft.channel, placed.body, placed.epoch, placed.offset)

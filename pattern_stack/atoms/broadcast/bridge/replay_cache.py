@@ -37,9 +37,10 @@ class ReplayCache:
         self._size = 0
 
     async def between(
-        self, channel: str, since: int, until: int, newest: Position, bounds: History
+        self, channel: str, since: int, until: int, newest: Position, bounds: History, *, reach: bool = False
     ) -> list[Event] | None:
-        """The channel's events after one offset up to another; None where they are no longer all kept.
+        """The channel's events after one offset up to another; None where they are no longer all kept. With `reach`: as many
+        of the newest of them as are kept.
 
         `newest`: the channel's newest delivered position. It answers one caller in each iteration of the loop: whoever is
         answered writes all of it to a socket, and a crowd must not hold up everybody else. Raises BroadcastUnavailable.
@@ -49,7 +50,10 @@ class ReplayCache:
         try:
             while since < window.start:
                 if since < window.floor:
-                    return None
+                    if not reach:
+                        return None
+                    since = window.floor
+                    continue
                 window.wanted = min(window.wanted, since)
                 await asyncio.shield(self._fill_once(channel, window))
                 if not self._has(channel, window):

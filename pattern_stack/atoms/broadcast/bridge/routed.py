@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from pattern_stack.atoms.broadcast.core.engine import Deliver, Engine, LinkedEngine
+from pattern_stack.atoms.broadcast.core.engine import Deliver, Engine, LinkedEngine, PassOn
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.core.presence import Presence
 
@@ -20,9 +20,9 @@ class RoutedEngine(Engine):
     def _of(self, channel: str) -> Engine:
         return self._local if self._is_local(channel) else self._shared
 
-    def attach(self, deliver: Deliver) -> None:
-        self._local.attach(deliver)
-        self._shared.attach(deliver)
+    def attach(self, deliver: Deliver, pass_on: PassOn | None = None) -> None:
+        self._local.attach(deliver, pass_on)
+        self._shared.attach(deliver, pass_on)
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         """In their order, those of one engine at a time."""
@@ -30,6 +30,11 @@ class RoutedEngine(Engine):
         for engine, some in groupby(drafts, lambda draft: self._of(draft.channel)):
             events += await engine.publish(list(some))
         return events
+
+    async def send(self, drafts: Sequence[Draft]) -> None:
+        """In their order, those of one engine at a time."""
+        for engine, some in groupby(drafts, lambda draft: self._of(draft.channel)):
+            await engine.send(list(some))
 
     async def subscribe(self, channel: str) -> None:
         await self._of(channel).subscribe(channel)
@@ -48,3 +53,6 @@ class RoutedEngine(Engine):
 
     async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:
         return await self._of(channel).history(channel, since, until)
+
+    async def last(self, channel: str, count: int, until: Position) -> list[Event]:
+        return await self._of(channel).last(channel, count, until)

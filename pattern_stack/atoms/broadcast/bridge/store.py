@@ -18,6 +18,17 @@ class Arrival(NamedTuple):
     body: bytes
 
 
+class Placed(NamedTuple):
+    """Where a publish stands in its channel's order."""
+
+    epoch: str
+    offset: int
+    body: bytes | None = None
+    """Of a repeat: the bytes of the first publish with its key, while they are kept."""
+    repeated: bool = False
+    """Its key was used before: nothing was published now."""
+
+
 class Reading(NamedTuple):
     """A channel's newest position, and of the events that were asked for the first that are kept, as many as fit."""
 
@@ -41,6 +52,8 @@ class Store(ABC):
 
     arrived: Callable[[str, Arrival], None]
     """Set by the engine. Called for each message of a followed channel, in the store's order."""
+    sent: Callable[[str, bytes], None]
+    """Set by the engine. Called with the channel and the bytes of each ephemeral event of a followed channel."""
     resumed: Callable[[], Awaitable[None]]
     """Set by the engine. Called when messages may have been missed; done when all channels have caught up, or after 5 s."""
     unrecognised: Callable[[str], None]
@@ -65,8 +78,17 @@ class Store(ABC):
         """The loop it worked on was closed: forget what belonged to it."""
 
     @abstractmethod
-    async def publish(self, draft: Draft, window: History) -> Position:
-        """Give the draft the channel's next position, keep it, and send it to every instance that follows the channel."""
+    async def publish(self, draft: Draft, window: History) -> Placed:
+        """Give the draft the channel's next position, keep it, and send it to every instance that follows the channel.
+
+        Where its key was used on the channel within 300 s, in the same epoch, nothing is published: the answer is the place
+        of the first. The key is taken in the same step: a publish that was refused uses none up, and one whose answer was
+        lost can be repeated.
+        """
+
+    @abstractmethod
+    async def send(self, draft: Draft) -> None:
+        """Send an ephemeral event to every instance that follows the channel. It gets no position, and nobody keeps it."""
 
     @abstractmethod
     async def position(self, channel: str) -> Position:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pattern_stack.atoms.broadcast.connection.joined_channels import JoinedChannels
 from pattern_stack.atoms.broadcast.connection.membership import Joined, Membership
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
-from pattern_stack.atoms.broadcast.core.event import Position
+from pattern_stack.atoms.broadcast.core.event import Last, Position, Since
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 
@@ -19,7 +19,7 @@ class _Entered(NamedTuple):
 
     member: Membership
     is_new: bool
-    since: Position | None
+    since: Since | None
     """Where to catch up from."""
     catches_up: bool
 
@@ -32,7 +32,7 @@ class Joining:
         members: JoinedChannels,
         connection: ManagedConnection,
         instance: Instance,
-        since: Mapping[str, Position],
+        since: Mapping[str, Since],
         id: Id,
         by_client: bool,
     ) -> None:
@@ -128,8 +128,10 @@ class Joining:
                 raise
             return member.refusal(error, self._id, self._instance)
 
-    async def _catch_up(self, member: Membership, since: Position | None, deferred: bool) -> Joined:
+    async def _catch_up(self, member: Membership, since: Since | None, deferred: bool) -> Joined:
         """Buffering: what lies between the client's position, or nothing, and the buffered events."""
+        if isinstance(since, Last):
+            return await self._newest(member, since.events)
         if since is not None:
             if await self._instance.catch_up(member.channel, since):
                 self._members.buffer(member)
@@ -142,3 +144,9 @@ class Joining:
             return Joined(member, None, recovered, deferred=True)
         told, state = await self._members.make_snapshot(member)
         return Joined(member, told, recovered, state)
+
+    async def _newest(self, member: Membership, count: int) -> Joined:
+        assert member.position is not None
+        epoch, offset = member.position
+        events = await self._instance.engine.last(member.channel, count, member.position)
+        return Joined(member, Position(epoch, offset - len(events)), True, events)

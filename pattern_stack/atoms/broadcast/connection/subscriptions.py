@@ -9,7 +9,7 @@ from pattern_stack.atoms.broadcast.connection.joining import Joining
 from pattern_stack.atoms.broadcast.connection.membership import NOT_YOURS, Joined, Membership
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
-from pattern_stack.atoms.broadcast.core.event import Position
+from pattern_stack.atoms.broadcast.core.event import Position, Since
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import NotFound
@@ -78,7 +78,7 @@ class Subscriptions:
         return fitting
 
     async def _join(
-        self, channels: Sequence[str], since: Mapping[str, Position], id: Id, *, by_client: bool
+        self, channels: Sequence[str], since: Mapping[str, Since], id: Id, *, by_client: bool
     ) -> list[Joined]:
         joining = Joining(self._members, self._connection, self._instance, since, id, by_client)
         outcomes = await joining.join(channels)

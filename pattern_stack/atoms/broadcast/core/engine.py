@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, Reset
+from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position, Reset
 from pattern_stack.atoms.broadcast.core.presence import Presence
 
 Deliver = Callable[[Event | Reset], None]
+PassOn = Callable[[Ephemeral], None]
 
 
 class Engine(ABC):
@@ -17,14 +18,30 @@ class Engine(ABC):
 
     def __init__(self) -> None:
         self._deliver: tuple[Deliver, ...] = ()
+        self._passing: tuple[PassOn, ...] = ()
 
-    def attach(self, deliver: Deliver) -> None:
-        """Call it with each event of a subscribed channel, in the channel's order, and with a Reset where that was broken."""
+    def attach(self, deliver: Deliver, pass_on: PassOn | None = None) -> None:
+        """Call `deliver` with each event of a subscribed channel, in the channel's order, and with a Reset where that was
+        broken; `pass_on` with each ephemeral event of one."""
         self._deliver += (deliver,)
+        if pass_on:
+            self._passing += (pass_on,)
+
+    def _pass_on(self, event: Ephemeral) -> None:
+        for pass_on in self._passing:
+            pass_on(event)
 
     @abstractmethod
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
-        """Give the drafts their positions, one after the other. Raises BroadcastUnavailable."""
+        """Give the drafts their positions, one after the other, and return their events. Raises BroadcastUnavailable.
+
+        A draft whose key was used on its channel within 300 s, in the same epoch, is not published: the event is the first
+        one's, its place alone where that is no longer kept.
+        """
+
+    @abstractmethod
+    async def send(self, drafts: Sequence[Draft]) -> None:
+        """Pass ephemeral events on to whoever is subscribed now. Raises BroadcastUnavailable."""
 
     @abstractmethod
     async def subscribe(self, channel: str) -> None:
@@ -48,6 +65,13 @@ class Engine(ABC):
     @abstractmethod
     async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:
         """The events after `since` up to `until`, without a gap; None where they are no longer all kept.
+
+        Raises BroadcastUnavailable.
+        """
+
+    @abstractmethod
+    async def last(self, channel: str, count: int, until: Position) -> list[Event]:
+        """The newest events up to `until`, without a gap: `count`, or as many of them as are kept.
 
         Raises BroadcastUnavailable.
         """

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -13,6 +13,7 @@ from pattern_stack.atoms.json import is_finite
 from pattern_stack.errors import InvalidChannel, InvalidEvent
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_\-.:/@]+")
+_KEY_LENGTH = 64
 
 
 class Position(NamedTuple):
@@ -25,11 +26,44 @@ class Position(NamedTuple):
     offset: int
 
 
+class Last(NamedTuple):
+    """The newest events of a channel's window: so many, or as many as there are."""
+
+    events: int
+
+
+Since = Position | Last
+"""Where a subscriber begins: behind a position, or with the newest events."""
+
+
+class Model(Protocol):
+    """A pydantic model, or whatever else becomes a mapping as one does."""
+
+    def model_dump(self, *, mode: str) -> Any: ...
+
+
+Payload = Mapping[str, Any] | Model
+"""What an event carries: a JSON object."""
+
+
+class Publish(NamedTuple):
+    """One item of `broadcast_many`: what `broadcast` takes."""
+
+    channel: str
+    event_type: str
+    payload: Payload
+    origin: str | None = None
+    key: str | None = None
+    ephemeral: bool = False
+
+
 class Draft(NamedTuple):
-    """An event that is encoded, but has no place in its channel yet."""
+    """An event that is encoded, but has no place in its channel yet. An ephemeral one never gets one."""
 
     channel: str
     body: bytes
+    key: str | None = None
+    ephemeral: bool = False
 
     def at(self, epoch: str, offset: int) -> "Event":
         return Event(self.channel, self.body, epoch, offset)
@@ -46,6 +80,13 @@ class Event(Frame):
         self.channel = channel
         self.epoch = epoch
         self.offset = offset
+
+    @classmethod
+    def without_payload(cls, channel: str, epoch: str, offset: int) -> "Event":
+        """An event that is no longer kept: its place is all that is known of it."""
+        event = cls(channel, b"{}", epoch, offset)
+        event.data = b""
+        return event
 
     @property
     def position(self) -> Position:
@@ -79,11 +120,42 @@ class Event(Frame):
 
     @property
     def _message(self) -> dict[str, Any]:
+        """Raises LookupError where its place is all that is known."""
+        if not self.data:
+            raise LookupError(
+                f"{self.channel} {self.epoch}:{self.offset} is no longer kept: its position is all there is"
+            )
         message: dict[str, Any] = orjson.loads(self.data)
         return message
 
+    def __eq__(self, other: object) -> bool:
+        """The same place is the same event: an offset never means two."""
+        if not isinstance(other, Event):
+            return NotImplemented
+        return (self.channel, self.epoch, self.offset) == (other.channel, other.epoch, other.offset)
+
+    def __hash__(self) -> int:
+        return hash((self.channel, self.epoch, self.offset))
+
     def __repr__(self) -> str:
-        return f"Event({self.channel!r}, {self.event_type!r}, {self.epoch}:{self.offset})"
+        event_type = self.event_type if self.data else None
+        return f"Event({self.channel!r}, {event_type!r}, {self.epoch}:{self.offset})"
+
+
+class Ephemeral(Frame):
+    """An event without a place: it is not kept, and counts for nothing in order and recovery."""
+
+    __slots__ = ("channel",)
+
+    def __init__(self, channel: str, body: bytes) -> None:
+        super().__init__(body)
+        self.channel = channel
+
+    @property
+    def handler_args(self) -> tuple[str, dict[str, Any]]:
+        """As an Event's."""
+        message = orjson.loads(self.data)
+        return message["event"], message["payload"]
 
 
 class Reset(Frame):
@@ -115,9 +187,11 @@ def check_channel(channel: str, limits: Limits) -> str:
 def encode(
     channel: str,
     event_type: str,
-    payload: Mapping[str, Any],
+    payload: Payload,
     *,
     origin: str | None = None,
+    key: str | None = None,
+    ephemeral: bool = False,
     limits: Limits,
     bounded: bool = True,
 ) -> Draft:
@@ -132,14 +206,14 @@ def encode(
         or not 1 <= len(event_type) <= limits.name_length
     ):
         raise InvalidEvent(f"an event's name is 1 to {limits.name_length} printable characters, not {event_type!r:.80}")
-    if not isinstance(payload, Mapping):
-        raise InvalidEvent(f"a payload is a JSON object, not {type(payload).__name__}")
     if origin is not None and not isinstance(origin, str):
         raise InvalidEvent(f"an origin is a string, not {type(origin).__name__}")
+    if key is not None:
+        _check_key(key, ephemeral)
     message: dict[str, Any] = {
         "channel": channel,
         "event": event_type,
-        "payload": dict(payload),
+        "payload": _plain(payload),
         "timestamp": iso(utc_now()),
     }
     if origin is not None:
@@ -147,7 +221,26 @@ def encode(
     body = _dump(message, channel, event_type)
     if bounded and len(body) > limits.event_bytes:
         raise InvalidEvent(f"{channel} {event_type}: {len(body)} bytes, more than {limits.event_bytes}")
-    return Draft(channel, body)
+    return Draft(channel, body, key, ephemeral)
+
+
+def _check_key(key: object, ephemeral: bool) -> None:
+    if not isinstance(key, str) or not key.isprintable() or not 1 <= len(key) <= _KEY_LENGTH:
+        raise InvalidEvent(f"a key is 1 to {_KEY_LENGTH} printable characters, not {key!r:.80}")
+    if ephemeral:
+        raise InvalidEvent("an ephemeral event has no place that its key could stand for: leave out one of the two")
+
+
+def _plain(payload: object) -> dict[str, Any]:
+    """The payload as a dict; a pydantic model as the JSON that it serialises to."""
+    dump = None if isinstance(payload, Mapping | type) else getattr(payload, "model_dump", None)
+    try:
+        plain = dump(mode="json") if dump else payload
+    except (TypeError, ValueError) as error:
+        raise InvalidEvent(f"{type(payload).__name__} cannot be serialised: {error}") from error
+    if not isinstance(plain, Mapping):
+        raise InvalidEvent(f"a payload is a JSON object or a pydantic model, not {type(payload).__name__}")
+    return dict(plain)
 
 
 def _dump(message: dict[str, Any], channel: str, event_type: str) -> bytes:

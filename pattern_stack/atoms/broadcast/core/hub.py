@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
-from pattern_stack.atoms.broadcast.core.event import Event, Reset
-from pattern_stack.atoms.broadcast.websocket.frames import Batch
+from pattern_stack.atoms.broadcast.core.event import Ephemeral, Event, Reset
+from pattern_stack.atoms.broadcast.websocket.frames import Batch, EphemeralBatch, Frame
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,8 @@ class Subscriber(Protocol):
     def write_prepared(self) -> Callable[[bytes], None] | None:
         """Fast path: `write_prepared(batch.wire)` is equivalent to `take(batch)`. None while blocked or compressed."""
 
-    def take(self, batch: Batch, turn: int | None = None) -> None: ...
+    def take(self, batch: Batch, turn: int | None = None) -> None:
+        """An ephemeral batch is dropped while it is blocked."""
 
     def channel_ended(self, channel: str) -> None:
         """The application ended the channel."""
@@ -81,7 +82,8 @@ class _FanOut:
 class Hub:
     """Events of one turn of the loop leave together: `schedule` is called once a turn and must call `flush` at its end.
 
-    A run of consecutive events of one channel is one Batch for all of the channel's subscribers. Every change of a
+    A run of consecutive events of one channel is one Batch for all of the channel's subscribers; ephemeral ones are runs of
+    their own. Every change of a
     channel's subscribers flushes first, so that a subscriber gets exactly what was published while it was on the channel.
     What is more than `turn_bytes` goes on in the next turn; `schedule` is called for that too.
     """
@@ -90,7 +92,7 @@ class Hub:
         self._schedule = schedule
         self._turn_bytes = turn_bytes
         self._channels: dict[str, ChannelSubscribers] = {}
-        self._runs: list[tuple[ChannelSubscribers, list[Event | Reset]]] = []
+        self._runs: list[tuple[ChannelSubscribers, list[Frame], type[Batch]]] = []
         self._unfinished: deque[_FanOut] = deque()
         self._scheduled = False
         self.turn = 0
@@ -105,13 +107,23 @@ class Hub:
             buffer.add(event, subscriber)
         if not there.live:
             return
+        self._collect(there, event, Batch)
+
+    def pass_on(self, event: Ephemeral) -> None:
+        """Send it with this turn's events, but for whom events are buffered, and whoever is blocked, it is left out."""
+        there = self._channels.get(event.channel)
+        if there is not None and there.live:
+            self._collect(there, event, EphemeralBatch)
+
+    def _collect(self, there: ChannelSubscribers, frame: Frame, kind: type[Batch]) -> None:
         self._wake()
-        if self._runs and self._runs[-1][0] is there:
-            self._runs[-1][1].append(event)
+        last = self._runs[-1] if self._runs else None
+        if last and last[0] is there and last[2] is kind:
+            last[1].append(frame)
         else:
-            self._runs.append((there, [event]))
+            self._runs.append((there, [frame], kind))
         self.pending_events += 1
-        self.pending_bytes += len(event.data)
+        self.pending_bytes += len(frame.data)
 
     def flush(self) -> None:
         """Called at the end of a turn: send what was published, or as much of it as a turn may send."""
@@ -152,8 +164,8 @@ class Hub:
         runs, self._runs = self._runs, []
         self.pending_events = self.pending_bytes = 0
         self.turn += 1
-        for there, events in runs:
-            batch = Batch(events)
+        for there, frames, kind in runs:
+            batch = kind(frames)
             size = len(there.live) * (batch.size + _WRITE_BYTES)
             if self._unfinished or size > max(room, 0):
                 self._unfinished.append(_FanOut(batch, self.turn, there.live.copy()))

@@ -6,17 +6,20 @@ from itertools import count
 from time import monotonic
 
 from pattern_stack.atoms.broadcast.core.engine import Engine
-from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
+from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position
 from pattern_stack.atoms.broadcast.core.history import History, Log
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.presence import MemoryPresence
 from pattern_stack.atoms.broadcast.core.process import ProcessToken, generation
 
+_Row = tuple[History, float, bool]
+
 
 class MemoryEngine(Engine):
     """History of one process.
 
-    A channel that nobody is on is kept for its window's seconds; after that it begins a new epoch.
+    A channel that nobody is on is kept for its window's seconds, and for 300 s where it remembers keys; after that it
+    begins a new epoch.
     """
 
     def __init__(
@@ -27,8 +30,9 @@ class MemoryEngine(Engine):
         self._limits = limits
         self._clock = clock
         self._logs: dict[str, Log] = {}
-        # The channels that nobody is on, the longest left first; one row for each window, and for those without an event
-        self._idle: dict[tuple[History, bool], OrderedDict[str, Log]] = {}
+        # The channels that nobody is on, the longest left first; one row for each window and for how long they are kept,
+        # and for those without an event
+        self._idle: dict[_Row, OrderedDict[str, Log]] = {}
         self._presence = MemoryPresence()
         self._prefix = ProcessToken(4)
         self._generation = generation()
@@ -36,16 +40,24 @@ class MemoryEngine(Engine):
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         now = self._clock()
-        events = [self._append(draft, now) for draft in drafts]
+        new: list[Event] = []
+        events = [self._append(draft, now, new) for draft in drafts]
         for deliver in self._deliver:
-            for event in events:
+            for event in new:
                 deliver(event)
         return events
 
-    def _append(self, draft: Draft, now: float) -> Event:
+    async def send(self, drafts: Sequence[Draft]) -> None:
+        for draft in drafts:
+            self._pass_on(Ephemeral(draft.channel, draft.body))
+
+    def _append(self, draft: Draft, now: float, new: list[Event]) -> Event:
         log = self._log(draft.channel, now)
+        if draft.key is not None and (event := log.repeated(draft, now)):
+            return event
         self._occupy(draft.channel, log)
         event = log.append(draft, now)
+        new.append(event)
         if not log.subscribed:
             self._leave(draft.channel, log)
         return event
@@ -77,6 +89,12 @@ class MemoryEngine(Engine):
         log.trim(now)
         return log.since(since, until)
 
+    async def last(self, channel: str, count: int, until: Position) -> list[Event]:
+        now = self._clock()
+        log = self._log(channel, now)
+        log.trim(now)
+        return log.last(count, until)
+
     def _log(self, channel: str, now: float) -> Log:
         if self._generation != generation():  # in a child of a fork: what is here is its parent's history
             self._generation = generation()
@@ -90,7 +108,7 @@ class MemoryEngine(Engine):
         return log
 
     def _leave(self, channel: str, log: Log) -> None:
-        row = self._idle.setdefault((log.window, not log.offset), OrderedDict())
+        row = self._idle.setdefault(_row(log), OrderedDict())
         row[channel] = log
         if len(row) > max(self._limits.idle_channels, 1):
             oldest, _ = row.popitem(last=False)
@@ -98,13 +116,17 @@ class MemoryEngine(Engine):
 
     def _occupy(self, channel: str, log: Log) -> None:
         if not log.subscribed:
-            self._idle[log.window, not log.offset].pop(channel)
+            self._idle[_row(log)].pop(channel)
 
     def _forget(self, now: float) -> None:
         """Drop what nobody came back to. Each call of the engine does it, so that no timer is needed."""
-        for (window, _), row in self._idle.items():
+        for (_, seconds, _), row in self._idle.items():
             while row:
                 channel, log = next(iter(row.items()))
-                if log.touched >= now - window.seconds:
+                if log.touched >= now - seconds:
                     break
                 del row[channel], self._logs[channel]
+
+
+def _row(log: Log) -> _Row:
+    return log.window, log.idle_seconds, not log.offset

@@ -86,11 +86,12 @@ class Outbox:
         return self._state is _CLOSING
 
     def take(self, batch: Batch, turn: int | None = None, bulk: bool = False) -> None:
-        """Write it, or keep it until the transport takes more. Batches with the same turn count as one write."""
+        """Write it, or keep it until the transport takes more; what is ephemeral is not kept. Batches with the same turn
+        count as one write."""
         if self._state is _OPEN:
             self._transport.write(batch)
             return
-        if self._state is _CLOSING:
+        if self._state is _CLOSING or batch.ephemeral:
             return
         if not bulk and self._is_over(turn):
             self.too_slow()

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from pattern_stack.atoms.broadcast.core.event import Position, is_channel
+from pattern_stack.atoms.broadcast.core.event import Last, Position, Since, is_channel
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
 from pattern_stack.atoms.clock import iso, utc_now
@@ -33,11 +33,11 @@ class CommandError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Subscribe, and replay what came after a position where `since` has one for the channel."""
+    """Subscribe, and replay what came after a position, or the newest events, where `since` says so for the channel."""
 
     id: Id
     channels: tuple[str, ...]
-    since: Mapping[str, Position]
+    since: Mapping[str, Since]
     invalid: tuple[str, ...] = ()
     """Names that are no channel's: each is refused alone."""
 
@@ -158,7 +158,7 @@ def invalid_channels(command: Subscribe | Unsubscribe | Refresh | PresenceQuery,
     return [CommandError("invalid_channel", text, command.id, name) for name in command.invalid]
 
 
-def _positions(value: object, limits: Limits) -> dict[str, Position]:
+def _positions(value: object, limits: Limits) -> dict[str, Since]:
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -168,11 +168,15 @@ def _positions(value: object, limits: Limits) -> dict[str, Position]:
     return {channel: _position(channel, position) for channel, position in value.items()}
 
 
-def _position(channel: str, value: object) -> Position:
+def _position(channel: str, value: object) -> Since:
     match value:
         case {"epoch": str(epoch), "offset": int(offset)} if offset >= 0 and not isinstance(offset, bool):
             return Position(epoch, offset)
-    return _invalid(f'since of {channel[:200]} must be {{"epoch": string, "offset": integer}}')
+        case {"last": int(count)} if count >= 0 and not isinstance(count, bool):
+            return Last(count)
+    return _invalid(
+        f'since of {channel[:200]} must be {{"epoch": string, "offset": integer}}, or {{"last": integer from 0 on}}'
+    )
 
 
 def _is_tag(value: object) -> bool:

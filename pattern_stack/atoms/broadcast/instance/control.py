@@ -67,7 +67,8 @@ class Control:
         listener = await self._begin(listen)
         try:
             async for event in listener:
-                await self._receive(event)
+                if isinstance(event, Event):
+                    await self._receive(event)
             await self._leave()
         finally:
             unlisten(listener)

@@ -5,12 +5,13 @@ import logging
 import os
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import groupby
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from pattern_stack.atoms.broadcast.core.channels import CONTROL, Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
-from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
+from pattern_stack.atoms.broadcast.core.event import Draft, Event, Last, Position, Since
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.hub import Hub
 from pattern_stack.atoms.broadcast.core.limits import Limits
@@ -70,7 +71,7 @@ class Instance:
         self._servers = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._hook_slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
-        engine.attach(self.hub.publish)
+        engine.attach(self.hub.publish, self.hub.pass_on)
         instances.add(self)
 
     # -- the loop
@@ -182,9 +183,40 @@ class Instance:
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         self.check_open()
         events = await self.engine.publish(drafts)
+        await self._yield_if_much()
+        return events
+
+    async def send(self, drafts: Sequence[Draft]) -> None:
+        """Ephemeral events."""
+        self.check_open()
+        await self.engine.send(drafts)
+        await self._yield_if_much()
+
+    async def publish_or_send(self, drafts: Sequence[Draft]) -> list[Event | None]:
+        """One after the other. None stands for an ephemeral one."""
+        events: list[Event | None] = []
+        for ephemeral, run in groupby(drafts, lambda draft: draft.ephemeral):
+            some = list(run)
+            if ephemeral:
+                await self.send(some)
+                events += [None] * len(some)
+            else:
+                events += await self.publish(some)
+        return events
+
+    async def _yield_if_much(self) -> None:
         if self.hub.pending_events >= _TURN_EVENTS or self.hub.pending_bytes >= _TURN_BYTES:
             await asyncio.sleep(0)
-        return events
+
+    async def history(self, channel: str, last: int) -> list[Event]:
+        """The newest events of the channel's window, the oldest first."""
+        self.check_open()
+        await self.engine.subscribe(channel)
+        try:
+            await self.catch_up(channel, None)  # with all that was published before, wherever
+            return await self.engine.last(channel, last, self.engine.position(channel))
+        finally:
+            self.engine.unsubscribe(channel)
 
     async def catch_up(self, channel: str, position: Position | None) -> bool:
         """Deliver a subscribed channel's events up to this position, or the newest: see LinkedEngine.catch_up."""
@@ -192,34 +224,44 @@ class Instance:
             return False
         return await self.link.catch_up(channel, position)
 
-    async def listen(self, channel: str, since: Position | None = None) -> Listener:
-        """An in-process subscriber: events after `since`, then every later event. Raises NotFound where those are gone."""
-        listener = await self._listen(channel, since)
+    async def listen(self, channel: str, since: Since | None = None, *, ephemeral: bool = False) -> Listener:
+        """An in-process subscriber: events after `since`, then every later event. Raises NotFound where those are gone.
+
+        `ephemeral`: it takes ephemeral events too.
+        """
+        listener = await self._listen(channel, since, ephemeral=ephemeral)
         self.ensure_control()
         return listener
 
-    async def _listen(self, channel: str, since: Position | None = None) -> Listener:
+    async def _listen(self, channel: str, since: Since | None = None, *, ephemeral: bool = False) -> Listener:
         self.check_open()
         self.loop_owner.acquire()
-        listener = Listener(channel, self.limits)
+        listener = Listener(channel, self.limits, ephemeral=ephemeral)
         try:
             await self.engine.subscribe(channel)
             if since:
-                await self.catch_up(channel, since)
+                await self.catch_up(channel, None if isinstance(since, Last) else since)
             self.hub.join(channel, listener, counted=False)
         except BaseException:
             self.loop_owner.release()
             raise
         self.listeners.add(listener)
         try:
-            replay = await self.engine.history(channel, since, self.engine.position(channel)) if since else []
-            if replay is None:
-                raise NotFound(f"the history of {channel} does not reach back to {since}")
+            replay = await self._replay(channel, since) if since else []
         except BaseException:
             self.unlisten(listener)
             raise
         listener.prepend([*replay, *self.hub.stop_buffering(channel, listener)])
         return listener
+
+    async def _replay(self, channel: str, since: Since) -> list[Event]:
+        until = self.engine.position(channel)
+        if isinstance(since, Last):
+            return await self.engine.last(channel, since.events, until)
+        replay = await self.engine.history(channel, since, until)
+        if replay is None:
+            raise NotFound(f"the history of {channel} does not reach back to {since}")
+        return replay
 
     def unlisten(self, listener: Listener) -> None:
         self.listeners.discard(listener)

@@ -10,7 +10,7 @@ from typing import Self
 from anyio import to_thread
 
 from pattern_stack.atoms.broadcast.base import Handler
-from pattern_stack.atoms.broadcast.core.event import Event, Reset
+from pattern_stack.atoms.broadcast.core.event import Ephemeral, Event, Reset
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame
@@ -31,10 +31,12 @@ class Listener:
     limit = 2**62
     """No limit: the hub buffers for a listener only while it joins."""
 
-    def __init__(self, channel: str, limits: Limits) -> None:
+    def __init__(self, channel: str, limits: Limits, *, ephemeral: bool = False) -> None:
+        """`ephemeral`: it takes ephemeral events too, while it is not behind."""
         self.channel = channel
         self._limits = limits
-        self._events: deque[Event] = deque()
+        self._takes_ephemeral = ephemeral
+        self._events: deque[Event | Ephemeral] = deque()
         self._bytes = 0
         self._free_events = self._free_bytes = 0
         """What was there before the first live event does not count."""
@@ -52,21 +54,29 @@ class Listener:
         self._free_events, self._free_bytes = len(self._events), self._bytes
 
     def take(self, batch: Batch, turn: int | None = None) -> None:
-        if self._ended or self._too_slow:
+        if self._ended or self._too_slow or (batch.ephemeral and not self._has_room_for_ephemeral):
             return
         if turn is None or turn != self._turn:
             self._turn = turn
-            self._too_slow = (
-                len(self._events) - self._free_events >= self._limits.handler_events
-                or self._bytes - self._free_bytes > self._limits.handler_bytes
-            )
+            self._too_slow = self._is_filled(1)
         if not self._too_slow:
             for event in batch.frames:
                 self._add(event)
         self._ready.set()
 
+    @property
+    def _has_room_for_ephemeral(self) -> bool:
+        """They leave half of it to the others."""
+        return self._takes_ephemeral and not self._is_filled(2)
+
+    def _is_filled(self, parts: int) -> bool:
+        """Whether this part of its limits is taken: a half is 2."""
+        return (len(self._events) - self._free_events) * parts >= self._limits.handler_events or (
+            self._bytes - self._free_bytes
+        ) * parts > self._limits.handler_bytes
+
     def _add(self, frame: Frame) -> None:
-        if isinstance(frame, Event):
+        if isinstance(frame, Event | Ephemeral):
             self._events.append(frame)
             self._bytes += len(frame.data)
         elif self.lost:
@@ -94,7 +104,7 @@ class Listener:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> Event | Ephemeral:
         """The next event. A call that is cancelled takes none: the next call goes on where it was."""
         while not self._events:
             if self._too_slow:
@@ -119,7 +129,7 @@ class Listener:
         except TooSlow as error:
             logger.error("the subscription of %r ends: %s", handler, error)
 
-    async def _call(self, handler: Handler, event: Event, in_thread: bool) -> None:
+    async def _call(self, handler: Handler, event: Event | Ephemeral, in_thread: bool) -> None:
         try:
             with foreign_code():
                 if in_thread:

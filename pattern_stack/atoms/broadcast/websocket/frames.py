@@ -60,6 +60,9 @@ class Batch:
 
     __slots__ = ("_deflated", "_size", "_wire", "frames")
 
+    ephemeral = False
+    """Whoever cannot take it at once never gets it."""
+
     def __init__(self, frames: Sequence[Frame]) -> None:
         self.frames = frames
         self._size: int | None = None
@@ -86,6 +89,14 @@ class Batch:
         if self._deflated is None:
             self._deflated = b"".join([frame.deflated for frame in self.frames])
         return self._deflated
+
+
+class EphemeralBatch(Batch):
+    """Frames that are left out for whoever cannot take them at once."""
+
+    __slots__ = ()
+
+    ephemeral = True
 
 
 def chunks(frames: Sequence[Frame]) -> Iterator[Batch]:

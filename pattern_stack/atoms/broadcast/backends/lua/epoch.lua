@@ -4,7 +4,7 @@
 -- An epoch belongs to one life of one server: one that has restarted, or was promoted and may lack the last writes, has
 -- another replication id, and begins a new one. Before the first event the epoch is the one that this event will begin,
 -- as long as neither of these changes: the server; how many epochs the channel has had (KEYS[4], kept as long as its
--- state); the generation of all keys of the application (KEYS[5], not in a cluster: it is gone when all keys are deleted);
+-- state); the generation of all keys of the application (KEYS[6], not in a cluster: it is gone when all keys are deleted);
 -- how many keys the server has evicted; and the period of 6 hours, which ends the name. A state is kept for 24 hours at
 -- least. So an epoch that was told up to 3 periods before the channel's began was that of no event: it is the same order.
 -- ARGV[1]: a generation, where one begins. ARGV[2]: how long an unused channel keeps its place, in milliseconds.
@@ -22,10 +22,10 @@ if known then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   redis.call('PEXPIRE', KEYS[4], ARGV[2])
 else
-  local generation = KEYS[5] and redis.call('HGET', KEYS[5], 'id') or ''
-  if KEYS[5] and generation == '' then
+  local generation = KEYS[6] and redis.call('HGET', KEYS[6], 'id') or ''
+  if KEYS[6] and generation == '' then
     generation = ARGV[1]
-    redis.call('HSET', KEYS[5], 'id', generation)
+    redis.call('HSET', KEYS[6], 'id', generation)
   end
   local evicted = string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
   local before = redis.call('HGET', KEYS[4], 'n') or '0'

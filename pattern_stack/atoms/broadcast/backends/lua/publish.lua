@@ -2,9 +2,24 @@
 -- ARGV[3]: the event's bytes. ARGV[4]: the publish's id. ARGV[5], ARGV[6], ARGV[7]: how much is kept, in events,
 -- milliseconds and bytes. ARGV[8]: the pub/sub channel. ARGV[9]: milliseconds since the publish was first tried and its
 -- answer lost; -1 where this is the first time. KEYS[3]: there once the publish was tried again.
+-- ARGV[10]: how long the publish's key is remembered, in milliseconds; 0 where it has none. KEYS[5]: the place of the first
+-- publish with it, as epoch, offset and publish's id. It is taken in the step that publishes: what was refused uses none up.
 -- An entry of the stream: e, the event; i, its publish's id; t, its time; b, the bytes of all events of its epoch before it.
--- Returns {epoch, offset}; {} where it cannot be known whether the first try came through, and for a first try that
+-- Returns {epoch, offset}; {epoch, offset, bytes} of the first publish with the key, where there was one, without its
+-- bytes where they are no longer kept; {} where it cannot be known whether the first try came through, and for a first try that
 -- comes after the second one: a broken network may still deliver it.
+local remembered = tonumber(ARGV[10])
+if remembered > 0 and known then
+  local first = redis.call('GET', KEYS[5]) or ''
+  local its_epoch, its_offset, its_id = string.match(first, '^(%S+) (%d+) (%S+)$')
+  if its_epoch == epoch then
+    if its_id == ARGV[4] then
+      return {epoch, tonumber(its_offset)}
+    end
+    local entry = redis.call('XRANGE', KEYS[2], its_offset .. '-0', its_offset .. '-0')[1]
+    return {epoch, tonumber(its_offset), entry and entry[2][2] or ''}
+  end
+end
 local tried = tonumber(ARGV[9])
 if tried < 0 then
   if redis.call('EXISTS', KEYS[3]) == 1 then
@@ -55,5 +70,8 @@ end
 redis.call('XADD', KEYS[2], 'MINID', '=', oldest .. '-0', offset .. '-0',
   'e', ARGV[3], 'i', ARGV[4], 't', now, 'b', total - #ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
+if remembered > 0 then
+  redis.call('SET', KEYS[5], epoch .. ' ' .. offset .. ' ' .. ARGV[4], 'PX', remembered)
+end
 redis.call('PUBLISH', ARGV[8], epoch .. ':' .. offset .. ':' .. ARGV[3])
 return {epoch, offset}
