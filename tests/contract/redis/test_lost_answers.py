@@ -115,9 +115,9 @@ def test_a_first_try_that_comes_after_the_second_is_not_published(redis_server: 
     script = RedisStore(redis_server.url, "pattern_stack")._publish
 
     def publish(id: str, tried: int) -> list[str]:
-        keys = (f"{topic}:state", EVENTS, f"{topic}:again:{id}", f"{topic}:lives")
+        keys = (f"{topic}:state", EVENTS, f"{topic}:again:{id}", f"{topic}:lives", f"{topic}:key:")
         place: list[str] = redis_server.command(
-            "EVAL", script, 4, *keys, "generation", 60_000, "{}", id, 256, 60_000, 2**24, topic, tried
+            "EVAL", script, len(keys), *keys, "generation", 60_000, "{}", id, 256, 60_000, 2**24, topic, tried, 0
         )
         return place
 
@@ -143,3 +143,50 @@ async def test_a_replica_that_lacks_the_last_writes_begins_a_new_epoch(redis_rep
         await one.conclude()
         assert one.resets
         assert len({place[0] for place in (published.place for published in one.log.published)}) == 2
+
+
+async def test_a_key_finds_the_first_try_wherever_it_stands(redis_server: RedisServer) -> None:
+    """Also where it has left the window, and nothing else could tell."""
+    async with far(redis_server, events=4) as (backend, line):
+        other = RedisBroadcastBackend(redis_server.url, history=History(events=4))
+        line.hold("down")
+        publishing = asyncio.create_task(backend.broadcast(CHANNEL, "mine", {}, key="a1"))
+        await until_kept(redis_server, 2)
+        repeat = await other.broadcast(CHANNEL, "mine", {"n": "another"}, key="a1")
+        assert (repeat.offset, repeat.payload) == (2, {})
+        for _ in range(6):
+            await other.broadcast(CHANNEL, "later", {})
+        line.cut()
+        await line.restore()
+        assert (await publishing).position == repeat.position
+        late = await other.broadcast(CHANNEL, "mine", {}, key="a1")
+        assert late == repeat
+        with pytest.raises(LookupError):
+            late.payload  # noqa: B018
+        assert (await other.position(CHANNEL)).offset == 8
+        await other.close()
+
+
+async def test_a_new_epoch_forgets_keys(redis_server: RedisServer) -> None:
+    async with RedisBroadcastBackend(redis_server.url) as one:
+        first = await one.broadcast(CHANNEL, "e", {}, key="a1")
+        redis_server.command("DEL", f"pattern_stack:{{{CHANNEL}}}:state")
+        second = await one.broadcast(CHANNEL, "e", {}, key="a1")
+        assert (second.offset, second.epoch != first.epoch) == (1, True)
+        assert await one.broadcast(CHANNEL, "e", {}, key="a1") == second
+        left = redis_server.command("PTTL", f"pattern_stack:{{{CHANNEL}}}:key:a1")
+        assert 299_000 < left <= 300_000
+
+
+async def test_an_ephemeral_event_reaches_the_other_instances_and_leaves_nothing(redis_server: RedisServer) -> None:
+    async with RedisBroadcastBackend(redis_server.url) as one, RedisBroadcastBackend(redis_server.url) as two:
+        got: asyncio.Queue[str] = asyncio.Queue()
+
+        async def handler(event_type: str, payload: dict[str, int]) -> None:
+            got.put_nowait(event_type)
+
+        await two.subscribe(CHANNEL, handler)
+        await one.broadcast(CHANNEL, "typing", {}, ephemeral=True)
+        assert await got.get() == "typing"
+        assert redis_server.command("KEYS", "*orders*") == []
+        assert two.engine.unrecognised == 0
