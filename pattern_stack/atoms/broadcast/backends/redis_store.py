@@ -13,6 +13,7 @@ from typing import Any
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Placed, Reading, Store, is_event
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import KEY_SECONDS, History
+from pattern_stack.atoms.broadcast.core.ledger import KEPT_SECONDS, LEASE_SECONDS, Claim
 from pattern_stack.atoms.log_every import LogEvery
 from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected, in_short
 from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
@@ -25,6 +26,8 @@ _KEPT = 86_400
 """Seconds that a channel's place outlives its last use."""
 _PIECE_BYTES = 524_288
 """Of events in one answer. The last of them may go beyond it."""
+_BULK = 4_096
+"""Of a result that is written on the connection for what is big."""
 _DIGITS = 17
 """Of an offset that nobody gave: Lua counts to 2**53."""
 
@@ -45,9 +48,9 @@ class RedisStore(Store):
 
     `{prefix}:{channel}:state`, a hash of epoch, offset and the server that gave them; `:lives`, how many epochs it has had;
     `:events`, a stream whose ids are the offsets; `:again:` with a publish's id, for an hour, where that was tried again;
-    `:key:` with a publish's key, for 300 s, its place; and the pub/sub channel `{prefix}:{channel}`, which carries
-    `epoch:offset:bytes`, and `::bytes` of what is ephemeral.
-    A channel without an event has none of them. `{prefix}:generation` is one for all channels: see epoch.lua.
+    `:key:` with a publish's key, for 300 s, its place; `:once:` with a command's key: see ledger.lua; and the pub/sub channel
+    `{prefix}:{channel}`, which carries `epoch:offset:bytes`, and `::bytes` of what is ephemeral.
+    A channel without an event has none of them but `:once:`. `{prefix}:generation` is one for all channels: see epoch.lua.
     """
 
     def __init__(self, url: str, prefix: str) -> None:
@@ -56,6 +59,7 @@ class RedisStore(Store):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._publish, self._read = _script("epoch", "publish"), _script("epoch", "read")
         self._presence = _script("presence")
+        self._ledger = _script("ledger")
         self._ids = (f"{secrets.token_hex(6)}:{number}" for number in count())
 
     # -- the link
@@ -172,6 +176,23 @@ class RedisStore(Store):
         call = ("EVAL", self._presence, 2, *keys, *arguments)
         answer = await self._patiently(lambda: self._link.call(topic, *call, bulk="look" in arguments))
         return Attendance(*answer)
+
+    async def claim(self, place: str, key: str, owner: str) -> Claim:
+        state, result = await self._record("claim", place, key, owner)
+        return Claim(state.decode(), result)
+
+    async def renew(self, place: str, key: str, owner: str) -> None:
+        await self._record("renew", place, key, owner)
+
+    async def settle(self, place: str, key: str, owner: str, result: bytes) -> None:
+        await self._record("settle", place, key, owner, result)
+
+    async def _record(self, step: str, place: str, key: str, owner: str, result: bytes = b"") -> list[Any]:
+        topic = self._topic(place).decode()
+        kept, lease = int(KEPT_SECONDS * 1000), int(LEASE_SECONDS * 1000)
+        call = ("EVAL", self._ledger, 1, f"{topic}:once:{key}", step, owner, kept, lease, result)
+        answer: list[Any] = await self._patiently(lambda: self._link.call(topic, *call, bulk=len(result) > _BULK))
+        return answer
 
     async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
         topic = self._topic(place).decode()

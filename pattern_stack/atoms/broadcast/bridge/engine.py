@@ -14,6 +14,7 @@ from pattern_stack.atoms.broadcast.core.channels import CONTROL
 from pattern_stack.atoms.broadcast.core.engine import LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.ledger import Ledger
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.presence import Change
 from pattern_stack.atoms.log_every import LogEvery
@@ -130,6 +131,9 @@ class SharedEngine(LinkedEngine):
 
     def presence(self, channel: str) -> SharedPresence:
         return self._presence
+
+    def ledger(self, channel: str) -> Ledger:
+        return self._store
 
     async def _publish_presence(self, channel: str, event_type: str, payload: Change) -> None:
         if channel != CONTROL:

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from pattern_stack.atoms.broadcast.core.engine import Deliver, Engine, LinkedEngine, PassOn
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
+from pattern_stack.atoms.broadcast.core.ledger import Ledger
 from pattern_stack.atoms.broadcast.core.presence import Presence
 
 
@@ -50,6 +51,9 @@ class RoutedEngine(Engine):
 
     def presence(self, channel: str) -> Presence:
         return self._of(channel).presence(channel)
+
+    def ledger(self, channel: str) -> Ledger:
+        return self._of(channel).ledger(channel)
 
     async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:
         return await self._of(channel).history(channel, since, until)

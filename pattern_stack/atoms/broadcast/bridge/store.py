@@ -1,6 +1,6 @@
 """What a SharedEngine needs of a store that instances share."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ import orjson
 
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.ledger import Ledger
 
 
 class Arrival(NamedTuple):
@@ -47,8 +48,11 @@ class Attendance(NamedTuple):
     answer: Sequence[bytes]
 
 
-class Store(ABC):
-    """Positions, history, messages and presence of many instances. Calls that wait raise BroadcastUnavailable."""
+class Store(Ledger):
+    """Positions, history, messages, presence and what is carried out once (see Ledger) of many instances.
+
+    Calls that wait raise BroadcastUnavailable.
+    """
 
     arrived: Callable[[str, Arrival], None]
     """Set by the engine. Called for each message of a followed channel, in the store's order."""

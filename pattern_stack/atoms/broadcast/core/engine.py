@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position, Reset
+from pattern_stack.atoms.broadcast.core.ledger import Ledger
 from pattern_stack.atoms.broadcast.core.presence import Presence
 
 Deliver = Callable[[Event | Reset], None]
@@ -61,6 +62,10 @@ class Engine(ABC):
     @abstractmethod
     def presence(self, channel: str) -> Presence:
         """Who is on the channel."""
+
+    @abstractmethod
+    def ledger(self, channel: str) -> Ledger:
+        """What was carried out on the channel, by key."""
 
     @abstractmethod
     async def history(self, channel: str, since: Position, until: Position) -> list[Event] | None:

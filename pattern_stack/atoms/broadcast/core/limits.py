@@ -50,6 +50,9 @@ class Limits:
     idle_channels: int = 100_000
     """Channels of one window that are kept though nobody is on them, and as many that have no event yet. The longest idle
     are dropped first."""
+    ledger_bytes: int = 64 * 1_048_576
+    """Of the commands with a key that an instance in memory remembers for 300 s: 512 each, and the bytes of their results.
+    Beyond it a command with a new key is `unavailable`. A store has bounds of its own."""
     replay_bytes: int = 64 * 1_048_576
     """Events of channels in a store that an instance keeps so that clients that come back share them. Beyond it those of
     the channel that was left alone longest are dropped, and read from the store when they are needed again."""

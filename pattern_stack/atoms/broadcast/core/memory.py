@@ -8,6 +8,7 @@ from time import monotonic
 from pattern_stack.atoms.broadcast.core.engine import Engine
 from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position
 from pattern_stack.atoms.broadcast.core.history import History, Log
+from pattern_stack.atoms.broadcast.core.ledger import MemoryLedger
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.presence import MemoryPresence
 from pattern_stack.atoms.broadcast.core.process import ProcessToken, generation
@@ -34,6 +35,7 @@ class MemoryEngine(Engine):
         # and for those without an event
         self._idle: dict[_Row, OrderedDict[str, Log]] = {}
         self._presence = MemoryPresence()
+        self._ledger = MemoryLedger(limits.ledger_bytes, clock)
         self._prefix = ProcessToken(4)
         self._generation = generation()
         self._epochs = count()
@@ -79,6 +81,9 @@ class MemoryEngine(Engine):
 
     def presence(self, channel: str) -> MemoryPresence:
         return self._presence
+
+    def ledger(self, channel: str) -> MemoryLedger:
+        return self._ledger
 
     async def position_of(self, channel: str) -> Position:
         return self.position(channel)

@@ -1,9 +1,11 @@
 -- Who is on a channel: hash KEYS[1] of connection to "instance time user", and the instances' leases KEYS[2].
 -- ARGV: this instance; how long its lease holds, in milliseconds; what to do, and its arguments:
---   join CONNECTION USER, leave CONNECTION, look, renew CONNECTION...
+--   join CONNECTION USER, state CONNECTION USER, leave CONNECTION, look, renew CONNECTION...
+-- USER is JSON, and behind a newline, where the connection shows one, its state as JSON; "state" replaces it and keeps the
+-- time, where the connection is there.
 -- In any case, members of instances whose lease has run out are gone, and told.
 -- Returns {count, gone, answer}: gone is a list of connection and value in turn; the answer to look is the whole hash in
--- the same form, that to renew the connections that are missing.
+-- the same form, that to renew and state the connections that are missing.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local gone, answer = {}, {}
@@ -25,6 +27,13 @@ if next(dead) then
 end
 if ARGV[3] == 'join' then
   redis.call('HSET', KEYS[1], ARGV[4], ARGV[1] .. ' ' .. now .. ' ' .. ARGV[5])
+elseif ARGV[3] == 'state' then
+  local value = redis.call('HGET', KEYS[1], ARGV[4])
+  if value then
+    redis.call('HSET', KEYS[1], ARGV[4], string.match(value, '^%w+ %d+ ') .. ARGV[5])
+  else
+    answer[1] = ARGV[4]
+  end
 elseif ARGV[3] == 'leave' then
   redis.call('HDEL', KEYS[1], ARGV[4])
 elseif ARGV[3] == 'look' then

@@ -1,0 +1,61 @@
+"""What is carried out once by its key, over every store: one owner, one result, on whichever instance it is asked for."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pattern_stack.atoms.broadcast.backends import redis_store
+from pattern_stack.atoms.broadcast.core.ledger import Claim, Ledger
+from tests.contract.conftest import Make
+
+
+@pytest.fixture
+async def ledger(make_backend: Make) -> AsyncIterator[Ledger]:
+    backend = make_backend()
+    await backend.position("room:7")  # the backend works on this loop from now on
+    yield backend._instance.engine.ledger("room:7")
+    await backend.close()
+    if backend.bridge:
+        await backend.bridge.close()  # type: ignore[attr-defined]
+
+
+async def test_the_first_carries_it_out_and_the_others_get_its_result(ledger: Ledger) -> None:
+    assert await ledger.claim("room:7", "k", "one") == Claim("new")
+    assert await ledger.claim("room:7", "k", "one") == Claim("new")  # its answer was lost
+    assert await ledger.claim("room:7", "k", "two") == Claim("running")
+    await ledger.renew("room:7", "k", "one")
+    await ledger.settle("room:7", "k", "one", b'{"result":1}')
+    assert await ledger.claim("room:7", "k", "two") == Claim("done", b'{"result":1}')
+    assert await ledger.claim("room:7", "k", "one") == Claim("done", b'{"result":1}')
+
+
+async def test_keys_and_channels_are_apart(ledger: Ledger) -> None:
+    for place, key in (("room:7", "a"), ("room:7", 'b"{}:*\n'), ("room:8", "a")):
+        assert await ledger.claim(place, key, "one") == Claim("new")
+    await ledger.settle("room:7", "a", "one", b"")
+    assert await ledger.claim("room:7", "a", "two") == Claim("done", b"")
+    assert await ledger.claim("room:8", "a", "two") == Claim("running")
+
+
+async def test_who_is_no_owner_changes_nothing(ledger: Ledger) -> None:
+    await ledger.settle("room:7", "never", "one", b"x")
+    await ledger.renew("room:7", "never", "one")
+    assert await ledger.claim("room:7", "never", "one") == Claim("new")
+    await ledger.settle("room:7", "never", "two", b"x")
+    assert await ledger.claim("room:7", "never", "two") == Claim("running")
+
+
+@pytest.mark.redis
+async def test_an_owner_that_died_is_lost(make_instance: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = make_instance(), make_instance()
+    for backend in (here, there):
+        await backend.position("room:7")
+    assert await here._instance.engine.ledger("room:7").claim("room:7", "k", "one") == Claim("new")
+    assert await there._instance.engine.ledger("room:7").claim("room:7", "k", "two") == Claim("running")
+    monkeypatch.setattr(redis_store, "LEASE_SECONDS", -1)
+    assert await there._instance.engine.ledger("room:7").claim("room:7", "k", "two") == Claim("lost")
+    await here._instance.engine.ledger("room:7").settle("room:7", "k", "one", b"late")
+    assert await there._instance.engine.ledger("room:7").claim("room:7", "k", "two") == Claim("done", b"late")
+    for backend in (here, there):
+        await backend.close()
+        await backend.bridge.close()  # type: ignore[union-attr]
