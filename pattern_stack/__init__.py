@@ -36,6 +36,7 @@ from pattern_stack.errors import (
 )
 
 if TYPE_CHECKING:
+    from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend as PostgresBroadcastBackend
     from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend as RedisBroadcastBackend
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "NotInstalled",
     "PatternStackError",
     "Position",
+    "PostgresBroadcastBackend",
     "Publish",
     "RedisBroadcastBackend",
     "ServiceError",
@@ -72,7 +74,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """RedisBroadcastBackend is imported when it is asked for: it needs the extra `redis`."""
+    """The bridges are imported when they are asked for: they need the extras `redis` and `postgres`."""
+    if name == "PostgresBroadcastBackend":
+        from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
+
+        return PostgresBroadcastBackend
     if name == "RedisBroadcastBackend":
         from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 

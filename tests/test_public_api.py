@@ -9,7 +9,8 @@ def test_the_public_names() -> None:
         "Broadcast", "BroadcastBackend", "BroadcastClosed", "BroadcastError", "BroadcastUnavailable",
         "Channel", "Connection", "Event", "Forbidden", "Handler", "History", "Identity", "InvalidChannel",
         "InvalidEvent", "InvalidSetting", "InvalidURL", "Limits", "NotFound", "NotInstalled",
-        "PatternStackError", "Position", "Publish", "RedisBroadcastBackend", "ServiceError", "Subscription", "TooSlow",
+        "PatternStackError", "Position", "PostgresBroadcastBackend", "Publish", "RedisBroadcastBackend",
+        "ServiceError", "Subscription", "TooSlow",
         "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url",
     ]  # fmt: skip
     assert all(hasattr(pattern_stack, name) for name in pattern_stack.__all__)

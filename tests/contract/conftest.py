@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from tests.support.postgres import PostgresServer
 from tests.support.redis.server import RedisServer
 from tests.support.server import Server, serving_backend
 
@@ -26,15 +28,55 @@ def over_redis(server: RedisServer) -> Make:
     return make
 
 
-@pytest.fixture
-def make_instance(_redis: RedisServer) -> Make:
-    """Each call makes one more instance of the same application."""
-    prefix = next(_prefixes)
+def over_postgres(server: PostgresServer) -> Make:
+    """The same."""
 
-    def make(*, url: str = _redis.url, **arguments: Any) -> WebSocketBroadcastBackend:
-        return WebSocketBroadcastBackend(bridge=RedisBroadcastBackend(url, channel_prefix=prefix), **arguments)
+    def make(**arguments: Any) -> WebSocketBroadcastBackend:
+        bridge = PostgresBroadcastBackend(server.url, channel_prefix=next(_prefixes))
+        return WebSocketBroadcastBackend(bridge=bridge, **arguments)
 
     return make
+
+
+BRIDGES = [pytest.param("redis", marks=pytest.mark.redis), "postgres"]
+
+
+ON_REDIS = pytest.mark.parametrize("make_bridge", ["redis"], indirect=True)
+"""For tests that break the line to it, or the server."""
+
+
+@pytest.fixture(params=BRIDGES)
+def make_bridge(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Each call makes one more bridge of the same application; `url` names another server."""
+    kind: Any = RedisBroadcastBackend if request.param == "redis" else PostgresBroadcastBackend
+    server: Any = request.getfixturevalue(f"_{request.param}")
+    prefix = next(_prefixes)
+
+    def make(url: str = server.url) -> Any:
+        return kind(url, channel_prefix=prefix)
+
+    return make
+
+
+@pytest.fixture
+def make_instance(make_bridge: Callable[..., Any]) -> Make:
+    """Each call makes one more instance of the same application."""
+
+    def make(*, url: str = "", **arguments: Any) -> WebSocketBroadcastBackend:
+        return WebSocketBroadcastBackend(bridge=make_bridge(url) if url else make_bridge(), **arguments)
+
+    return make
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Lanes and stores do not depend on each other: one lane for PostgreSQL is enough."""
+    twice = [item for item in items if _is_slow_over_postgres(getattr(item, "callspec", None))]
+    config.hook.pytest_deselected(items=twice)
+    items[:] = [item for item in items if item not in twice]
+
+
+def _is_slow_over_postgres(call: Any) -> bool:
+    return call is not None and (call.params.get("lane"), call.params.get("make_backend")) == ("slow", "postgres")
 
 
 class World:
@@ -51,6 +93,12 @@ def _redis() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[PostgresServer]:
+    with PostgresServer(max_connections=200) as server:
+        yield server
+
+
 IN_PAIRS = pytest.mark.parametrize(
     ("lane", "make_backend"),
     [("slow", "memory"), pytest.param("fast", "redis", marks=pytest.mark.redis)],
@@ -59,10 +107,12 @@ IN_PAIRS = pytest.mark.parametrize(
 """For long tests: each lane and each store once. Lanes and stores do not depend on each other."""
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(params=["memory", *BRIDGES])
 def make_backend(request: pytest.FixtureRequest) -> Make:
     if request.param == "memory":
         return WebSocketBroadcastBackend
+    if request.param == "postgres":
+        return over_postgres(request.getfixturevalue("_postgres"))
     return over_redis(request.getfixturevalue("_redis"))
 
 

@@ -1,11 +1,13 @@
 """What a bridge is to those who use it: whose loop, whose end, and which channels never cross it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pattern_stack import (
+    BroadcastBackend,
     BroadcastClosed,
     BroadcastUnavailable,
     Channel,
@@ -13,23 +15,21 @@ from pattern_stack import (
     Position,
     WebSocketBroadcastBackend,
 )
-from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from tests.contract.conftest import Make
 from tests.support.client import client
 from tests.support.patience import PATIENCE
-from tests.support.redis.server import RedisServer
 from tests.support.server import serving_backend
 
-pytestmark = pytest.mark.redis
+MakeBridge = Callable[..., Any]
 
 
 @pytest.fixture
-async def alone(redis_server: RedisServer) -> Any:
-    async with RedisBroadcastBackend(redis_server.url) as backend:
+async def alone(make_bridge: MakeBridge) -> Any:
+    async with make_bridge() as backend:
         yield backend
 
 
-async def test_several_handlers_of_one_channel_each_get_every_event(alone: RedisBroadcastBackend) -> None:
+async def test_several_handlers_of_one_channel_each_get_every_event(alone: BroadcastBackend) -> None:
     got: list[list[int]] = [[], []]
     done = asyncio.Event()
 
@@ -50,11 +50,9 @@ async def test_several_handlers_of_one_channel_each_get_every_event(alone: Redis
     assert await alone.position("orders") == events[-1].position
 
 
-async def test_listen_since_a_position_of_another_instance(
-    alone: RedisBroadcastBackend, redis_server: RedisServer
-) -> None:
+async def test_listen_since_a_position_of_another_instance(alone: BroadcastBackend, make_bridge: MakeBridge) -> None:
     start = await alone.position("orders")
-    async with RedisBroadcastBackend(redis_server.url) as other:
+    async with make_bridge() as other:
         for n in range(5):
             await other.broadcast("orders", "x", {"n": n})
         events = alone.listen("orders", since=Position(start.epoch, 2))
@@ -62,13 +60,13 @@ async def test_listen_since_a_position_of_another_instance(
         await events.aclose()
 
 
-async def test_broadcast_many_keeps_its_order(alone: RedisBroadcastBackend) -> None:
+async def test_broadcast_many_keeps_its_order(alone: BroadcastBackend) -> None:
     events = await alone.broadcast_many([("a", "x", {"n": n}) for n in range(100)])
     assert [event.offset for event in events] == list(range(1, 101))
 
 
-async def test_after_its_close_nothing_works(redis_server: RedisServer) -> None:
-    bridge = RedisBroadcastBackend(redis_server.url)
+async def test_after_its_close_nothing_works(make_bridge: MakeBridge) -> None:
+    bridge = make_bridge()
     backend = WebSocketBroadcastBackend(bridge=bridge)
     await backend.broadcast("orders", "x", {})
     await bridge.close()
@@ -78,8 +76,8 @@ async def test_after_its_close_nothing_works(redis_server: RedisServer) -> None:
         await backend.broadcast("orders", "x", {})
 
 
-async def test_a_thread_cannot_publish_before_there_is_a_loop(redis_server: RedisServer) -> None:
-    backend = RedisBroadcastBackend(redis_server.url)
+async def test_a_thread_cannot_publish_before_there_is_a_loop(make_bridge: MakeBridge) -> None:
+    backend = make_bridge()
     with pytest.raises(BroadcastUnavailable, match="no loop"):
         await asyncio.to_thread(backend.broadcast_sync, "orders", "x", {})
     assert (await backend.broadcast("orders", "x", {})).offset == 1
@@ -87,8 +85,8 @@ async def test_a_thread_cannot_publish_before_there_is_a_loop(redis_server: Redi
     await backend.close()
 
 
-def test_one_loop_after_the_other(redis_server: RedisServer) -> None:
-    backend = RedisBroadcastBackend(redis_server.url)
+def test_one_loop_after_the_other(make_bridge: MakeBridge) -> None:
+    backend = make_bridge()
 
     async def publish() -> int:
         return (await backend.broadcast("orders", "x", {})).offset

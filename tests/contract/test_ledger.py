@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pattern_stack.atoms.broadcast.backends import redis_store
+from pattern_stack.atoms.broadcast.backends import postgres_store, redis_store
 from pattern_stack.atoms.broadcast.core.ledger import Claim, Ledger
 from tests.contract.conftest import Make
 
@@ -45,14 +45,14 @@ async def test_who_is_no_owner_changes_nothing(ledger: Ledger) -> None:
     assert await ledger.claim("room:7", "never", "two") == Claim("running")
 
 
-@pytest.mark.redis
 async def test_an_owner_that_died_is_lost(make_instance: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     here, there = make_instance(), make_instance()
     for backend in (here, there):
         await backend.position("room:7")
     assert await here._instance.engine.ledger("room:7").claim("room:7", "k", "one") == Claim("new")
     assert await there._instance.engine.ledger("room:7").claim("room:7", "k", "two") == Claim("running")
-    monkeypatch.setattr(redis_store, "LEASE_SECONDS", -1)
+    for module in (postgres_store, redis_store):
+        monkeypatch.setattr(module, "LEASE_SECONDS", -1)
     assert await there._instance.engine.ledger("room:7").claim("room:7", "k", "two") == Claim("lost")
     await here._instance.engine.ledger("room:7").settle("room:7", "k", "one", b"late")
     assert await there._instance.engine.ledger("room:7").claim("room:7", "k", "two") == Claim("done", b"late")

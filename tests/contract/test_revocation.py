@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pattern_stack import BroadcastUnavailable, Channel, Forbidden, Identity, WebSocketBroadcastBackend
-from tests.contract.conftest import Make
+from tests.contract.conftest import ON_REDIS, Make
 from tests.support.client import client
 from tests.support.proxy import proxy
 from tests.support.redis.server import RedisServer
@@ -95,6 +95,7 @@ async def served(backend: WebSocketBroadcastBackend) -> AsyncIterator[Server]:
         await asyncio.to_thread(serving.__exit__, None, None, None)
 
 
+@ON_REDIS
 async def test_an_instance_that_was_cut_off_carries_it_out_when_it_is_back(
     make_instance: Make, redis_server: RedisServer
 ) -> None:
@@ -112,6 +113,7 @@ async def test_an_instance_that_was_cut_off_carries_it_out_when_it_is_back(
                 await bob.nothing_more()
 
 
+@ON_REDIS
 async def test_where_the_record_is_lost_every_right_is_asked_for_again(
     make_instance: Make, redis_server: RedisServer
 ) -> None:
@@ -140,6 +142,7 @@ async def test_where_the_record_is_lost_every_right_is_asked_for_again(
             await bob.nothing_more()
 
 
+@ON_REDIS
 async def test_what_cannot_be_passed_on_is_done_here_and_raises(make_instance: Make, redis_server: RedisServer) -> None:
     here = make_instance(url=redis_server.url)
     with serving_backend(here, authenticate=by_name) as one:

@@ -15,7 +15,7 @@ Its packages, from top to bottom; each imports only what is below it:
 from pattern_stack.atoms.broadcast.backends import broadcast_from_url
 from pattern_stack.atoms.broadcast.backends.dependency import Broadcast
 from pattern_stack.atoms.broadcast.backends.on_the_hub import on_the_hub
-from pattern_stack.atoms.broadcast.backends.websocket import Bridge, WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.backends.websocket import Bridge, ScriptedBridge, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
 from pattern_stack.atoms.broadcast.core.channels import Channel
 from pattern_stack.atoms.broadcast.core.connection import Connection
@@ -37,6 +37,7 @@ __all__ = [
     "Limits",
     "Position",
     "Publish",
+    "ScriptedBridge",
     "Subscription",
     "WebSocketBroadcastBackend",
     "broadcast_from_url",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter
 
-from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import ScriptedBridge, WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.features.notifications.channel import register_channel
@@ -64,6 +64,6 @@ class Notifications(NotificationService):
 
 
 def _default_store(broadcast: WebSocketBroadcastBackend, retention: Retention, clock: Clock) -> Store:
-    if broadcast.bridge is None:
-        return MemoryStore(retention, clock)
-    return RedisStore(broadcast.bridge, retention, clock)
+    if isinstance(broadcast.bridge, ScriptedBridge):
+        return RedisStore(broadcast.bridge, retention, clock)
+    return MemoryStore(retention, clock)

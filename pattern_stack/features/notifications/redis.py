@@ -5,7 +5,7 @@ from collections.abc import Collection
 from importlib.resources import files
 from typing import Any
 
-from pattern_stack.atoms.broadcast import Bridge
+from pattern_stack.atoms.broadcast import ScriptedBridge
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.features.notifications.store import PAGE_BYTES, Retention, Row, Rows, Store
 
@@ -28,7 +28,7 @@ class RedisStore(Store):
     a time, so that the link is never busy for long, however many clients ask for however much.
     """
 
-    def __init__(self, bridge: Bridge, retention: Retention, clock: Clock = utc_now) -> None:
+    def __init__(self, bridge: ScriptedBridge, retention: Retention, clock: Clock = utc_now) -> None:
         self._bridge = bridge
         self._retention = retention
         self._clock = clock

@@ -16,19 +16,32 @@ def broadcast_from_url(
     history: History | None = None,
     everyone: Iterable[str] = (),
     authorize: Authorize | None = None,
+    channel_prefix: str = "pattern_stack",
 ) -> WebSocketBroadcastBackend:
     """The backend that a URL names: `memory://` is one process, `redis://`, `rediss://` (TLS) and `unix://` a Redis that
-    instances share. InvalidURL for any other scheme, and for a URL that cannot be read."""
+    instances share, `postgresql://`, `postgres://` and `postgresql+psycopg://` a PostgreSQL.
+
+    `channel_prefix` keeps applications on one server apart. InvalidURL for any other scheme, and for a URL that cannot be
+    read."""
     scheme, separator, _ = url.partition("://")
-    if not separator or not scheme.isidentifier():  # what stands there may be a password
+    if not separator or not scheme.replace("+", "_").isidentifier():  # what stands there may be a password
         raise InvalidURL("not a URL, like memory:// or redis://localhost:6379/0")
     if scheme == "memory":
         return WebSocketBroadcastBackend(limits=limits, history=history, everyone=everyone, authorize=authorize)
     if scheme in ("redis", "rediss", "unix"):
         from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 
-        bridge = RedisBroadcastBackend(url, limits=limits)
+        bridge = RedisBroadcastBackend(url, channel_prefix=channel_prefix, limits=limits)
         return WebSocketBroadcastBackend(
             bridge=bridge, limits=limits, history=history, everyone=everyone, authorize=authorize
         )
-    raise InvalidURL(f"no broadcast backend for {scheme}://, only for memory://, redis://, rediss:// and unix://")
+    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
+
+        database = PostgresBroadcastBackend(url, channel_prefix=channel_prefix, limits=limits)
+        return WebSocketBroadcastBackend(
+            bridge=database, limits=limits, history=history, everyone=everyone, authorize=authorize
+        )
+    raise InvalidURL(
+        f"no broadcast backend for {scheme}://, only for memory://, redis://, rediss://, unix:// and postgresql://"
+    )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from fastapi import APIRouter
 
@@ -28,6 +28,11 @@ class Bridge(Protocol):
     """A backend that instances share, like RedisBroadcastBackend."""
 
     engine: SharedEngine
+
+
+@runtime_checkable
+class ScriptedBridge(Bridge, Protocol):
+    """Its store runs scripts."""
 
     async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
         """A script in the store: see RedisBroadcastBackend."""
