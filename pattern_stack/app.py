@@ -1,6 +1,7 @@
 """The whole application: every part mounted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from pattern_stack import pages
 from pattern_stack.access import Authorize, channel_authorize, rest_dependencies
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
 from pattern_stack.atoms.rest import OriginRoute, add_exception_handlers, error_answer
+from pattern_stack.errors import InvalidURL
 from pattern_stack.features.fleet import Fleet
 from pattern_stack.features.notifications import EVERYONE, Notifications
 from pattern_stack.features.sessions import Sessions
@@ -44,10 +46,14 @@ def create_app(
     app.router.route_class = OriginRoute.listing(settings.origins)
     add_exception_handlers(app)
     ask = channel_authorize(authorize) if authorize else None
-    broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE], authorize=ask)
+    with _named("BROADCAST_URL"):
+        broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE], authorize=ask)
     notifications = Notifications(broadcast)
-    sessions = Sessions(broadcast, store=SQLStore(settings.database_url))
-    fleet = _fleet(broadcast, settings)
+    with _named("PATTERN_STACK_DATABASE_URL"):
+        store = SQLStore(settings.database_url)
+    sessions = Sessions(broadcast, store=store)
+    with _named("PATTERN_STACK_FLEET_REDIS_URL"):
+        fleet = _fleet(broadcast, settings)
     app.state.broadcast, app.state.notifications, app.state.sessions = broadcast, notifications, sessions
     app.state.fleet = fleet
     app.include_router(
@@ -70,6 +76,15 @@ def create_app(
         app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble}
     )
     return app
+
+
+@contextmanager
+def _named(variable: str) -> Iterator[None]:
+    """An error of a URL names the setting that has it."""
+    try:
+        yield
+    except InvalidURL as error:
+        raise InvalidURL(f"{variable}: {error}") from None
 
 
 def _fleet(broadcast: WebSocketBroadcastBackend, settings: Settings) -> Fleet:

@@ -10,7 +10,6 @@ from typing import Any
 import uvicorn
 from uvicorn.supervisors import ChangeReload
 
-from pattern_stack import errors
 from pattern_stack.atoms.broadcast.instance.instance import drain_all
 from pattern_stack.atoms.broadcast.transports.endpoint import open_paths
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
@@ -18,6 +17,7 @@ from pattern_stack.atoms.broadcast.transports.http import HTTPProtocol
 from pattern_stack.atoms.printable import printable
 from pattern_stack.errors import PatternStackError
 from pattern_stack.loopback import is_loopback
+from pattern_stack.serve_errors import OneLine, check_application
 
 _DRAIN_SECONDS = 4.0
 _HTTP_SECONDS = 5
@@ -35,8 +35,9 @@ class PacedServer(uvicorn.Server):
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Until SIGTERM or SIGINT. Where the application cannot be made, exits with one line and status 1."""
         logger.addFilter(_NoLinePerClient())
-        logger.addFilter(_OneLine())
+        logger.addFilter(OneLine(self.config.host, self.config.port))
         try:
+            check_application(self.config.app)
             super().run(sockets)
         except PatternStackError as error:
             sys.exit(f"{self.config.app} cannot be made: {printable(str(error))}")
@@ -73,18 +74,6 @@ class _NoLinePerClient(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith(('%s - "WebSocket %s"', "connection "))
-
-
-class _OneLine(logging.Filter):
-    """An error of this package that ends the start is logged without its traceback, which adds nothing."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = str(record.msg)
-        kind, _, message = text.rstrip().rpartition("\n")[2].partition(": ")
-        module, _, name = kind.rpartition(".")
-        if text.startswith("Traceback") and module == errors.__name__ and hasattr(errors, name):
-            record.msg, record.args = "%s", (printable(message),)
-        return True
 
 
 def serve(
@@ -128,6 +117,7 @@ def serve(
     server = PacedServer(config)
     with contextlib.suppress(KeyboardInterrupt):
         if config.should_reload:
+            logger.addFilter(OneLine(host, port))
             ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
         else:
             server.run()

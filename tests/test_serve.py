@@ -92,5 +92,6 @@ def test_a_port_in_use_is_one_clear_line() -> None:
             [*SERVE[:-1], str(server.port)], capture_output=True, text=True, timeout=30, check=False
         )
         assert second.returncode != 0
-        assert "address already in use" in second.stderr
+        said = f"cannot listen on 127.0.0.1 port {server.port}: it is in use: end what listens there, or take another --port"
+        assert said in second.stderr
         assert "Traceback" not in second.stderr

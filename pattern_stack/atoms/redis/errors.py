@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from ssl import SSLError
+from ssl import SSLCertVerificationError, SSLError
 from typing import Any
 
 from redis.exceptions import (
@@ -55,9 +55,35 @@ def refused(error: BaseException) -> ServerRejected | None:
     cause: BaseException | None = error
     while cause:
         if isinstance(cause, SSLError):
-            return ServerRejected(f"TLS failed: {cause.reason or cause}")
+            return ServerRejected(f"TLS failed: {_tls_reason(cause)}")
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+_UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
+_CERTIFICATE = {
+    9: "its certificate is not valid yet: check the clocks of both hosts",
+    10: "its certificate has expired: renew it on the server",
+    62: "its certificate is for another host name: connect by a name that it lists",
+    64: "its certificate is for another address: connect by a name or an address that it lists",
+    **dict.fromkeys(
+        _UNKNOWN_ISSUER, "nobody knows the issuer of its certificate: name it with ssl_ca_certs=/path/to/ca.pem"
+    ),
+}
+"""By OpenSSL's number of the error (X509_V_ERR_...)."""
+_REASONS = {
+    "NO_CERTIFICATE_OR_CRL_FOUND": "the file that ssl_ca_certs names has no certificate",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a certificate of this client: ssl_certfile= and ssl_keyfile=",
+    "KEY_VALUES_MISMATCH": "the key in ssl_keyfile does not belong to the certificate in ssl_certfile",
+}
+
+
+def _tls_reason(error: SSLError) -> str:
+    """What is wrong, and what to change."""
+    if isinstance(error, SSLCertVerificationError):
+        known = _CERTIFICATE.get(error.verify_code)
+        return f"{known} ({error.verify_message})" if known else error.verify_message
+    return _REASONS.get(error.reason or "", error.reason or str(error))
 
 
 def in_short(error: BaseException) -> str:

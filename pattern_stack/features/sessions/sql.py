@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, delete, insert, inspect, select, update
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateTable
@@ -75,7 +75,8 @@ class SQLStore(ProjectStore):
             async with (await self._open()).begin() as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
-            self._log.warning("the store of projects cannot be reached: %s", _in_one_line(error, self._url))
+            place, why = _without_secrets(self._url), _in_one_line(error, self._url)
+            self._log.warning("the store of projects at %s cannot be reached: %s", place, why)
             raise StoreUnavailable("the store of projects cannot be reached now") from error
 
     async def _open(self) -> AsyncEngine:
@@ -119,11 +120,24 @@ def _in_one_line(error: SQLAlchemyError | OSError, url: str) -> str:
     return text.replace(password, "***") if password else text
 
 
+def _without_secrets(url: str) -> str:
+    parts = make_url(url)
+    return URL.create(parts.drivername, host=parts.host, port=parts.port, database=parts.database).render_as_string()
+
+
 def _checked(url: str) -> str:
     try:
         create_async_engine(url)  # it connects when it is used
-    except (ModuleNotFoundError, NoSuchModuleError, InvalidRequestError) as error:
-        raise InvalidURL(f"the database's URL cannot be used: {error}") from None
+    except ModuleNotFoundError as error:
+        raise InvalidURL(
+            f"the database's URL needs a package that is not installed: pip install {error.name}"
+        ) from None
+    except (NoSuchModuleError, InvalidRequestError):
+        scheme = url.partition(":")[0]
+        raise InvalidURL(
+            f"the database's URL has a driver that does not work here: {scheme}. It needs an asynchronous one, "
+            "like sqlite+aiosqlite:///file.db or postgresql+psycopg://host/name"
+        ) from None
     except (SQLAlchemyError, ValueError):  # some of them quote what may be a password
         raise InvalidURL("the database's URL cannot be read: it is like sqlite+aiosqlite:///file.db") from None
     return url

@@ -157,11 +157,13 @@ async def test_a_database_that_is_not_there(redis_server: RedisServer) -> None:
 
 
 async def test_tls(redis_tls: RedisServer, redis_server: RedisServer) -> None:
-    assert "TLS" in await start(redis_tls.url.split("?")[0])  # a certificate that nobody vouches for
+    assert "nobody knows the issuer of its certificate" in await start(redis_tls.url.split("?")[0])
     assert "TLS" in await start(f"redis://:{SECRET}@127.0.0.1:{redis_tls.port}/0")
     assert "TLS" in await start(f"rediss://:{SECRET}@127.0.0.1:{redis_server.port}/0")
     async with Instance(redis_tls.url) as one:
         await one.until_ready_says(200)
+    redis_tls.configure(tls_auth_clients="yes")
+    assert "it asks for a certificate of this client: ssl_certfile= and ssl_keyfile=" in await start(redis_tls.url)
 
 
 def test_a_server_that_is_too_old() -> None:

@@ -141,7 +141,8 @@ async def test_a_store_that_cannot_be_reached_says_so_and_the_log_says_why(caplo
             await kept.load("a")
         assert "secret" not in str(raised.value)
     assert [line.getMessage() for line in caplog.records] == [
-        "the store of projects cannot be reached: unable to open database file"
+        "the store of projects at sqlite+aiosqlite:////nowhere/secret/projects.db cannot be reached: unable to open "
+        "database file"
     ]
     for thread in set(threading.enumerate()) - before:  # SQLite's, which tell this loop that they could open nothing
         await asyncio.to_thread(thread.join)
@@ -156,9 +157,9 @@ def test_the_log_quotes_no_password() -> None:
     ("url", "said"),
     [
         ("nonsense:secret", "cannot be read"),
-        ("nobody+nothing://ann:secret@nowhere/x", "nobody.nothing"),
+        ("nobody+nothing://ann:secret@nowhere/x", r"nobody\+nothing. It needs an asynchronous one"),
         ("postgresql+asyncpg://ann@nowhere:secret/x", "cannot be read"),
-        ("sqlite:///projects.db", "not async"),
+        ("sqlite:///projects.db", "asynchronous one, like sqlite.aiosqlite:"),
         ("mysql+nosuchdriver://ann:secret@nowhere/x", "nosuchdriver"),
     ],
 )

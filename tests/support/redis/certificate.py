@@ -15,10 +15,16 @@ class Certificate:
     key: Path
 
 
-def certificate(directory: Path) -> Certificate:
-    """A new one, good for a day."""
+def certificate(directory: Path, names: str = "IP:127.0.0.1,DNS:localhost", days: int = 1) -> Certificate:
+    """A new one for these names, good for so many days; `days=-1`: until yesterday."""
     made = Certificate(directory / "certificate.pem", directory / "key.pem")
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-out", made.path, "-keyout", made.key]
-    subprocess.run([program("openssl"), "req", *kind, *names], check=True, capture_output=True)
+    request, extension = directory / "request.pem", directory / "names.cnf"
+    extension.write_text(f"subjectAltName={names}\n")
+    _openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-keyout", made.key, "-out", request)
+    signed = ["-req", "-in", request, "-signkey", made.key, "-days", str(days), "-extfile", extension]
+    _openssl("x509", *signed, "-out", made.path)
     return made
+
+
+def _openssl(*arguments: str | Path) -> None:
+    subprocess.run([program("openssl"), *arguments], check=True, capture_output=True)
