@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import server
+from tests.support.eager import start_tasks_eagerly
 from tests.support.postgres import PostgresServer
 from tests.support.redis.certificate import Certificate, certificate
 from tests.support.redis.cluster import RedisCluster
@@ -14,6 +15,12 @@ from tests.support.redis.server import RedisServer
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--times", type=int, default=1, help="run each test so many times in a row")
+    parser.addoption("--eager", action="store_true", help="event loops start tasks eagerly (Python 3.12 and later)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("eager"):
+        start_tasks_eagerly()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
