@@ -33,6 +33,10 @@ class InstanceBackend(Publishing):
         self._channels = channels
         self._instance = Instance(engine, link, channels, limits, Everyone(everyone, limits))
 
+    @property
+    def limits(self) -> Limits:
+        return self._limits
+
     async def run(self, call: Call[T]) -> T:
         """`await call()` on the hub's loop, whichever loop and thread this is: there, what has no await in between
         happens at once for everybody. Where nothing uses the hub yet it runs here."""
