@@ -15,7 +15,12 @@ Its packages, from top to bottom; each imports only what is below it:
 from pattern_stack.atoms.broadcast.backends import broadcast_from_url
 from pattern_stack.atoms.broadcast.backends.dependency import Broadcast
 from pattern_stack.atoms.broadcast.backends.on_the_hub import on_the_hub
-from pattern_stack.atoms.broadcast.backends.websocket import Bridge, ScriptedBridge, WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.backends.websocket import (
+    Bridge,
+    ScriptedBridge,
+    TableBridge,
+    WebSocketBroadcastBackend,
+)
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
 from pattern_stack.atoms.broadcast.core.channels import Channel
 from pattern_stack.atoms.broadcast.core.connection import Connection
@@ -39,6 +44,7 @@ __all__ = [
     "Publish",
     "ScriptedBridge",
     "Subscription",
+    "TableBridge",
     "WebSocketBroadcastBackend",
     "broadcast_from_url",
     "on_the_hub",

@@ -38,7 +38,7 @@ class Session:
         self._notified = notified
         self._loop = asyncio.get_running_loop()
         self._socket = self._pq.socket
-        self._prepared: dict[str, bytes] = {}
+        self._prepared: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._answer: asyncio.Future[list[PGresult]] | None = None
         self._results: list[PGresult] = []
         self._writes = False
@@ -61,12 +61,12 @@ class Session:
         values = [Value.of(one) for one in parameters]
         size = sum(len(value.data or b"") for value in values)
         async with deadline(_SECONDS + size / _BYTES_PER_SECOND):
-            name = self._prepared.get(statement)
+            types = tuple([value.oid for value in values])
+            name = self._prepared.get((statement, types))
             if name is None:
                 name = b"s%d" % len(self._prepared)
-                types = [value.oid for value in values]
                 await self._exchange(lambda pq: pq.send_prepare(name, statement.encode(), types))
-                self._prepared[statement] = name
+                self._prepared[statement, types] = name
             data, formats = [value.data for value in values], [1] * len(values)
             (result,) = await self._exchange(lambda pq: pq.send_query_prepared(name, data, formats, result_format=1))
         return _rows(result)

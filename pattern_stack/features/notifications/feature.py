@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter
 
-from pattern_stack.atoms.broadcast import ScriptedBridge, WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast import ScriptedBridge, TableBridge, WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
 from pattern_stack.features.notifications.channel import register_channel
@@ -12,6 +12,7 @@ from pattern_stack.features.notifications.redis import RedisStore
 from pattern_stack.features.notifications.router import build_router
 from pattern_stack.features.notifications.service import NotificationService
 from pattern_stack.features.notifications.store import MemoryStore, Retention, Store
+from pattern_stack.features.notifications.tables import TableStore
 
 
 class Notifications(NotificationService):
@@ -32,12 +33,12 @@ class Notifications(NotificationService):
     Each call may be awaited on any loop and in any thread. One that returned is kept, published, and ordered before every
     call made later; it returns the record as it was published. One that raised a ServiceError changed nothing. After
     BroadcastUnavailable the report may have been made once, or not at all. Records are shared by all instances on one
-    Redis; without a bridge they are this process's.
+    store; without a bridge they are this process's.
 
     What belongs to a session is published on `notifications:{session_id}`, everything else on `notifications`. Every
     connection is on the latter if the backend was made with `everyone=["notifications"]`.
 
-    `store`: where records are kept. Default: the Redis of the broadcast's bridge, or this process's memory if it has no
+    `store`: where records are kept. Default: the store of the broadcast's bridge, or this process's memory if it has no
     bridge. `retention`: how many records the default store keeps, and for how many seconds; a `store=` has bounds of its
     own. `clock` and `ids` give the time and the id of each new record.
     """
@@ -66,4 +67,8 @@ class Notifications(NotificationService):
 def _default_store(broadcast: WebSocketBroadcastBackend, retention: Retention, clock: Clock) -> Store:
     if isinstance(broadcast.bridge, ScriptedBridge):
         return RedisStore(broadcast.bridge, retention, clock)
+    if isinstance(broadcast.bridge, TableBridge):
+        return TableStore(broadcast.bridge, retention, clock)
+    if broadcast.bridge is not None:
+        raise TypeError("this bridge keeps no records: pass Notifications(store=...)")
     return MemoryStore(retention, clock)

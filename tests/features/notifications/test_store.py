@@ -1,17 +1,21 @@
 """Both stores behave the same: order, pages, swaps, and bounds by count and by age."""
 
 import asyncio
+import itertools
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
+from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.features.notifications import MemoryStore, Retention, Store
 from pattern_stack.features.notifications.redis import RedisStore
 from pattern_stack.features.notifications.store import PAGE_BYTES, Row
+from pattern_stack.features.notifications.tables import TableStore
 from tests.support.clock import Clock
+from tests.support.postgres import PostgresServer
 from tests.support.redis.server import RedisServer
 
 KEPT = Retention(notifications=5, alerts=1_000, seconds=60)
@@ -22,10 +26,24 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(scope="module")
+def _postgres() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+_prefixes = (f"records{number}" for number in itertools.count())
+
+
+@pytest.fixture(params=["memory", "postgres", pytest.param("redis", marks=pytest.mark.redis)])
 async def store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Store]:
     if request.param == "memory":
         yield MemoryStore(KEPT, clock)
+        return
+    if request.param == "postgres":
+        url = request.getfixturevalue("_postgres").url
+        async with PostgresBroadcastBackend(url, channel_prefix=next(_prefixes)) as database:
+            yield TableStore(database, KEPT, clock)
         return
     server: RedisServer = request.getfixturevalue("redis_server")
     async with RedisBroadcastBackend(server.url) as bridge:
@@ -165,28 +183,27 @@ async def test_rows_are_removed_when_they_are_too_old(store: Store, clock: Clock
     assert await listed(store) == (["new"], 1)
 
 
-@pytest.mark.redis
-async def test_both_stores_do_the_same(redis_server: RedisServer) -> None:
-    clock, chance = Clock(), random.Random(7)
-    async with RedisBroadcastBackend(redis_server.url) as bridge:
-        pair: list[Store] = [MemoryStore(KEPT, clock), RedisStore(bridge, KEPT, clock)]
-        for number in range(600):
-            key, tags = chance.choice("abcdefgh"), chance.sample(["x=1", "x=2", "y=1"], 2)
-            old = chance.choice([None, await pair[0].get("notifications", key)])
-            new = chance.choice([row(key, clock, *tags, data=str(number))] * 3 + [None])
-            limit = chance.randint(1, 4)
-            clock.move(chance.choice([0, 0, 1, 30]))
+@pytest.mark.parametrize("store", ["postgres", pytest.param("redis", marks=pytest.mark.redis)], indirect=True)
+async def test_all_stores_do_the_same(store: Store, clock: Clock) -> None:
+    chance = random.Random(7)
+    pair: list[Store] = [MemoryStore(KEPT, clock), store]
+    for number in range(600):
+        key, tags = chance.choice("abcdefgh"), chance.sample(["x=1", "x=2", "y=1"], 2)
+        old = chance.choice([None, await pair[0].get("notifications", key)])
+        new = chance.choice([row(key, clock, *tags, data=str(number))] * 3 + [None])
+        limit = chance.randint(1, 4)
+        clock.move(chance.choice([0, 0, 1, 30]))
 
-            async def outcome(store: Store, *call: Any) -> Any:
-                key, old, new, tags, limit = call
-                swapped = await store.swap("notifications", key, old, new)
-                cleared = await store.clear("notifications", tags) if limit == 4 and swapped else None
-                keys = sorted(await store.keys("notifications", tags[:1]))
-                pages = [page async for page in walk(store, (), limit, kind="notifications")]
-                return swapped, cleared, keys, pages, await store.count("notifications", tags)
+        async def outcome(store: Store, *call: Any) -> Any:
+            key, old, new, tags, limit = call
+            swapped = await store.swap("notifications", key, old, new)
+            cleared = await store.clear("notifications", tags) if limit == 4 and swapped else None
+            keys = sorted(await store.keys("notifications", tags[:1]))
+            pages = [page async for page in walk(store, (), limit, kind="notifications")]
+            return swapped, cleared, keys, pages, await store.count("notifications", tags)
 
-            here, there = [await outcome(store, key, old, new, tags, limit) for store in pair]
-            assert here == there
+        here, there = [await outcome(store, key, old, new, tags, limit) for store in pair]
+        assert here == there
 
 
 @pytest.mark.redis

@@ -1,5 +1,7 @@
 """PostgresBroadcastBackend: a channel's place and history in PostgreSQL, and its events to every instance over NOTIFY."""
 
+from typing import Any
+
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.postgres_store import PostgresStore
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
@@ -30,6 +32,16 @@ class PostgresBroadcastBackend(InstanceBackend):
         limits = limits or Limits()
         self.engine = SharedEngine(self._store, channels.window, limits)
         super().__init__(self.engine, self.engine, channels, limits)
+
+    async def rows(self, place: str, most: int, oldest: float, what: str, *arguments: Any) -> Any:
+        """One step on a table that all instances share: get, swap, page, count, keys or clear, after rows beyond `most`, and
+        those with a timestamp before `oldest`, were dropped. Only on the hub's loop.
+
+        `place` names the table. A row has a key, a text, a timestamp and tags; rows are ordered by their last write with a
+        new timestamp. `get`: a key; `swap`: a key, the old text, the new one, a timestamp and tags, where None is no row;
+        `page`: tags, a limit, and what the page before returned or None; the others: tags. Raises BroadcastUnavailable.
+        """
+        return await self._store.rows(place, most, oldest, what, *arguments)
 
     async def close(self) -> None:
         """End every subscription, and the connections to PostgreSQL; what used it as its bridge has no store from then on."""

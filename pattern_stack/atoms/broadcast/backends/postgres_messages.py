@@ -90,7 +90,8 @@ class Messages:
                     self._owner.arrived(name, arrival._replace(body=body))
         finally:
             if self._waiting.get(name) is waiting:
-                del self._waiting[name], self._tasks[name]
+                del self._waiting[name]
+                self._tasks.pop(name, None)
 
     async def _body(self, name: str, arrival: Arrival) -> bytes:
         try:

@@ -7,8 +7,8 @@ from zlib import crc32
 
 from pattern_stack.atoms.postgres import Failed, Run, Server, ServerRejected, array
 
-_PARTS = ("tables", "publish", "read", "presence", "ledger", "sweep")
-_TABLES = ("meta", "events", "keys", "tries", "members", "leases", "claims")
+_PARTS = ("tables", "publish", "read", "presence", "ledger", "rows", "sweep")
+_TABLES = ("meta", "events", "keys", "tries", "members", "leases", "claims", "rows")
 _RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _VERSION = b"1"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
@@ -24,12 +24,19 @@ class Schema:
         self.lock = crc32(self.name.encode()) - 2**31
         """The first part of the keys of all advisory locks."""
         self._where = '"public"'
+        self._made: dict[str, str] = {}
 
     def sql(self, text: str) -> str:
         """With this application's names where the text has an @: `@events` is a table, `@keys_pkey#` has no schema."""
-        text = text.replace("@class", str(self.lock))
-        text = re.sub(r"@(\w+)#", rf'"{self.name}_\1"', text)
-        return re.sub(r"@(\w+)", rf'{self._where}."{self.name}_\1"', text)
+        if text not in self._made:
+            made = text.replace("@class", str(self.lock))
+            made = re.sub(r"@(\w+)#", rf'"{self.name}_\1"', made)
+            self._made[text] = re.sub(r"@(\w+)\b", rf'{self._where}."{self.name}_\1"', made)
+        return self._made[text]
+
+    def _use(self, where: str) -> None:
+        self._where = where
+        self._made.clear()
 
     async def install(self, run: Run, server: Server) -> None:
         """Make what is missing, and look whether this role may use it. Raises ServerRejected."""
@@ -44,7 +51,7 @@ class Schema:
             f'"{self.name}_meta"',
         )
         if rows:
-            self._where = _text(rows[0][0])
+            self._use(_text(rows[0][0]))
         return bool(rows)
 
     async def _make(self, run: Run, server: Server) -> None:
@@ -67,7 +74,7 @@ class Schema:
         )
         if where is None:
             raise ServerRejected(f'no schema of the search_path of the role "{server.role}" exists')
-        self._where = _text(where)
+        self._use(_text(where))
         if may != b"\1":
             raise ServerRejected(
                 f'the role "{server.role}" lacks the right CREATE on schema {self._where}, which the first start needs'

@@ -38,6 +38,14 @@ class ScriptedBridge(Bridge, Protocol):
         """A script in the store: see RedisBroadcastBackend."""
 
 
+@runtime_checkable
+class TableBridge(Bridge, Protocol):
+    """Its store has tables."""
+
+    async def rows(self, place: str, most: int, oldest: float, what: str, *arguments: Any) -> Any:
+        """One step on a table: see PostgresBroadcastBackend."""
+
+
 class WebSocketBroadcastBackend(InstanceBackend):
     """Events to the WebSocket clients and the handlers of one process; with a `bridge`, to those of every instance on it.
 
