@@ -19,6 +19,7 @@ from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.memory import MemoryEngine
 from pattern_stack.atoms.broadcast.transports.admission import Door
 from pattern_stack.atoms.broadcast.transports.endpoint import Endpoint
+from pattern_stack.atoms.broadcast.transports.sse.endpoint import StreamEndpoint
 
 C = TypeVar("C", bound=type[Channel])
 T = TypeVar("T")
@@ -82,6 +83,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         self,
         path: str = "/ws/broadcast",
         *,
+        sse: str | None = "/sse/broadcast",
         authenticate: Callable[..., Any] | None = None,
         verify_token: Callable[[str], Any] | None = None,
         origins: Sequence[str] = (),
@@ -90,7 +92,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         direct: bool = False,
         subprotocols: Sequence[str] = (),
     ) -> APIRouter:
-        """The WebSocket endpoint, to be included in an application.
+        """The WebSocket endpoint, and the same over HTTP, to be included in an application.
 
         `authenticate` is any FastAPI dependency that a handshake can resolve: what it returns, a user or an Identity, is
         `connection.user`. Unauthenticated, or an HTTPException of 401 or 403, refuses with 4401; whatever else it raises,
@@ -107,11 +109,19 @@ class WebSocketBroadcastBackend(InstanceBackend):
         `subprotocols`: the first of these that the client offers is selected, as in `new WebSocket(url, ["bearer", token])`
         with `subprotocols=["bearer"]`; a browser that offers some closes where none is selected. They change no frame.
 
+        `sse`: the path of the HTTP lane, for clients that cannot open a WebSocket: see docs/sse.md. None: there is none. What
+        `authenticate` and `origins` say holds there too, and `verify_token` is asked for `Authorization: Bearer TOKEN`.
+
         Raises TypeError for an `authenticate` that asks for what no handshake has (a Request, a body), and for a
         `verify_token` that cannot be called with a token; ValueError for a subprotocol that a header cannot carry.
         """
         door = Door(self._instance, authenticate, verify_token, origins, origins_setting, compress, subprotocols)
-        return Endpoint(self._instance, door, direct, {"broadcast": self}).router(path)
+        endpoint = Endpoint(self._instance, door, direct, {"broadcast": self})
+        router = endpoint.router(path)
+        if sse is not None:
+            endpoint.beside = streams = StreamEndpoint(self._instance, door)
+            streams.add_to(router, sse)
+        return router
 
     def channel(
         self,

@@ -35,7 +35,15 @@ class _SubscribeAll:
     """Put the connection on the channels that every connection is on."""
 
 
-Item = Command | CommandError | _SubscribeAll
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """All that a client which cannot speak later subscribes to."""
+
+    command: Subscribe
+    done: Callable[[list[CommandError]], None]
+
+
+Item = Command | CommandError | _SubscribeAll | _Begin
 
 
 class Commands:
@@ -87,6 +95,10 @@ class Commands:
         """Put the connection on the channels that every connection is on."""
         if self._instance.everyone:
             self._queue(_SubscribeAll())
+
+    def begin(self, command: Subscribe, done: Callable[[list[CommandError]], None]) -> None:
+        """See ClientConnection.open_stream."""
+        self._queue(_Begin(command, done))
 
     def receive(self, data: bytes, binary: bool = False) -> None:
         """A message of the client. Never raises."""
@@ -161,6 +173,8 @@ class Commands:
                 await self._authenticate(item)
             case _SubscribeAll():
                 await self._subscriptions.subscribe_all()
+            case _Begin():
+                item.done(await self._subscriptions.begin(item.command))
             case CommandError() | Ping() | Refresh():
                 self._carry_out_now(item)
             case _ if not self.known:

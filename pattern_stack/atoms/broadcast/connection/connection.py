@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from pattern_stack.atoms.broadcast.core.connection import check_close_code
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.outbox import Outbox
-from pattern_stack.atoms.broadcast.core.protocol import CommandError
+from pattern_stack.atoms.broadcast.core.protocol import CommandError, Subscribe
 from pattern_stack.atoms.broadcast.core.transport import Transport
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame, chunks
@@ -105,6 +105,19 @@ class ClientConnection:
             )
         else:
             self._admitted()
+
+    def open_stream(self, command: Subscribe, done: Callable[[list[CommandError]], None]) -> None:
+        """Called once, instead of `open`, by a transport that carries frames to the client alone. The client is known.
+
+        `done` is called when the client is on its channels: with nothing, or with the refusals where it is on none. It is not
+        called where the connection closes before.
+        """
+        self._instance.connections.add(self)
+        self._instance.ensure_control()
+        self._opened = True
+        self.watch_expiry()
+        if not self.closed:
+            self._commands.begin(command, done)
 
     def _admitted(self) -> None:
         """Known now: subscribed to the channels that every connection is on, for as long as the identity holds."""

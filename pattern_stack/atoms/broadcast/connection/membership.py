@@ -153,6 +153,11 @@ class Joined(NamedTuple):
     deferred: bool = False
     """Its snapshot is made later, when what comes before it has been written."""
 
+    @property
+    def awaits_snapshot(self) -> bool:
+        """Whether the client's position is of no use to it before the snapshot that follows."""
+        return self.deferred or (not self.recovered and bool(self.events))
+
 
 def _after(position: Position, buffered: Sequence[Event | Reset]) -> list[Event | Reset]:
     """What follows the position; all that follows a reset does."""

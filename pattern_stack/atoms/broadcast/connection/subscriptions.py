@@ -12,6 +12,7 @@ from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Position, Since
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
+from pattern_stack.atoms.broadcast.websocket.frames import Frame
 from pattern_stack.errors import NotFound
 
 _HOOK_WORK = 5
@@ -50,15 +51,47 @@ class Subscriptions:
     async def subscribe(self, command: protocol.Subscribe) -> None:
         """Errors, the reply, resets, then for each channel its snapshot or replay and what was buffered meanwhile."""
         fitting = self._fitting(command.channels)
-        for channel in command.channels:
-            if channel not in fitting:
-                text = f"a connection may be on {self._instance.limits.channels} channels"
-                self._connection.refuse(CommandError("too_many_channels", text, command.id, channel))
+        for error in self._without_room(command, fitting):
+            self._connection.refuse(error)
         joined = await self._join(fitting, command.since, command.id, by_client=True)
         if command.id is not None:
-            told = {one.member.channel: (self._next_after(one), one.recovered) for one in joined}
-            self._connection.send(protocol.subscribed(told, command.id))
+            self._connection.send(self._reply(joined, command.id))
         self._release(joined)
+
+    async def begin(self, command: protocol.Subscribe) -> list[CommandError]:
+        """`subscribe_all` and `subscribe` as one, for a client that can ask for nothing later: `since` counts for the channels
+        of everyone too, and these are what it subscribes to where it names none.
+
+        Returns the refusals, and sends nothing, where it is on no channel then.
+        """
+        fitting = self._fitting(command.channels)
+        errors = protocol.invalid_channels(command, self._instance.limits) + self._without_room(command, fitting)
+        everyone = self._instance.everyone.of(self._connection.identity)
+        free = [channel for channel in everyone if channel not in fitting]
+        of_everyone, unwanted = _apart(await self._outcomes(free, command.since, None, by_client=False))
+        named, refused = _apart(await self._outcomes(fitting, command.since, command.id, by_client=True))
+        named, of_everyone = self._still_held(named), self._still_held(of_everyone)
+        if not named and (command.channels or command.invalid or not of_everyone):
+            self._members.part([one.member.channel for one in of_everyone])
+            refusals = [*errors, *refused] or unwanted
+            return refusals or [
+                CommandError("invalid_message", "no channel is named, and everyone is on none", command.id)
+            ]
+        for error in [*errors, *refused]:
+            self._connection.refuse(error)
+        moves = self._moves([*of_everyone, *named])
+        self._connection.send(self._reply(named or of_everyone, command.id, moves))
+        self._release([*of_everyone, *named])
+        return []
+
+    def _without_room(self, command: protocol.Subscribe, fitting: Sequence[str]) -> list[CommandError]:
+        text = f"a connection may be on {self._instance.limits.channels} channels"
+        left_out = [channel for channel in command.channels if channel not in fitting]
+        return [CommandError("too_many_channels", text, command.id, channel) for channel in left_out]
+
+    def _reply(self, joined: Sequence[Joined], id: Id, moves: Mapping[str, Position] | None = None) -> Frame:
+        told = {one.member.channel: (self._next_after(one), one.recovered) for one in joined}
+        return protocol.subscribed(told, id, moves)
 
     async def subscribe_all(self) -> None:
         """Put the connection on the channels that it is on without asking. One that refuses it is left out."""
@@ -80,14 +113,24 @@ class Subscriptions:
     async def _join(
         self, channels: Sequence[str], since: Mapping[str, Since], id: Id, *, by_client: bool
     ) -> list[Joined]:
+        joined, refused = _apart(await self._outcomes(channels, since, id, by_client=by_client))
+        for error in refused if by_client else ():
+            self._connection.charge(_FAILURE_WORK if error.code == "internal" else _REFUSAL_WORK)
+            self._connection.refuse(error)
+        return self._still_held(joined)
+
+    async def _outcomes(
+        self, channels: Sequence[str], since: Mapping[str, Since], id: Id, *, by_client: bool
+    ) -> list[Joined | CommandError]:
         joining = Joining(self._members, self._connection, self._instance, since, id, by_client)
-        outcomes = await joining.join(channels)
-        for outcome in outcomes:
-            if isinstance(outcome, CommandError) and by_client:
-                self._connection.charge(_FAILURE_WORK if outcome.code == "internal" else _REFUSAL_WORK)
-                self._connection.refuse(outcome)
-        # a channel that was held already may have ended while another one's hook ran
-        return [one for one in outcomes if isinstance(one, Joined) and self._members.holds(one.member)]
+        return await joining.join(channels)
+
+    def _still_held(self, joined: Sequence[Joined]) -> list[Joined]:
+        """A channel that was held already may have ended while another one's hook ran."""
+        return [one for one in joined if self._members.holds(one.member)]
+
+    def _moves(self, joined: Sequence[Joined]) -> dict[str, Position]:
+        return {one.member.channel: self._next_after(one) for one in joined if not one.awaits_snapshot}
 
     def _next_after(self, one: Joined) -> Position:
         return one.position or one.member.position or self._instance.engine.position(one.member.channel)
@@ -95,7 +138,7 @@ class Subscriptions:
     def _release(self, joined: Sequence[Joined]) -> None:
         lost = {one.member.channel: self._next_after(one) for one in joined if one.recovered is False}
         if lost:
-            self._connection.send(protocol.reset(lost))
+            self._connection.send(protocol.reset(lost, self._moves([one for one in joined if one.recovered is False])))
         for one in joined:
             if one.deferred:
                 self._members.queue_snapshot(one.member.channel)
@@ -168,3 +211,8 @@ class Subscriptions:
     def drop(self) -> None:
         """Unsubscribe from every channel at once."""
         self._members.drop()
+
+
+def _apart(outcomes: Sequence[Joined | CommandError]) -> tuple[list[Joined], list[CommandError]]:
+    joined = [one for one in outcomes if isinstance(one, Joined)]
+    return joined, [one for one in outcomes if isinstance(one, CommandError)]

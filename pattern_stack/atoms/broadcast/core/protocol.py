@@ -197,17 +197,32 @@ def _place(position: Position) -> dict[str, Any]:
     return {"epoch": position.epoch, "offset": position.offset}
 
 
-def subscribed(channels: Mapping[str, tuple[Position, bool | None]], id: Id) -> Frame:
+class Moving(Frame):
+    """A frame, no event, that tells a client of positions."""
+
+    __slots__ = ("moves",)
+
+    def __init__(self, data: bytes, moves: Mapping[str, Position | None] | Mapping[str, Position]) -> None:
+        super().__init__(data)
+        self.moves = moves
+        """What the client has reached with it; None: it is off the channel. Without channels whose snapshot is still to come:
+        the position is of no use without it."""
+
+
+def subscribed(
+    channels: Mapping[str, tuple[Position, bool | None]], id: Id, moves: Mapping[str, Position] | None = None
+) -> Frame:
     """`channels`: where the next event follows, and whether the asked position was recovered (None: none was asked)."""
     places = {
         channel: _place(position) if recovered is None else {**_place(position), "recovered": recovered}
         for channel, (position, recovered) in channels.items()
     }
-    return _frame({"subscribed": places}, id)
+    return Moving(_frame({"subscribed": places}, id).data, moves or {})
 
 
 def unsubscribed(channels: Iterable[str], id: Id = None) -> Frame:
-    return _frame({"unsubscribed": list(channels)}, id)
+    names = list(channels)
+    return Moving(_frame({"unsubscribed": names}, id).data, dict.fromkeys(names))
 
 
 def refreshed(channels: Iterable[str], id: Id) -> Frame:
@@ -227,8 +242,9 @@ def presence(channels: Mapping[str, list[dict[str, Any]]], id: Id) -> Frame:
     return _frame({"presence": members}, id)
 
 
-def reset(positions: Mapping[str, Position]) -> Frame:
-    return Frame(orjson.dumps({"reset": {channel: _place(position) for channel, position in positions.items()}}))
+def reset(positions: Mapping[str, Position], moves: Mapping[str, Position] | None = None) -> Frame:
+    places = {channel: _place(position) for channel, position in positions.items()}
+    return Moving(orjson.dumps({"reset": places}), moves or {})
 
 
 def error_frame(error: CommandError) -> Frame:

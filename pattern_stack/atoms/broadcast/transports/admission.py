@@ -163,6 +163,10 @@ class Door:
         """Count one more refusal of a peer. Returns the seconds that it has to wait for it."""
         return self._delays.next(address)
 
+    async def identify_by_token(self, token: str) -> Identity:
+        """By `verify_token`. Raises Unauthenticated, or BroadcastUnavailable if it could not be found out now."""
+        return await self._verify(token)
+
     # -- how
 
     async def _verify(self, token: str) -> Identity:
@@ -192,7 +196,7 @@ class Door:
         return self._routes[app]
 
     def _is_allowed(self, origin: str, scope: Scope) -> bool:
-        return self._origins.allow(origin, header(scope, b"host"), secure=scope.get("scheme") == "wss")
+        return self._origins.allow(origin, header(scope, b"host"), secure=scope.get("scheme") in ("wss", "https"))
 
     def _log_origin(self, origin: str, host: str) -> None:
         """Once an origin and host, for the page's console is easily overlooked."""

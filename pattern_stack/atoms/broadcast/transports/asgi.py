@@ -41,7 +41,7 @@ class ASGITransport:
                 connection.open(refusal)
                 await self._read_all()
         except TimeoutError:
-            _abort_socket(self._server)
+            abort_socket(self._server)
         finally:
             writer.cancel()
             connection.lost()
@@ -119,7 +119,7 @@ class ASGITransport:
         self.expire(0)
 
 
-def _abort_socket(server: object) -> None:
+def abort_socket(server: object) -> None:
     """Drop the socket of a server's protocol. ASGI has no message for this: a server waits, for as long as it takes, until
     a peer that never reads has taken what was written. uvloop's transports are no asyncio.Transport: the method counts."""
     abort = getattr(getattr(server, "transport", None), "abort", None)

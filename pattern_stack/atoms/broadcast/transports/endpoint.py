@@ -11,10 +11,10 @@ from fastapi import APIRouter, WebSocket
 from starlette.routing import NoMatchFound
 from starlette.types import Message, Receive, Scope, Send
 
-from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.transports.admission import Admission, Door, header
 from pattern_stack.atoms.broadcast.transports.asgi import ASGITransport
+from pattern_stack.atoms.broadcast.transports.asking import ask
 from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, EXTENSION, Direct
 from pattern_stack.atoms.broadcast.transports.refusal import Refusal
 
@@ -42,6 +42,8 @@ class Endpoint:
         self._state = state
         """What the router's lifespan adds to the state of requests."""
         self.path = ""
+        self.beside: object = None
+        """What lives as long as this endpoint."""
 
     @property
     def asks_who_connects(self) -> bool:
@@ -84,7 +86,7 @@ class Endpoint:
     # -- a handshake
 
     async def _serve(self, websocket: WebSocket) -> None:
-        await _release_dependencies(websocket.scope)
+        await release_dependencies(websocket.scope)
         await self.serve(websocket.scope, websocket._receive, websocket._send)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +119,7 @@ class Endpoint:
         """None if the client has gone meanwhile."""
         identity, refusal = None, self._door.check_origin(scope)
         if refusal is None and self._door.asks:
-            answer = await self._identify(scope, coming)
+            answer = await ask(self._door, scope, coming.watch())
             if answer is None:
                 return None
             if isinstance(answer, Refusal):
@@ -125,22 +127,6 @@ class Endpoint:
             else:
                 identity = answer
         return self._door.admit(scope, identity, refusal)
-
-    async def _identify(self, scope: Scope, coming: "_Coming") -> Identity | Refusal | None:
-        """In a task of its own: what blocks a thread cannot be ended, but nobody waits for it any longer."""
-        asking = asyncio.get_running_loop().create_task(self._door.identify(scope))
-        try:
-            await asyncio.wait((asking, coming.watch()), timeout=self._door.hook_seconds, return_when="FIRST_COMPLETED")
-        finally:
-            if not asking.done():
-                asking.cancel()
-                asking.add_done_callback(_retrieve)
-        if not asking.done():
-            return None if coming.gone else self._door.took_too_long()
-        try:
-            return asking.result()
-        except Exception as error:
-            return self._door.refusal_of(error)
 
     async def _may_refuse(self, scope: Scope, coming: "_Coming") -> bool:
         """After the delay that the peer has brought upon itself. False if it has gone meanwhile."""
@@ -193,12 +179,6 @@ class _Coming:
         return early or await self._receive()
 
 
-def _retrieve(task: "asyncio.Task[Any]") -> None:
-    """So that asyncio does not log what nobody waits for."""
-    if not task.cancelled():
-        task.exception()
-
-
 async def _refuse(refusal: Refusal, scope: Scope, send: Send, server: object) -> None:
     """By an HTTP answer where the server can send one, else by a close before the accept, which is 403."""
     if _HTTP_ANSWERS not in (scope.get("extensions") or {}):
@@ -211,7 +191,7 @@ async def _refuse(refusal: Refusal, scope: Scope, send: Send, server: object) ->
         server.handshake_complete = True
 
 
-async def _release_dependencies(scope: Scope) -> None:
+async def release_dependencies(scope: Scope) -> None:
     """What `include_router(dependencies=...)` resolved is not held for the socket's life either."""
     for name in ("fastapi_function_astack", "fastapi_inner_astack"):
         stack = scope.get(name)

@@ -58,13 +58,15 @@ def control(opcode: int, data: bytes) -> bytes:
 class Batch:
     """Frames that leave together, in this order; shared by all the connections they go to."""
 
-    __slots__ = ("_deflated", "_size", "_wire", "frames")
+    __slots__ = ("_deflated", "_size", "_wire", "frames", "streamed")
 
     ephemeral = False
     """Whoever cannot take it at once never gets it."""
 
     def __init__(self, frames: Sequence[Frame]) -> None:
         self.frames = frames
+        self.streamed: bytes | None = None
+        """What event streams of this one channel are sent: made by the first of them (transports/sse/wire.py)."""
         self._size: int | None = None
         self._wire: bytes | None = None
         self._deflated: bytes | None = None

@@ -1,0 +1,155 @@
+"""StreamTransport: a connection whose frames go out as one HTTP response that does not end by itself."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from starlette.types import Send
+
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
+from pattern_stack.atoms.broadcast.core.protocol import CommandError, Subscribe
+from pattern_stack.atoms.broadcast.transports.asgi import abort_socket
+from pattern_stack.atoms.broadcast.transports.sse.wire import COMMENT, Wire, last_event
+from pattern_stack.atoms.broadcast.websocket.frames import Batch
+
+logger = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 15.0
+"""After so long without a frame a comment goes out."""
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class StreamTransport:
+    """While the server takes no more, the outbox is paused. Nothing is sent before `run`: until then there may be a refusal."""
+
+    write_prepared = None
+    queued = True
+
+    __slots__ = (
+        "_batch",
+        "_beat",
+        "_connection",
+        "_deadline",
+        "_end",
+        "_is_silent",
+        "_joining",
+        "_send",
+        "_server",
+        "_wake",
+        "_wire",
+        "_wrote",
+        "closing",
+        "taken",
+    )
+
+    def __init__(self, send: Send, server: object = None) -> None:
+        self._send = send
+        self._server = server
+        self._wire = Wire()
+        self._batch: Batch | None = None
+        self._beat: asyncio.TimerHandle | None = None
+        self._wake = asyncio.Event()
+        self._end: asyncio.Timeout | None = None
+        self._deadline: float | None = None
+        self._joining: asyncio.Future[list[CommandError]] | None = None
+        self._is_silent = False
+        self._wrote = 0.0
+        self._connection: ClientConnection
+        self.closing: tuple[int, str] | None = None
+        self.taken = 0
+
+    def carry(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def begin(self, wish: Subscribe, gone: "asyncio.Task[None]") -> list[CommandError]:
+        """Put the client on its channels. The refusals where it is on none; nothing either where it has gone, or the
+        connection was closed, meanwhile."""
+        joined: asyncio.Future[list[CommandError]] = asyncio.get_running_loop().create_future()
+        self._joining = joined
+        self._connection.open_stream(wish, lambda refusals: None if joined.done() else joined.set_result(refusals))
+        await asyncio.wait((joined, gone), return_when="FIRST_COMPLETED")
+        self._joining = None
+        return joined.result() if joined.done() else []
+
+    async def run(self, headers: Headers, gone: "asyncio.Task[None]") -> None:
+        """Answer 200 and stream until the connection is closed, was aborted, or `gone` is done: the client has left."""
+        try:
+            async with asyncio.timeout_at(self._deadline) as self._end:
+                gone.add_done_callback(self._left)
+                await self._send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+                await self._write(COMMENT)
+                await self._write_all()
+        except TimeoutError:
+            if not gone.done():
+                abort_socket(self._server)
+        except (OSError, RuntimeError) as error:  # the client is gone, or the server has ended the response
+            logger.debug("%s takes no more: %r", self._connection.id, error)
+        finally:
+            gone.remove_done_callback(self._left)
+            if self._beat:
+                self._beat.cancel()
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._beat = loop.call_later(SILENCE_SECONDS, self._look_for_silence)
+        while not self.closing:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._write_batch()
+            if self._is_silent:
+                await self._write(COMMENT)
+            if not self.closing:
+                self._connection.outbox.resume()
+        await self._write(last_event(*self.closing), more=False)
+
+    async def _write_batch(self) -> None:
+        """Up to a close. One that comes while a batch is here drops what waits, but no part of a frame."""
+        batch, self._batch = self._batch, None
+        if batch and not self.closing:
+            for piece, is_whole in self._wire.pieces(batch):
+                await self._write(piece)
+                if is_whole and self.closing:
+                    return
+
+    async def _write(self, data: bytes, *, more: bool = True) -> None:
+        self._is_silent = False
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        self.taken += 1
+        self._wrote = asyncio.get_running_loop().time()
+
+    def _look_for_silence(self) -> None:
+        loop = asyncio.get_running_loop()
+        left = self._wrote + SILENCE_SECONDS - loop.time()
+        if left <= 0:
+            self._is_silent = True
+            self._wake.set()
+        self._beat = loop.call_later(left if left > 0 else SILENCE_SECONDS, self._look_for_silence)
+
+    def _left(self, gone: "asyncio.Task[None]") -> None:
+        self.abort()
+
+    # -- what the outbox and the connection call
+
+    def write(self, batch: Batch) -> None:
+        self._connection.outbox.pause()
+        self._batch = batch
+        self._wake.set()
+
+    def resume_reading(self) -> None:
+        """Nothing is read."""
+
+    def close(self, code: int, reason: str) -> None:
+        self.closing = (code, reason)
+        if self._joining and not self._joining.done():
+            self._joining.set_result([])
+        self._wake.set()
+
+    def expire(self, seconds: float) -> None:
+        when = asyncio.get_running_loop().time() + seconds
+        if self._deadline is None or when < self._deadline:
+            self._deadline = when
+            if self._end and not self._end.expired():
+                self._end.reschedule(when)
+
+    def abort(self) -> None:
+        self.expire(0)
