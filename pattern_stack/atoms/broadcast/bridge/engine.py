@@ -12,7 +12,15 @@ from pattern_stack.atoms.broadcast.bridge.store import Arrival, Placed, Store
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.channels import CONTROL
 from pattern_stack.atoms.broadcast.core.engine import LinkedEngine
-from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position, Reset, encode
+from pattern_stack.atoms.broadcast.core.event import (
+    Draft,
+    Event,
+    Position,
+    PresenceEvent,
+    Reset,
+    encode,
+    ephemeral_event,
+)
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.ledger import Ledger
 from pattern_stack.atoms.broadcast.core.limits import Limits
@@ -24,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1
 _RESUME_SECONDS = 5
+_ECHO_SECONDS = 1
 
 
 class SharedEngine(LinkedEngine):
@@ -40,7 +49,9 @@ class SharedEngine(LinkedEngine):
         self._catching_up: dict[str, asyncio.Task[None]] = {}
         self._missed = Coalesced(self._read_missed)
         self._replays = ReplayCache(store.read, limits.replay_bytes)
-        self._presence = SharedPresence(store.attend, self._publish_presence)
+        self._presence = SharedPresence(store.attend, self._send_presence, self._tell_here)
+        self._echoes: dict[bytes, asyncio.Future[None]] = {}
+        """What this instance has sent about presence, and waits for to come back."""
         self.unrecognised = 0
         """Messages that none of our instances published, and that were skipped."""
         self._log = LogEvery(logger)
@@ -67,6 +78,7 @@ class SharedEngine(LinkedEngine):
         self._missed.clear()
         self._replays.clear()
         self._presence.forget()
+        self._echoes.clear()
         self._store.forget_loop()
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
@@ -76,7 +88,19 @@ class SharedEngine(LinkedEngine):
         return [_event(draft, place) for draft, place in zip(drafts, placed, strict=True)]
 
     async def send(self, drafts: Sequence[Draft]) -> None:
-        await asyncio.gather(*(self._store.send(draft) for draft in drafts))
+        await asyncio.gather(*map(self._send, drafts))
+
+    async def _send(self, draft: Draft) -> None:
+        event = ephemeral_event(draft.channel, draft.body)
+        if not isinstance(event, PresenceEvent) or draft.channel not in self._trackers:
+            await self._store.send(draft)
+            return
+        echo = self._echoes[draft.body] = asyncio.get_running_loop().create_future()
+        try:
+            await self._store.send(draft)
+            await asyncio.wait([echo], timeout=_ECHO_SECONDS)
+        finally:
+            del self._echoes[draft.body]
 
     # -- subscribed channels
 
@@ -135,9 +159,14 @@ class SharedEngine(LinkedEngine):
     def ledger(self, channel: str) -> Ledger:
         return self._store
 
-    async def _publish_presence(self, channel: str, event_type: str, payload: Change) -> None:
+    async def _send_presence(self, channel: str, event_type: str, payload: Change) -> None:
         if channel != CONTROL:
-            await self.publish([encode(channel, event_type, payload, limits=Limits())])
+            await self._store.send(encode(channel, event_type, payload, ephemeral=True, limits=Limits()))
+
+    def _tell_here(self, channel: str, event_type: str, payload: Change) -> None:
+        """To the clients of this instance alone."""
+        if channel in self._trackers:
+            self._pass_on(PresenceEvent(channel, encode(channel, event_type, payload, limits=Limits()).body))
 
     async def catch_up(self, channel: str, position: Position | None) -> bool:
         before = self.position(channel)
@@ -179,8 +208,14 @@ class SharedEngine(LinkedEngine):
     # -- messages of the store
 
     def _sent(self, channel: str, body: bytes) -> None:
-        if channel in self._trackers:
-            self._pass_on(Ephemeral(channel, body))
+        if channel not in self._trackers:
+            return
+        event = ephemeral_event(channel, body)
+        if isinstance(event, PresenceEvent):
+            self._presence.heard(channel, *event.handler_args)
+        self._pass_on(event)
+        if (echo := self._echoes.get(body)) and not echo.done():
+            echo.set_result(None)
 
     def _arrived(self, channel: str, arrival: Arrival) -> None:
         tracker = self._trackers.get(channel)
@@ -211,12 +246,16 @@ class SharedEngine(LinkedEngine):
         for channel, tracker in self._trackers.items():
             if tracker.position:
                 self._start_catching_up(channel, tracker)
-        renewing = asyncio.create_task(self._renew_presence())
+        renewing = asyncio.create_task(self._renew_presence(list(self._catching_up.values())))
         await asyncio.wait([renewing, *self._catching_up.values()], timeout=_RESUME_SECONDS)
 
-    async def _renew_presence(self) -> None:
+    async def _renew_presence(self, catching_up: Sequence[asyncio.Task[None]]) -> None:
+        """Behind the events that were missed."""
+        if catching_up:
+            await asyncio.wait(catching_up, timeout=_RESUME_SECONDS)
         try:
             await self._presence.renew()
+            await self._presence.compare()
         except BroadcastUnavailable as error:
             logger.warning("presence is not renewed: %s", error)
 

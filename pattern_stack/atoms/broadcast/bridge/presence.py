@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
 
 from pattern_stack.atoms.broadcast.bridge.store import Attendance
+from pattern_stack.atoms.broadcast.core.channels import CONTROL
 from pattern_stack.atoms.broadcast.core.presence import Change, Presence, change
 from pattern_stack.atoms.broadcast.core.process import ProcessToken
 from pattern_stack.errors import BroadcastUnavailable
@@ -22,17 +24,26 @@ RENEW_SECONDS = 7.0
 Ask = Callable[..., Awaitable[Attendance]]
 """channel, instance, lease in milliseconds, the step, and its arguments: see presence.lua."""
 Tell = Callable[[str, str, Change], Awaitable[Any]]
-"""Publish on a channel: presence-joined or presence-left, with its payload."""
+"""Send on a channel: presence-joined or presence-left, with its payload."""
+TellHere = Callable[[str, str, Change], None]
+"""The same to the clients of this instance alone."""
 
 
 class SharedPresence(Presence):
-    """Members that the store lost, or could not be told of while it was away, are put right at the next renewal."""
+    """Members that the store lost, or could not be told of while it was away, are put right at the next renewal.
 
-    def __init__(self, ask: Ask, tell: Tell) -> None:
+    What others tell is not kept. So each instance remembers who is on the channels of its members, and tells them the
+    difference where it may have missed something.
+    """
+
+    def __init__(self, ask: Ask, tell: Tell, tell_here: TellHere) -> None:
         self._ask = ask
         self._tell = tell
+        self._tell_here = tell_here
         self._instance = ProcessToken(6)
         self._mine: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, dict[str, Any]] = {}
+        """Who is on each of these channels, as the clients of this instance were told."""
         self._not_removed: dict[str, set[str]] = {}
         """Members that left while the store could not be reached."""
         self._renewing: asyncio.Task[None] | None = None
@@ -40,6 +51,9 @@ class SharedPresence(Presence):
     async def join(self, channel: str, connection_id: str, user: Any) -> Change:
         count = await self._do(channel, "join", connection_id, orjson.dumps(user))
         self._mine.setdefault(channel, {})[connection_id] = user
+        if channel not in self._known and channel != CONTROL:
+            with suppress(BroadcastUnavailable):  # there is nothing to compare with then
+                self._known[channel] = await self._by_id(channel)
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._renew_while_needed())
         return change(connection_id, user, count)
@@ -48,6 +62,7 @@ class SharedPresence(Presence):
         who = self._mine[channel].pop(connection_id)
         if not self._mine[channel]:
             del self._mine[channel]
+            self._known.pop(channel, None)
         try:
             return change(connection_id, who, await self._do(channel, "leave", connection_id))
         except BroadcastUnavailable:
@@ -59,9 +74,36 @@ class SharedPresence(Presence):
         rows = [(_parsed(value), id) for id, value in _pairs(found.answer)]
         return [{"connection_id": id, "user": user} for (_, user), id in sorted(rows, key=lambda row: row[0][0])]
 
+    async def _by_id(self, channel: str) -> dict[str, Any]:
+        return {member["connection_id"]: member["user"] for member in await self.members(channel)}
+
+    def heard(self, channel: str, event_type: str, payload: Change) -> None:
+        """The clients of this instance are told of this."""
+        known = self._known.get(channel)
+        if known is None or not isinstance(id := payload.get("connection_id"), str):
+            return
+        if event_type == "presence-joined":
+            known[id] = payload.get("user")
+        else:
+            known.pop(id, None)
+
+    async def compare(self) -> None:
+        """Tell the clients of this instance what they may have missed. Raises BroadcastUnavailable."""
+        for channel in list(self._known):
+            now = await self._by_id(channel)
+            before = self._known.get(channel)
+            if before is None:  # its last member has left meanwhile
+                continue
+            self._known[channel] = now
+            for id in before.keys() - now.keys():
+                self._tell_here(channel, "presence-left", change(id, before[id], len(now)))
+            for id in now.keys() - before.keys():
+                self._tell_here(channel, "presence-joined", change(id, now[id], len(now)))
+
     def forget(self) -> None:
         """The loop was closed, and every connection with it."""
         self._mine.clear()
+        self._known.clear()
         self._renewing = None
 
     async def renew(self) -> None:

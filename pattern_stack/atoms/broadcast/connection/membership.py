@@ -1,6 +1,6 @@
 """One connection on one channel: the application's hooks for it, and who is told of its coming and going."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import orjson
 from pattern_stack.atoms.broadcast.connection.hooks import nothing, run_hook
 from pattern_stack.atoms.broadcast.core.channels import Spec
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
-from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset, encode
+from pattern_stack.atoms.broadcast.core.event import Event, Position, PresenceEvent, Reset
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
@@ -92,7 +92,7 @@ class Membership:
         instance.hub.start_buffering(self.channel, connection.outbox)
         self.position = instance.engine.position(self.channel)
 
-    def stop_buffering(self, connection: ManagedConnection, instance: Instance) -> list[Event | Reset]:
+    def stop_buffering(self, connection: ManagedConnection, instance: Instance) -> list[Event | Reset | PresenceEvent]:
         """What was buffered and follows the member's position."""
         assert self.position is not None
         buffered = instance.hub.stop_buffering(self.channel, connection.outbox)
@@ -104,7 +104,7 @@ class Membership:
         shown = self._shown(connection, instance)
         joined = await instance.engine.presence(self.channel).join(self.channel, connection.id, shown)
         self.present = True
-        await self._publish(instance, "presence-joined", joined)
+        await instance.presence_news.changed(self.channel, joined, here=True)
 
     def _shown(self, connection: ManagedConnection, instance: Instance) -> Any:
         """What the others see of the user. Raises Forbidden where the user has no key and the channel shows nothing else."""
@@ -133,13 +133,7 @@ class Membership:
         except BroadcastError as error:  # it is made up for later
             instance.failures.warning("leave", "the others on %s do not know yet who left: %s", self.channel, error)
         else:
-            await self._publish(instance, "presence-left", left)
-
-    async def _publish(self, instance: Instance, event_type: str, payload: Mapping[str, Any]) -> None:
-        try:
-            await instance.publish([encode(self.channel, event_type, payload, limits=instance.limits)])
-        except BroadcastError as error:
-            instance.failures.warning("presence", "%s of %s was not published: %s", event_type, self.channel, error)
+            await instance.presence_news.changed(self.channel, left, here=False, at_once=connection.closed)
 
 
 class Joined(NamedTuple):
@@ -159,8 +153,14 @@ class Joined(NamedTuple):
         return self.deferred or (not self.recovered and bool(self.events))
 
 
-def _after(position: Position, buffered: Sequence[Event | Reset]) -> list[Event | Reset]:
-    """What follows the position; all that follows a reset does."""
+def _after(
+    position: Position, buffered: Sequence[Event | Reset | PresenceEvent]
+) -> list[Event | Reset | PresenceEvent]:
+    """What follows the position; all that follows a reset does, and all that has no position."""
     resets = [index for index, one in enumerate(buffered) if isinstance(one, Reset)]
     first = resets[0] if resets else len(buffered)
-    return [one for index, one in enumerate(buffered) if index >= first or one.position.offset > position.offset]
+    return [
+        one
+        for index, one in enumerate(buffered)
+        if index >= first or not isinstance(one, Event) or one.position.offset > position.offset
+    ]

@@ -42,7 +42,10 @@ class Engine(ABC):
 
     @abstractmethod
     async def send(self, drafts: Sequence[Draft]) -> None:
-        """Pass ephemeral events on to whoever is subscribed now. Raises BroadcastUnavailable."""
+        """Pass ephemeral events on to whoever is subscribed now. Raises BroadcastUnavailable.
+
+        A PresenceEvent of a channel that is subscribed here has been delivered here when this returns.
+        """
 
     @abstractmethod
     async def subscribe(self, channel: str) -> None:

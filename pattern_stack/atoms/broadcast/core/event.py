@@ -14,6 +14,7 @@ from pattern_stack.errors import InvalidChannel, InvalidEvent
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_\-.:/@]+")
 _KEY_LENGTH = 64
+_PRESENCE = re.compile(rb'\{"channel":"[^"]*","event":"presence-(?:joined|left)",')
 
 
 class Position(NamedTuple):
@@ -156,6 +157,17 @@ class Ephemeral(Frame):
         """As an Event's."""
         message = orjson.loads(self.data)
         return message["event"], message["payload"]
+
+
+class PresenceEvent(Ephemeral):
+    """Who has come or gone. It is not kept either; but it waits for those who are behind, like an Event."""
+
+    __slots__ = ()
+
+
+def ephemeral_event(channel: str, body: bytes) -> Ephemeral:
+    """The event that these bytes are."""
+    return PresenceEvent(channel, body) if _PRESENCE.match(body) else Ephemeral(channel, body)
 
 
 class Reset(Frame):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
-from pattern_stack.atoms.broadcast.core.event import Ephemeral, Event, Reset
+from pattern_stack.atoms.broadcast.core.event import Ephemeral, Event, PresenceEvent, Reset
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, EphemeralBatch, Frame
 
 logger = logging.getLogger(__name__)
@@ -44,10 +44,10 @@ class Buffer:
     __slots__ = ("events", "size")
 
     def __init__(self) -> None:
-        self.events: list[Event | Reset] = []
+        self.events: list[Event | Reset | PresenceEvent] = []
         self.size = 0
 
-    def add(self, event: Event | Reset, subscriber: Subscriber) -> None:
+    def add(self, event: Event | Reset | PresenceEvent, subscriber: Subscriber) -> None:
         if self.size > subscriber.limit:
             self.events.clear()
             subscriber.too_slow()
@@ -99,7 +99,7 @@ class Hub:
         self.pending_events = 0
         self.pending_bytes = 0
 
-    def publish(self, event: Event | Reset) -> None:
+    def publish(self, event: Event | Reset | PresenceEvent) -> None:
         there = self._channels.get(event.channel)
         if there is None:
             return
@@ -110,7 +110,11 @@ class Hub:
         self._collect(there, event, Batch)
 
     def pass_on(self, event: Ephemeral) -> None:
-        """Send it with this turn's events, but for whom events are buffered, and whoever is blocked, it is left out."""
+        """Send it with this turn's events, but leave it out for whoever is blocked, or has events buffered. Who has come or
+        gone is buffered and waits like an event."""
+        if isinstance(event, PresenceEvent):
+            self.publish(event)
+            return
         there = self._channels.get(event.channel)
         if there is not None and there.live:
             self._collect(there, event, EphemeralBatch)
@@ -209,7 +213,7 @@ class Hub:
         there.live.pop(subscriber, None)
         there.buffers[subscriber] = Buffer()
 
-    def stop_buffering(self, channel: str, subscriber: Subscriber) -> list[Event | Reset]:
+    def stop_buffering(self, channel: str, subscriber: Subscriber) -> list[Event | Reset | PresenceEvent]:
         """What was buffered. The caller hands it to the subscriber before anything else of this channel."""
         self.flush_to(subscriber)
         there = self._channels[channel]

@@ -6,7 +6,7 @@ from itertools import count
 from time import monotonic
 
 from pattern_stack.atoms.broadcast.core.engine import Engine
-from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position
+from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position, ephemeral_event
 from pattern_stack.atoms.broadcast.core.history import History, Log
 from pattern_stack.atoms.broadcast.core.ledger import MemoryLedger
 from pattern_stack.atoms.broadcast.core.limits import Limits
@@ -51,7 +51,7 @@ class MemoryEngine(Engine):
 
     async def send(self, drafts: Sequence[Draft]) -> None:
         for draft in drafts:
-            self._pass_on(Ephemeral(draft.channel, draft.body))
+            self._pass_on(ephemeral_event(draft.channel, draft.body))
 
     def _append(self, draft: Draft, now: float, new: list[Event]) -> Event:
         log = self._log(draft.channel, now)

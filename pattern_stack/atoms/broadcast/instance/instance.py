@@ -20,6 +20,7 @@ from pattern_stack.atoms.broadcast.instance.control import Control
 from pattern_stack.atoms.broadcast.instance.failures import Failures
 from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
+from pattern_stack.atoms.broadcast.instance.presence_news import PresenceNews
 from pattern_stack.atoms.broadcast.instance.revocation import Revocation
 from pattern_stack.errors import BroadcastClosed, BroadcastError, NotFound
 
@@ -64,6 +65,8 @@ class Instance:
         self._controlling: asyncio.Task[None] | None = None
         self.failures = Failures(logger)
         """What goes wrong in hooks, logged once a minute and kind."""
+        self.presence_news = PresenceNews(engine, self.send, self.loop_owner, self.failures)
+        """What the others on a channel are told of who comes and goes."""
         self.closed = False
         self._is_copy = False
         """In a child of a fork: the parent serves with this backend."""
@@ -98,6 +101,7 @@ class Instance:
             for channel in connection.channels:
                 self.engine.unsubscribe(channel)
         self.listeners.clear()
+        self.presence_news.forget()
         self._tasks.clear()
         self.connections.forget()
         self.hub.clear()

@@ -10,7 +10,7 @@ from typing import Self
 from anyio import to_thread
 
 from pattern_stack.atoms.broadcast.base import Handler
-from pattern_stack.atoms.broadcast.core.event import Ephemeral, Event, Reset
+from pattern_stack.atoms.broadcast.core.event import Ephemeral, Event, PresenceEvent, Reset
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame
@@ -47,7 +47,7 @@ class Listener:
         self.lost: Callable[[], None] | None = None
         """Called where history was lost; else that is logged."""
 
-    def prepend(self, events: Sequence[Event | Reset]) -> None:
+    def prepend(self, events: Sequence[Event | Reset | PresenceEvent]) -> None:
         """Events that come before every event that is taken. They do not count against the limits."""
         for event in events:
             self._add(event)
@@ -76,6 +76,8 @@ class Listener:
         ) * parts > self._limits.handler_bytes
 
     def _add(self, frame: Frame) -> None:
+        if isinstance(frame, Ephemeral) and not self._takes_ephemeral:
+            return
         if isinstance(frame, Event | Ephemeral):
             self._events.append(frame)
             self._bytes += len(frame.data)

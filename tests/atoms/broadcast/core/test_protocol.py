@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pattern_stack.atoms.broadcast.core import protocol
-from pattern_stack.atoms.broadcast.core.event import Draft, Position
+from pattern_stack.atoms.broadcast.core.event import Draft, Position, ephemeral_event
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, parse
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
@@ -46,10 +46,17 @@ def event(event_type: str, payload: object, offset: int, origin: str | None = No
     return Draft("orders", json.dumps(message).encode()).at("k3f9", offset)
 
 
+def passing(event_type: str, payload: object) -> Frame:
+    message = {"channel": "orders", "event": event_type, "payload": payload, "timestamp": WHEN}
+    return ephemeral_event("orders", json.dumps(message).encode())
+
+
 old, new = Position("k3f9", 41), Position("x81c", 7)
 BUILT = {
     "event": event("created", {"entity_id": "1"}, 42),
     "event with origin": event("created", {}, 43, "tab-1"),
+    "ephemeral event": passing("typing", {"user": "ann"}),
+    "presence-joined": passing("presence-joined", {"connection_id": "c1", "user": "ann", "count": 2}),
     "snapshot": event("snapshot", {"orders": []}, 41),
     "subscribed": protocol.subscribed({"orders": (old, None)}, 1),
     "subscribed, recovered": protocol.subscribed({"orders": (old, True)}, 1),
