@@ -2,11 +2,12 @@
 
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join, relative } from "node:path"
+import { dirname, join, relative, resolve } from "node:path"
 import { build } from "vite"
 
 const entries = {
   index: "src/index.ts",
+  upstream: "src/upstream/index.ts",
   shared: "src/shared/index.ts",
   react: "src/react/index.ts",
   "react-core": "src/react/core.ts",
@@ -15,16 +16,20 @@ const entries = {
 process.chdir(join(import.meta.dirname, ".."))
 rmSync("dist", { recursive: true, force: true })
 
-async function bundle(entry, formats, fileName, output) {
+const ownEntries = /^@pattern-stack\/broadcast/
+const peers = [/^react/, /^@tanstack/]
+
+async function bundle(entry, formats, fileName, output, external = [ownEntries, ...peers]) {
   await build({
     configFile: false,
+    resolve: { alias: { "@pattern-stack/broadcast/upstream": resolve("src/upstream/index.ts") } },
     logLevel: "warn",
     build: {
       lib: { entry, formats, fileName },
       emptyOutDir: false,
       target: "es2022",
       rolldownOptions: {
-        external: [/^@pattern-stack\/broadcast/, /^react/, /^@tanstack/], // imported, not bundled: all entries share one client class and one React context
+        external, // imported, not bundled: all entries share one client class and one React context
         output,
       },
     },
@@ -38,14 +43,15 @@ for (const [name, entry] of Object.entries(entries)) {
 
 // for the live pages of pattern_stack, which commit it: readable
 const banner = "// Built from clients/typescript by `make assets`: do not edit.\n"
-await bundle(entries.index, ["es"], () => "pages/client.js", { minify: false, postBanner: banner })
+await bundle(entries.index, ["es"], () => "pages/client.js", { minify: false, postBanner: banner, codeSplitting: false }, peers)
 
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "--project", "tsconfig.types.json"], { stdio: "inherit" })
 
 for (const path of readdirSync("dist/esm", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {
   // the package's own name does not resolve inside the package with `moduleResolution: node`
   const types = readFileSync(join("dist/esm", path), "utf8").replace(/"@pattern-stack\/broadcast(.*?)"/g, (_, entry) => {
-    const found = relative(dirname(path), entry === "/react/core" ? "react/core.js" : "index.js")
+    const target = { "/react/core": "react/core.js", "/upstream": "upstream/index.js" }[entry] ?? "index.js"
+    const found = relative(dirname(path), target)
     return JSON.stringify(found.startsWith(".") ? found : `./${found}`)
   })
   writeFileSync(join("dist/esm", path), types)

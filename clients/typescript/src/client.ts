@@ -4,6 +4,7 @@ import { Link, type BroadcastState, type Close, type Reconnect } from "./link.js
 import { Listeners, type Unsubscribe } from "./listeners.js"
 import { checkNames, checkNumber } from "./options.js"
 import type { BroadcastEvent, ServerFrame } from "./protocol.js"
+import type { Member, Upstream } from "@pattern-stack/broadcast/upstream"
 import { RateLimiter } from "./rate-limiter.js"
 import { webSocket, type SocketFactory } from "./socket.js"
 import { checkChannel, Subscriptions } from "./subscriptions.js"
@@ -25,6 +26,13 @@ export interface BroadcastOptions {
   reconnect?: Reconnect
   /** Opens sockets. @default the browser's WebSocket */
   socket?: SocketFactory
+}
+
+/** Who is on a channel. `members` is empty while nobody listens. */
+export interface Presence {
+  readonly members: readonly Member[]
+  /** Calls the handler with the members once they are known, and whenever they change. Returns a function that ends it. */
+  onChange(handler: (members: readonly Member[]) => void): Unsubscribe
 }
 
 const OPTIONS = ["token", "origin", "maxChannels", "pingAfter", "reconnect", "socket"] satisfies (keyof BroadcastOptions)[]
@@ -49,6 +57,11 @@ export class BroadcastClient {
   readonly #pause = new Timer()
   readonly #retry = new Timer()
   #flushing = false
+  /** Why the client does not connect any more. */
+  #ended: BroadcastError | undefined
+  /** Loaded when it is first needed. */
+  #upstream: Upstream | undefined
+  #loading: Promise<Upstream> | undefined
 
   /** Throws a TypeError for an option with a wrong value, and in development for one that does not exist. */
   constructor(url: string, options: BroadcastOptions = {}) {
@@ -74,7 +87,7 @@ export class BroadcastClient {
       opened: () => this.#opened(),
       closed: () => this.#closed(),
       noReply: () => this.#subscriptions.assumeJoined(),
-      frame: (frame: ServerFrame) => this.#subscriptions.receive(frame),
+      frame: (frame) => this.#received(frame),
     })
     this.#tabs = new Tabs(`pattern-stack:${url}`, (event) => this.#subscriptions.deliverLocal(event))
   }
@@ -96,6 +109,7 @@ export class BroadcastClient {
   /** Does nothing if the client is connected already. Positions are kept: after `disconnect()`, events that were missed are
    * recovered. */
   readonly connect = (): void => {
+    this.#ended = undefined
     this.#tabs.open()
     this.#link.start()
   }
@@ -142,15 +156,65 @@ export class BroadcastClient {
   readonly emit = (channel: string, event: string, payload: Record<string, any>): void => {
     checkChannel(channel)
     if (typeof event !== "string" || !event || typeof payload !== "object" || payload === null || Array.isArray(payload)) {
-      throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; it reaches other tabs only", channel)
+      throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; other tabs get it", channel)
     }
     this.#tabs.send({ channel, event, payload, timestamp: new Date().toISOString(), origin: this.origin })
+  }
+
+  /** Sends a command to the application, and resolves with its result. The channel must have a handler. Commands of a channel are
+   * carried out in the order of the calls; while not connected they wait, and they are sent again until they are answered. The `key`,
+   * 1 to 64 characters, makes that safe: within 5 minutes the application carries a command with the same key out once. A random
+   * one is made if there is none.
+   *
+   * Rejects with a BroadcastError: its `code` is the application's own, one of the protocol's (`invalid_payload`, `unknown_event`,
+   * `not_subscribed`, `forbidden`, `unknown_outcome`), or `disconnected` after `disconnect()`. */
+  readonly send = async <Result = any>(
+    channel: string,
+    event: string,
+    payload: object = {},
+    options?: { key?: string },
+  ): Promise<Result> => {
+    const frame = JSON.stringify({ send: channel, event, payload, ...options }) // what the caller changes later is not sent
+    return (await this.#load()).send(frame) as Promise<Result>
+  }
+
+  /** Shows an object, of at most 4 KiB as JSON, to the others on a channel with presence; null shows nothing. The newest one counts: what
+   * changes faster than the server answers is sent once. It is shown again after a reconnect, and gone when the last handler of the
+   * channel is removed. */
+  readonly setState = (channel: string, state: object | null): void => {
+    const text = JSON.stringify(state)
+    void this.#load().then((upstream) => upstream.setState(channel, text))
+  }
+
+  /** Who is on a channel with presence. It is followed, and subscribed, for as long as `onChange` has a handler. */
+  readonly presence = (channel: string): Presence => {
+    const members = (): readonly Member[] => this.#upstream?.members(channel) ?? []
+    return {
+      get members() {
+        return members()
+      },
+      onChange: (handler) => {
+        const watching = this.#load().then((upstream) => upstream.watch(channel, handler))
+        return () => void watching.then((end) => end())
+      },
+    }
+  }
+
+  #load(): Promise<Upstream> {
+    return (this.#loading ??= import("@pattern-stack/broadcast/upstream").then(({ Upstream }) => {
+      return (this.#upstream = new Upstream(this.#subscriptions, () => this.#ended, BroadcastError))
+    }))
+  }
+
+  #received(frame: ServerFrame): void {
+    if (!this.#upstream?.receive(frame)) this.#subscriptions.receive(frame)
   }
 
   #stateChanged(state: BroadcastState): void {
     if (state === "disconnected") {
       this.#tabs.close()
-      this.#subscriptions.reject(disconnected(this.lastClose))
+      this.#subscriptions.reject((this.#ended = disconnected(this.lastClose)))
+      this.#flushSoon() // commands are rejected
     }
     this.#states.call(state)
   }
@@ -165,6 +229,7 @@ export class BroadcastClient {
     this.#retry.clear()
     this.#flushing = false
     this.#subscriptions.closed()
+    this.#upstream?.closed()
   }
 
   /** Changes of one turn of the event loop are sent together. */
@@ -175,7 +240,7 @@ export class BroadcastClient {
   }
 
   #flush(): void {
-    const frames = this.#subscriptions.frames()
+    const frames = this.#subscriptions.frames().concat(this.#upstream?.frames() ?? [])
     for (const frame of frames) this.#link.send(frame)
     this.#pauseFor(frames.length > 0 ? this.#rateLimiter.spend(frames.length) : 0)
   }

@@ -6,7 +6,7 @@ export const isTemporary = (code: string): boolean => TEMPORARY.has(code)
 /** A refusal. `code` is one of the protocol's error codes, or one of these:
  *
  * - `ended`: the server ended the channel; it is not requested again until `subscribe` is called for it
- * - `unsubscribed`: this client has no handler for the channel
+ * - `unsubscribed`, and for commands `not_subscribed`: this client has no handler for the channel
  * - `disconnected`: `disconnect()` was called, or the server closed the connection for good
  */
 export class BroadcastError extends Error {

@@ -15,14 +15,18 @@ export type ClientFrame = { id?: Id } & (
   | { auth: string }
   | { refresh: string[] }
   | { presence: string[] }
+  | { send: string; event: string; payload: Record<string, unknown>; key: string }
+  | { state: Record<string, Record<string, unknown> | null> }
 )
 
 export interface BroadcastEvent<Payload = Record<string, any>> {
   channel: string
   event: string
   payload: Payload
-  /** The event's number in its channel. Absent from events that another tab emitted. */
+  /** The event's number in its channel. Absent from ephemeral events, and from those that another tab emitted. */
   offset?: number
+  /** True for an event that the server does not keep, such as a cursor's place: it may be missed, and no reset tells of that. */
+  ephemeral?: true
   /** When the event was published, in UTC: `2026-11-21T07:00:00.123456Z`. */
   timestamp: string
   /** The client that caused the event, if the publisher named one. Compare it with `client.origin`. */
@@ -42,7 +46,7 @@ export interface Refusal {
 }
 
 export type ServerFrame =
-  | (BroadcastEvent & { offset: number })
+  | BroadcastEvent
   | Subscribed
   | Refusal
   | { id?: Id; unsubscribed: string[] }
@@ -50,6 +54,8 @@ export type ServerFrame =
   | { id?: Id; refreshed: string[] }
   | { id?: Id; pong: Id; timestamp: string }
   | { id?: Id; presence: Record<string, { count: number; members: unknown[] }> }
+  | { id?: Id; result: unknown }
+  | { id?: Id; state: string[] }
   | { reset: Record<string, Position> }
 
 /** The frame in a message, or null if there is none. An event that is lost this way shows as a gap in the offsets. */

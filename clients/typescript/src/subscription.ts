@@ -53,7 +53,7 @@ export class Subscription {
   /** Compares an event's offset with the position, and advances the position unless the event is a duplicate or the first
    * sight of a gap. A gap that is still there after the channel was requested again is `skipped`. While a reply is awaited
    * every event is a duplicate: the replay contains it. */
-  accept({ event, offset }: BroadcastEvent & { offset: number }): "next" | "duplicate" | "gap" | "skipped" {
+  accept(event: string, offset: number): "next" | "duplicate" | "gap" | "skipped" {
     const { epoch, offset: reached } = this.position!
     if (this.stage !== "live") return "duplicate"
     const snapshot = event === "snapshot"

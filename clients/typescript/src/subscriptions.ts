@@ -37,7 +37,7 @@ export interface SubscriptionEvents {
 
 export class Subscriptions {
   readonly #all = new Map<string, Subscription>()
-  readonly #on: SubscriptionEvents
+  readonly on: SubscriptionEvents
   #limit: number
   #open = false
   #lastId = 0
@@ -52,7 +52,7 @@ export class Subscriptions {
   readonly #stillHeld = new Set<string>()
 
   constructor(on: SubscriptionEvents, limit: number) {
-    this.#on = on
+    this.on = on
     this.#limit = limit
   }
 
@@ -62,10 +62,10 @@ export class Subscriptions {
     const remove = subscription.listeners.add(handler)
     this.#all.set(channel, subscription)
     subscription.error = undefined
-    this.#on.changed()
+    this.on.changed()
     return () => {
       remove()
-      this.#on.changed()
+      this.on.changed()
     }
   }
 
@@ -83,12 +83,16 @@ export class Subscriptions {
     return subscription.ready()
   }
 
+  get(channel: string): Subscription | undefined {
+    return this.#all.get(channel)
+  }
+
   /** Asks for a new snapshot, once events of the channel are delivered. */
   refresh(channel: string): void {
     const subscription = this.#all.get(channel)
-    if (!subscription) return this.#on.failed(new BroadcastError("unsubscribed", `${channel} has no handler`, channel))
+    if (!subscription) return this.on.failed(new BroadcastError("unsubscribed", `${channel} has no handler`, channel))
     subscription.refresh = true
-    this.#on.changed()
+    this.on.changed()
   }
 
   // -- the connection
@@ -153,7 +157,7 @@ export class Subscriptions {
       }
       if (!wanted) {
         this.#all.delete(channel)
-        subscription.reject(new BroadcastError("unsubscribed", `${channel} was unsubscribed`, channel))
+        subscription.reject(new BroadcastError("unsubscribed", `${channel} has no handler`, channel))
       }
     }
     return left
@@ -168,7 +172,7 @@ export class Subscriptions {
         subscription.error = undefined
         wanted.push(channel)
       } else if (!subscription.error) {
-        this.#refuse(subscription, new BroadcastError(TOO_MANY, `a connection holds ${this.#limit} channels`, channel))
+        this.#refuse(subscription, new BroadcastError(TOO_MANY, `${this.#limit} channels held`, channel))
       }
     }
     return wanted
@@ -218,25 +222,28 @@ export class Subscriptions {
     this.#all.get(event.channel)?.listeners.call(event)
   }
 
-  #event(event: BroadcastEvent & { offset: number }): void {
+  #event(event: BroadcastEvent): void {
     const subscription = this.#all.get(event.channel)
     if (!subscription || (this.#serverReplies && this.#unsubscribed.has(event.channel))) return
+    const { offset } = event
     if (!subscription.position) this.#eventBeforeReply(subscription, event)
+    else if (offset === undefined) event = { ...event, ephemeral: true }
     else {
-      const result = subscription.accept(event)
-      if (result === "gap") this.#on.changed()
+      const result = subscription.accept(event.event, offset)
+      if (result === "gap") this.on.changed()
       if (result === "gap" || result === "duplicate") return
-      if (result === "skipped") this.#on.reset(event.channel)
+      if (result === "skipped") this.on.reset(event.channel)
     }
     subscription.listeners.call(event)
   }
 
   /** The server put the client on the channel unasked, or it never replies. */
-  #eventBeforeReply(subscription: Subscription, { channel, event, offset }: BroadcastEvent & { offset: number }): void {
+  #eventBeforeReply(subscription: Subscription, { channel, event, offset }: BroadcastEvent): void {
+    if (offset === undefined && this.#serverReplies) return
     const before = subscription.offsetBeforeReply
     subscription.offsetBeforeReply = offset
     this.#started(channel, subscription)
-    if (before !== undefined && event !== "snapshot" && offset !== before + 1) this.#on.reset(channel)
+    if (before !== undefined && event !== "snapshot" && offset !== before + 1) this.on.reset(channel)
   }
 
   #subscribed(id: unknown, positions: Record<string, Position & { recovered?: boolean }>): void {
@@ -253,7 +260,7 @@ export class Subscriptions {
       const early = subscription.delivering
       subscription.resetReported = recovered === false // report it now: the connection may break before the reset frame
       this.#started(channel, subscription, recovered ?? unmoved)
-      if (early && subscription.offsetBeforeReply !== offset) this.#on.reset(channel)
+      if (early && subscription.offsetBeforeReply !== offset) this.on.reset(channel)
     }
   }
 
@@ -263,9 +270,9 @@ export class Subscriptions {
     const first = !subscription.joined
     subscription.delivering = subscription.joined = true
     subscription.resolve()
-    if (subscription.refresh) this.#on.changed()
-    if (first) this.#on.joined(channel)
-    else if (!continuous) this.#on.reset(channel)
+    if (subscription.refresh) this.on.changed()
+    if (first) this.on.joined(channel)
+    else if (!continuous) this.on.reset(channel)
   }
 
   #reset(positions: Record<string, Position>): void {
@@ -275,7 +282,7 @@ export class Subscriptions {
       const reported = subscription.resetReported && isSamePosition(subscription.position, position)
       subscription.resetReported = false
       subscription.position = position
-      if (!reported) this.#on.reset(channel)
+      if (!reported) this.on.reset(channel)
     }
   }
 
@@ -287,7 +294,7 @@ export class Subscriptions {
         subscription.markIdle() // whether it ended before or after the subscribe is unknown: request it again
         subscription.maybeHeld = true
         this.#unsubscribed.add(channel)
-        this.#on.changed()
+        this.on.changed()
       } else if (subscription.stage !== "idle") {
         subscription.position = undefined
         subscription.joined = false
@@ -305,10 +312,10 @@ export class Subscriptions {
       subscription.markIdle()
       if (!error.temporary && code !== TOO_MANY) this.#refuse(subscription, new BroadcastError(code, message, name), false)
     }
-    if (retry_after !== undefined) this.#on.retry(this.#failures++, retry_after * 1_000)
-    else if (error.temporary && id !== undefined) this.#on.retry(this.#failures++)
-    else if (refused.length > 0) this.#on.changed() // there may be room for other channels
-    this.#on.failed(error)
+    if (retry_after !== undefined) this.on.retry(this.#failures++, retry_after * 1_000)
+    else if (error.temporary && id !== undefined) this.on.retry(this.#failures++)
+    else if (refused.length > 0) this.on.changed() // there may be room for other channels
+    this.on.failed(error)
   }
 
   /** The subscriptions that an error refuses: those of the frame with that id, or the one of the named channel alone. */
@@ -334,7 +341,7 @@ export class Subscriptions {
     subscription.markIdle()
     subscription.error = error
     subscription.reject(error)
-    if (report) this.#on.failed(error)
+    if (report) this.on.failed(error)
   }
 }
 

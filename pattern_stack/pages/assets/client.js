@@ -1,5 +1,29 @@
 // Built from clients/typescript by `make assets`: do not edit.
 
+// \0rolldown/runtime.js
+var __defProp = Object.defineProperty;
+var __esmMin = (fn, res, err) => () => {
+	if (err) throw err[0];
+	try {
+		return fn && (res = fn(fn = 0)), res;
+	} catch (e) {
+		throw err = [e], e;
+	}
+};
+var __exportAll = (all, no_symbols) => {
+	let target = {};
+	for (var name in all) {
+		__defProp(target, name, {
+			get: all[name],
+			enumerable: true
+		});
+	}
+	if (!no_symbols) {
+		__defProp(target, Symbol.toStringTag, { value: "Module" });
+	}
+	return target;
+};
+
 // src/backoff.ts
 function backoff(failures, first = 1e3, most = 3e4) {
 	return Math.min(first * 2 ** failures, most) * (1 - Math.random() / 2);
@@ -10,24 +34,27 @@ function retryAfter(reason) {
 }
 
 // src/errors.ts
-var TEMPORARY = /* @__PURE__ */ new Set([
-	"unavailable",
-	"rate_limited",
-	"internal"
-]);
-var isTemporary = (code) => TEMPORARY.has(code);
-var BroadcastError = class extends Error {
-	name = "BroadcastError";
-	code;
-	channel;
-	temporary;
-	constructor(code, message, channel) {
-		super(message);
-		this.code = code;
-		this.channel = channel;
-		this.temporary = isTemporary(code);
-	}
-};
+var TEMPORARY$1, isTemporary, BroadcastError;
+var init_errors = __esmMin((() => {
+	TEMPORARY$1 = /* @__PURE__ */ new Set([
+		"unavailable",
+		"rate_limited",
+		"internal"
+	]);
+	isTemporary = (code) => TEMPORARY$1.has(code);
+	BroadcastError = class extends Error {
+		name = "BroadcastError";
+		code;
+		channel;
+		temporary;
+		constructor(code, message, channel) {
+			super(message);
+			this.code = code;
+			this.channel = channel;
+			this.temporary = isTemporary(code);
+		}
+	};
+}));
 
 // src/protocol.ts
 function parse(data) {
@@ -38,28 +65,33 @@ function parse(data) {
 		return null;
 	}
 }
-var AUTH_ID = "auth";
-var CHANNEL = /^[\w\-.:/@]{1,200}$/;
-var isChannel = (name) => typeof name === "string" && CHANNEL.test(name);
-var hasMissingPart = (name) => /(^|[:/])(undefined|null|NaN)($|[:/])/.test(name);
-var CHANNELS_PER_FRAME = 64;
 function perFrame(channels) {
 	const frames = [];
 	for (let at = 0; at < channels.length; at += CHANNELS_PER_FRAME) frames.push(channels.slice(at, at + CHANNELS_PER_FRAME));
 	return frames;
 }
-var isSamePosition = (one, other) => one?.epoch === other.epoch && one.offset === other.offset;
-var FINAL_CODES = /* @__PURE__ */ new Set([
-	1002,
-	1007,
-	1008,
-	1009,
-	4403
-]);
-var UNAUTHENTICATED = 4401;
-var TRY_AGAIN_LATER = 1013;
+var AUTH_ID, CHANNEL, isChannel, hasMissingPart, CHANNELS_PER_FRAME, isSamePosition, FINAL_CODES, UNAUTHENTICATED, TRY_AGAIN_LATER;
+var init_protocol = __esmMin((() => {
+	AUTH_ID = "auth";
+	CHANNEL = /^[\w\-.:/@]{1,200}$/;
+	isChannel = (name) => typeof name === "string" && CHANNEL.test(name);
+	hasMissingPart = (name) => /(^|[:/])(undefined|null|NaN)($|[:/])/.test(name);
+	CHANNELS_PER_FRAME = 64;
+	isSamePosition = (one, other) => one?.epoch === other.epoch && one.offset === other.offset;
+	FINAL_CODES = /* @__PURE__ */ new Set([
+		1002,
+		1007,
+		1008,
+		1009,
+		4403
+	]);
+	UNAUTHENTICATED = 4401;
+	TRY_AGAIN_LATER = 1013;
+}));
 
 // src/timer.ts
+init_errors();
+init_protocol();
 var LONGEST = 2 ** 31 - 1;
 var Timer = class {
 	#handle;
@@ -166,6 +198,7 @@ function watchWakeups(tick, wakeup) {
 }
 
 // src/link.ts
+init_protocol();
 var TOKEN_TIMEOUT = 1e4;
 var NO_TOKEN = "the token function did not answer within 10 s";
 var Link = class {
@@ -330,31 +363,35 @@ var Link = class {
 function logFailure(error) {
 	console.error("[broadcast] a handler failed:", error);
 }
-var Listeners = class {
-	#all = /* @__PURE__ */ new Set();
-	get size() {
-		return this.#all.size;
-	}
-	add(handler) {
-		if (typeof handler !== "function") throw new TypeError(`a handler is a function, not ${handler}`);
-		const listener = { handler };
-		this.#all.add(listener);
-		return () => void this.#all.delete(listener);
-	}
-	call(...args) {
-		for (const listener of Array.from(this.#all)) {
-			if (!this.#all.has(listener)) continue;
-			try {
-				const result = listener.handler(...args);
-				if (result instanceof Promise) result.catch(logFailure);
-			} catch (error) {
-				logFailure(error);
+var Listeners;
+var init_listeners = __esmMin((() => {
+	Listeners = class {
+		#all = /* @__PURE__ */ new Set();
+		get size() {
+			return this.#all.size;
+		}
+		add(handler) {
+			if (typeof handler !== "function") throw new TypeError(`a handler is a function, not ${handler}`);
+			const listener = { handler };
+			this.#all.add(listener);
+			return () => void this.#all.delete(listener);
+		}
+		call(...args) {
+			for (const listener of Array.from(this.#all)) {
+				if (!this.#all.has(listener)) continue;
+				try {
+					const result = listener.handler(...args);
+					if (result instanceof Promise) result.catch(logFailure);
+				} catch (error) {
+					logFailure(error);
+				}
 			}
 		}
-	}
-};
+	};
+}));
 
 // src/options.ts
+init_listeners();
 function isDevelopment() {
 	try {
 		return process.env.NODE_ENV !== "production";
@@ -432,7 +469,7 @@ var Subscription = class {
 		this.delivering = this.resetReported = false;
 		this.offsetBeforeReply = void 0;
 	}
-	accept({ event, offset }) {
+	accept(event, offset) {
 		const { epoch, offset: reached } = this.position;
 		if (this.stage !== "live") return "duplicate";
 		const snapshot = event === "snapshot";
@@ -452,11 +489,13 @@ var Subscription = class {
 };
 
 // src/subscriptions.ts
+init_errors();
+init_protocol();
 var TOO_MANY = "too_many_channels";
 var MOST_UNANSWERED = 1e3;
 var Subscriptions = class {
 	#all = /* @__PURE__ */ new Map();
-	#on;
+	on;
 	#limit;
 	#open = false;
 	#lastId = 0;
@@ -466,7 +505,7 @@ var Subscriptions = class {
 	#unanswered = /* @__PURE__ */ new Map();
 	#stillHeld = /* @__PURE__ */ new Set();
 	constructor(on, limit) {
-		this.#on = on;
+		this.on = on;
 		this.#limit = limit;
 	}
 	add(channel, handler) {
@@ -475,10 +514,10 @@ var Subscriptions = class {
 		const remove = subscription.listeners.add(handler);
 		this.#all.set(channel, subscription);
 		subscription.error = void 0;
-		this.#on.changed();
+		this.on.changed();
 		return () => {
 			remove();
-			this.#on.changed();
+			this.on.changed();
 		};
 	}
 	isJoined(channel) {
@@ -491,11 +530,14 @@ var Subscriptions = class {
 		if (subscription.error) return Promise.reject(subscription.error);
 		return subscription.ready();
 	}
+	get(channel) {
+		return this.#all.get(channel);
+	}
 	refresh(channel) {
 		const subscription = this.#all.get(channel);
-		if (!subscription) return this.#on.failed(new BroadcastError("unsubscribed", `${channel} has no handler`, channel));
+		if (!subscription) return this.on.failed(new BroadcastError("unsubscribed", `${channel} has no handler`, channel));
 		subscription.refresh = true;
-		this.#on.changed();
+		this.on.changed();
 	}
 	opened() {
 		this.closed();
@@ -548,7 +590,7 @@ var Subscriptions = class {
 			}
 			if (!wanted) {
 				this.#all.delete(channel);
-				subscription.reject(new BroadcastError("unsubscribed", `${channel} was unsubscribed`, channel));
+				subscription.reject(new BroadcastError("unsubscribed", `${channel} has no handler`, channel));
 			}
 		}
 		return left;
@@ -561,7 +603,7 @@ var Subscriptions = class {
 			if (room-- > 0) {
 				subscription.error = void 0;
 				wanted.push(channel);
-			} else if (!subscription.error) this.#refuse(subscription, new BroadcastError(TOO_MANY, `a connection holds ${this.#limit} channels`, channel));
+			} else if (!subscription.error) this.#refuse(subscription, new BroadcastError(TOO_MANY, `${this.#limit} channels held`, channel));
 		}
 		return wanted;
 	}
@@ -608,20 +650,26 @@ var Subscriptions = class {
 	#event(event) {
 		const subscription = this.#all.get(event.channel);
 		if (!subscription || this.#serverReplies && this.#unsubscribed.has(event.channel)) return;
+		const { offset } = event;
 		if (!subscription.position) this.#eventBeforeReply(subscription, event);
+		else if (offset === void 0) event = {
+			...event,
+			ephemeral: true
+		};
 		else {
-			const result = subscription.accept(event);
-			if (result === "gap") this.#on.changed();
+			const result = subscription.accept(event.event, offset);
+			if (result === "gap") this.on.changed();
 			if (result === "gap" || result === "duplicate") return;
-			if (result === "skipped") this.#on.reset(event.channel);
+			if (result === "skipped") this.on.reset(event.channel);
 		}
 		subscription.listeners.call(event);
 	}
 	#eventBeforeReply(subscription, { channel, event, offset }) {
+		if (offset === void 0 && this.#serverReplies) return;
 		const before = subscription.offsetBeforeReply;
 		subscription.offsetBeforeReply = offset;
 		this.#started(channel, subscription);
-		if (before !== void 0 && event !== "snapshot" && offset !== before + 1) this.#on.reset(channel);
+		if (before !== void 0 && event !== "snapshot" && offset !== before + 1) this.on.reset(channel);
 	}
 	#subscribed(id, positions) {
 		this.#serverReplies = true;
@@ -643,7 +691,7 @@ var Subscriptions = class {
 			const early = subscription.delivering;
 			subscription.resetReported = recovered === false;
 			this.#started(channel, subscription, recovered ?? unmoved);
-			if (early && subscription.offsetBeforeReply !== offset) this.#on.reset(channel);
+			if (early && subscription.offsetBeforeReply !== offset) this.on.reset(channel);
 		}
 	}
 	#started(channel, subscription, continuous = false) {
@@ -651,9 +699,9 @@ var Subscriptions = class {
 		const first = !subscription.joined;
 		subscription.delivering = subscription.joined = true;
 		subscription.resolve();
-		if (subscription.refresh) this.#on.changed();
-		if (first) this.#on.joined(channel);
-		else if (!continuous) this.#on.reset(channel);
+		if (subscription.refresh) this.on.changed();
+		if (first) this.on.joined(channel);
+		else if (!continuous) this.on.reset(channel);
 	}
 	#reset(positions) {
 		for (const [channel, position] of Object.entries(positions)) {
@@ -662,7 +710,7 @@ var Subscriptions = class {
 			const reported = subscription.resetReported && isSamePosition(subscription.position, position);
 			subscription.resetReported = false;
 			subscription.position = position;
-			if (!reported) this.#on.reset(channel);
+			if (!reported) this.on.reset(channel);
 		}
 	}
 	#ended(channels) {
@@ -673,7 +721,7 @@ var Subscriptions = class {
 				subscription.markIdle();
 				subscription.maybeHeld = true;
 				this.#unsubscribed.add(channel);
-				this.#on.changed();
+				this.on.changed();
 			} else if (subscription.stage !== "idle") {
 				subscription.position = void 0;
 				subscription.joined = false;
@@ -690,10 +738,10 @@ var Subscriptions = class {
 			subscription.markIdle();
 			if (!error.temporary && code !== TOO_MANY) this.#refuse(subscription, new BroadcastError(code, message, name), false);
 		}
-		if (retry_after !== void 0) this.#on.retry(this.#failures++, retry_after * 1e3);
-		else if (error.temporary && id !== void 0) this.#on.retry(this.#failures++);
-		else if (refused.length > 0) this.#on.changed();
-		this.#on.failed(error);
+		if (retry_after !== void 0) this.on.retry(this.#failures++, retry_after * 1e3);
+		else if (error.temporary && id !== void 0) this.on.retry(this.#failures++);
+		else if (refused.length > 0) this.on.changed();
+		this.on.failed(error);
 	}
 	#refused(id, channel) {
 		return [...this.#all].filter(([name, { stage, requestId }]) => {
@@ -714,7 +762,7 @@ var Subscriptions = class {
 		subscription.markIdle();
 		subscription.error = error;
 		subscription.reject(error);
-		if (report) this.#on.failed(error);
+		if (report) this.on.failed(error);
 	}
 };
 function checkChannel(channel) {
@@ -777,7 +825,374 @@ var Tokens = class {
 	}
 };
 
+// src/upstream/commands.ts
+var MOST_WAITING, MOST_BYTES, TEMPORARY, Commands;
+var init_commands = __esmMin((() => {
+	init_protocol();
+	MOST_WAITING = 1e3;
+	MOST_BYTES = 65536;
+	TEMPORARY = /* @__PURE__ */ new Set(["unavailable", "rate_limited"]);
+	Commands = class {
+		#error;
+		#channels = /* @__PURE__ */ new Map();
+		#size = 0;
+		constructor(error) {
+			this.#error = error;
+		}
+		add(frame) {
+			const fault = this.#fault(frame);
+			if (fault) return Promise.reject(new this.#error(...fault, String(frame.send)));
+			const queue = this.#channels.get(frame.send) ?? [];
+			this.#channels.set(frame.send, queue);
+			this.#size++;
+			return new Promise((resolve, reject) => queue.push({
+				frame,
+				isSent: false,
+				resolve,
+				reject
+			}));
+		}
+		#fault(frame) {
+			const { send, event, payload, key } = frame;
+			if (!isChannel(send)) return ["invalid_channel", `not a channel name: ${JSON.stringify(send)}`];
+			if (typeof event !== "string" || !event) return ["unknown_event", `a command has a name, not ${event}`];
+			if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return ["invalid_payload", "a payload is an object"];
+			if (typeof key !== "string" || !/^[^\p{C}\p{Zl}\p{Zp}]{1,64}$/u.test(key)) return ["invalid_message", "a key is 1 to 64 printable characters"];
+			const size = new TextEncoder().encode(JSON.stringify(frame)).length;
+			if (size > MOST_BYTES) return ["invalid_payload", `the command has ${size} bytes, more than ${MOST_BYTES}`];
+			if (this.#size >= MOST_WAITING) return ["rate_limited", `${MOST_WAITING} commands wait for answers`];
+		}
+		frames(readiness) {
+			const frames = [];
+			for (const [channel, [first]] of this.#channels) {
+				const state = readiness(channel);
+				if (state instanceof Error) this.#rejectAll(channel, state);
+				else if (state === "ready" && first && !first.isSent) {
+					first.isSent = true;
+					frames.push(first.frame);
+				}
+			}
+			return frames;
+		}
+		answer(id, answer) {
+			const command = this.#find(id);
+			if (!command) return false;
+			if ("error" in answer && TEMPORARY.has(answer.error.code)) {
+				command.isSent = false;
+				return true;
+			}
+			this.#remove(command.frame.send);
+			if ("error" in answer) command.reject(new this.#error(answer.error.code, answer.error.message, command.frame.send));
+			else command.resolve(answer.result);
+			return false;
+		}
+		closed() {
+			for (const queue of this.#channels.values()) for (const command of queue) command.isSent = false;
+		}
+		#find(id) {
+			for (const [first] of this.#channels.values()) if (first?.isSent && first.frame.id === id) return first;
+		}
+		#remove(channel) {
+			const queue = this.#channels.get(channel);
+			queue.shift();
+			this.#size--;
+			if (queue.length === 0) this.#channels.delete(channel);
+		}
+		#rejectAll(channel, error) {
+			const queue = this.#channels.get(channel) ?? [];
+			this.#channels.delete(channel);
+			this.#size -= queue.length;
+			for (const command of queue) command.reject(error);
+		}
+	};
+}));
+
+// src/upstream/members.ts
+var Members;
+var init_members = __esmMin((() => {
+	Members = class {
+		#members = /* @__PURE__ */ new Map();
+		#since;
+		list = [];
+		isUncertain = true;
+		asked() {
+			this.isUncertain = false;
+			this.#since = [];
+		}
+		answered(members) {
+			const since = this.#since ?? [];
+			this.#since = void 0;
+			this.#set(new Map(members.map((member) => [member.connection_id, member])));
+			for (const event of since) this.#apply(event);
+		}
+		unanswered() {
+			this.isUncertain = true;
+			this.#since = void 0;
+		}
+		receive(event) {
+			if (!event.event.startsWith("presence-")) return false;
+			this.#since?.push(event);
+			const isChanged = this.#apply(event);
+			const { count } = event.payload;
+			if (typeof count === "number" && count !== this.#members.size && !this.#since) this.isUncertain = true;
+			return isChanged;
+		}
+		#apply({ event, payload: { connection_id, user, state } }) {
+			const members = new Map(this.#members);
+			const known = members.get(connection_id);
+			if (event === "presence-left") {
+				if (!members.delete(connection_id)) return false;
+			} else if (event === "presence-joined") {
+				if (known) return false;
+				members.set(connection_id, {
+					connection_id,
+					user
+				});
+			} else if (event === "presence-state") members.set(connection_id, {
+				connection_id,
+				user: known ? known.user : user,
+				...state && { state }
+			});
+			else return false;
+			this.#set(members);
+			return true;
+		}
+		#set(members) {
+			this.#members = members;
+			this.list = [...members.values()];
+		}
+	};
+}));
+
+// src/upstream/states.ts
+var States;
+var init_states = __esmMin((() => {
+	States = class {
+		#wanted = /* @__PURE__ */ new Map();
+		#unsent = /* @__PURE__ */ new Set();
+		#inFlight;
+		set(channel, state) {
+			this.#wanted.set(channel, state);
+			this.#unsent.add(channel);
+		}
+		get channels() {
+			return [...this.#wanted.keys()];
+		}
+		forget(channel) {
+			this.#wanted.delete(channel);
+			this.#unsent.delete(channel);
+		}
+		frame(id, readiness) {
+			if (this.#inFlight) return void 0;
+			const channels = [...this.#unsent].filter((channel) => readiness(channel) === "ready");
+			if (channels.length === 0) return void 0;
+			this.#inFlight = {
+				id,
+				channels
+			};
+			for (const channel of channels) this.#unsent.delete(channel);
+			return {
+				state: Object.fromEntries(channels.map((channel) => [channel, this.#wanted.get(channel) ?? null])),
+				id
+			};
+		}
+		isInFlight(id) {
+			return this.#inFlight?.id === id;
+		}
+		answered(again) {
+			for (const channel of this.#inFlight?.channels ?? []) if (again) this.#unsent.add(channel);
+			else if (this.#wanted.get(channel) === null && !this.#unsent.has(channel)) this.#wanted.delete(channel);
+			this.#inFlight = void 0;
+		}
+		closed() {
+			this.#inFlight = void 0;
+			this.#unsent.clear();
+			for (const [channel, state] of this.#wanted) if (state === null) this.#wanted.delete(channel);
+			else this.#unsent.add(channel);
+		}
+	};
+}));
+
+// src/upstream/index.ts
+var upstream_exports = /* @__PURE__ */ __exportAll({ Upstream: () => Upstream });
+function randomKey() {
+	return Array.from(crypto.getRandomValues(/* @__PURE__ */ new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+function faultOfState(channel, state) {
+	if (!isChannel(channel)) return ["invalid_channel", `not a channel name: ${JSON.stringify(channel)}`];
+	if (state !== "null" && !state?.startsWith("{")) return ["invalid_message", "a state is an object, or null"];
+	const size = new TextEncoder().encode(state).length;
+	return size > MOST_STATE_BYTES ? ["invalid_message", `a state has at most ${MOST_STATE_BYTES} bytes, not ${size}`] : void 0;
+}
+var Upstream, MOST_STATE_BYTES;
+var init_upstream = __esmMin((() => {
+	init_errors();
+	init_listeners();
+	init_protocol();
+	init_commands();
+	init_members();
+	init_states();
+	Upstream = class {
+		#on;
+		#subscriptions;
+		#ended;
+		#error;
+		#commands;
+		#states = new States();
+		#watched = /* @__PURE__ */ new Map();
+		#lastId = 0;
+		#failures = 0;
+		constructor(subscriptions, ended, error) {
+			this.#on = subscriptions.on;
+			this.#subscriptions = subscriptions;
+			this.#ended = ended;
+			this.#error = error;
+			this.#commands = new Commands(error);
+		}
+		send(frame) {
+			const parsed = JSON.parse(frame);
+			const result = this.#commands.add({
+				key: randomKey(),
+				...parsed,
+				id: this.#id()
+			});
+			this.#on.changed();
+			return result;
+		}
+		setState(channel, state) {
+			const fault = faultOfState(channel, state);
+			if (fault) return this.#on.failed(new this.#error(...fault, String(channel)));
+			this.#states.set(channel, JSON.parse(state));
+			this.#on.changed();
+		}
+		members(channel) {
+			return this.#watched.get(channel)?.members.list ?? [];
+		}
+		watch(channel, handler) {
+			const watched = this.#watched.get(channel) ?? this.#begin(channel);
+			const remove = watched.listeners.add(handler);
+			return () => {
+				remove();
+				if (watched.listeners.size > 0 || this.#watched.get(channel) !== watched) return;
+				this.#watched.delete(channel);
+				watched.unsubscribe();
+			};
+		}
+		#begin(channel) {
+			const members = new Members();
+			const listeners = new Listeners();
+			const watched = {
+				members,
+				listeners,
+				unsubscribe: this.#subscriptions.add(channel, (event) => {
+					if (members.receive(event)) listeners.call(members.list);
+					if (members.isUncertain) this.#on.changed();
+				})
+			};
+			this.#watched.set(channel, watched);
+			return watched;
+		}
+		frames() {
+			const readiness = (channel) => this.#readiness(channel);
+			for (const channel of this.#states.channels) if (readiness(channel) instanceof Error) this.#states.forget(channel);
+			const state = this.#states.frame(this.#id(), readiness);
+			return [
+				...this.#commands.frames(readiness),
+				...state ? [state] : [],
+				...this.#questions(readiness)
+			];
+		}
+		#readiness(channel) {
+			const subscription = this.#subscriptions.get(channel);
+			const error = this.#ended() || subscription?.error;
+			if (error && error.code !== "too_many_channels") return error;
+			if (!subscription?.listeners.size) return new this.#error("not_subscribed", `${channel} has no handler`, channel);
+			return subscription.stage === "live" && subscription.delivering ? "ready" : "waiting";
+		}
+		#questions(readiness) {
+			const frames = [];
+			for (const [channel, watched] of this.#watched) {
+				if (!watched.members.isUncertain || watched.asked || readiness(channel) !== "ready") continue;
+				watched.asked = this.#id();
+				watched.members.asked();
+				frames.push({
+					presence: [channel],
+					id: watched.asked
+				});
+			}
+			return frames;
+		}
+		#id() {
+			return `u${++this.#lastId}`;
+		}
+		receive(frame) {
+			if ("subscribed" in frame) this.#on.changed();
+			if ("reset" in frame) this.#reset(Object.keys(frame.reset));
+			if (!("id" in frame) || typeof frame.id !== "string" || !/^u\d/.test(frame.id)) return false;
+			if ("error" in frame) this.#refused(frame.id, frame);
+			else this.#accepted(frame.id, frame);
+			return true;
+		}
+		#reset(channels) {
+			for (const channel of channels) this.#watched.get(channel)?.members.unanswered();
+			this.#on.changed();
+		}
+		#accepted(id, frame) {
+			this.#failures = 0;
+			if ("result" in frame) this.#commands.answer(id, frame);
+			else if ("presence" in frame) this.#answered(id, frame.presence);
+			else if (this.#states.isInFlight(id)) this.#states.answered(false);
+			this.#on.changed();
+		}
+		#answered(id, presence) {
+			for (const [channel, watched] of this.#watched) {
+				if (watched.asked !== id) continue;
+				watched.asked = void 0;
+				watched.members.answered(presence[channel]?.members ?? []);
+				watched.listeners.call(watched.members.list);
+			}
+		}
+		#refused(id, frame) {
+			const { code, message, channel, retry_after } = frame.error;
+			const error = new this.#error(code, message, channel);
+			if (!(this.#commands.answer(id, frame) || this.#refusedState(id, error) || this.#refusedQuestion(id, error))) this.#on.changed();
+			else this.#on.retry(this.#failures++, retry_after === void 0 ? void 0 : retry_after * 1e3);
+		}
+		#refusedState(id, error) {
+			if (!this.#states.isInFlight(id)) return false;
+			const again = isTemporary(error.code);
+			if (error.channel !== void 0 && !again) this.#states.forget(error.channel);
+			else this.#states.answered(again);
+			if (!again) this.#on.failed(error);
+			return again;
+		}
+		#refusedQuestion(id, error) {
+			for (const watched of this.#watched.values()) {
+				if (watched.asked !== id) continue;
+				watched.asked = void 0;
+				if (isTemporary(error.code)) {
+					watched.members.unanswered();
+					return true;
+				}
+				this.#on.failed(error);
+			}
+			return false;
+		}
+		closed() {
+			this.#commands.closed();
+			this.#states.closed();
+			for (const watched of this.#watched.values()) {
+				watched.asked = void 0;
+				watched.members.unanswered();
+			}
+		}
+	};
+	MOST_STATE_BYTES = 4096;
+}));
+
 // src/client.ts
+init_errors();
+init_listeners();
 var OPTIONS = [
 	"token",
 	"origin",
@@ -800,6 +1215,9 @@ var BroadcastClient = class {
 	#pause = new Timer();
 	#retry = new Timer();
 	#flushing = false;
+	#ended;
+	#upstream;
+	#loading;
 	constructor(url, options = {}) {
 		if (typeof url !== "string" || !url) throw new TypeError(`BroadcastClient needs a URL, not ${url}`);
 		checkNames("BroadcastClient", options, OPTIONS);
@@ -825,7 +1243,7 @@ var BroadcastClient = class {
 			opened: () => this.#opened(),
 			closed: () => this.#closed(),
 			noReply: () => this.#subscriptions.assumeJoined(),
-			frame: (frame) => this.#subscriptions.receive(frame)
+			frame: (frame) => this.#received(frame)
 		});
 		this.#tabs = new Tabs(`pattern-stack:${url}`, (event) => this.#subscriptions.deliverLocal(event));
 	}
@@ -839,6 +1257,7 @@ var BroadcastClient = class {
 		return this.#link.lastClose;
 	}
 	connect = () => {
+		this.#ended = void 0;
 		this.#tabs.open();
 		this.#link.start();
 	};
@@ -857,7 +1276,7 @@ var BroadcastClient = class {
 	refresh = (channel) => this.#subscriptions.refresh(channel);
 	emit = (channel, event, payload) => {
 		checkChannel(channel);
-		if (typeof event !== "string" || !event || typeof payload !== "object" || payload === null || Array.isArray(payload)) throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; it reaches other tabs only", channel);
+		if (typeof event !== "string" || !event || typeof payload !== "object" || payload === null || Array.isArray(payload)) throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; other tabs get it", channel);
 		this.#tabs.send({
 			channel,
 			event,
@@ -866,10 +1285,44 @@ var BroadcastClient = class {
 			origin: this.origin
 		});
 	};
+	send = async (channel, event, payload = {}, options) => {
+		const frame = JSON.stringify({
+			send: channel,
+			event,
+			payload,
+			...options
+		});
+		return (await this.#load()).send(frame);
+	};
+	setState = (channel, state) => {
+		const text = JSON.stringify(state);
+		this.#load().then((upstream) => upstream.setState(channel, text));
+	};
+	presence = (channel) => {
+		const members = () => this.#upstream?.members(channel) ?? [];
+		return {
+			get members() {
+				return members();
+			},
+			onChange: (handler) => {
+				const watching = this.#load().then((upstream) => upstream.watch(channel, handler));
+				return () => void watching.then((end) => end());
+			}
+		};
+	};
+	#load() {
+		return this.#loading ??= Promise.resolve().then(() => (init_upstream(), upstream_exports)).then(({ Upstream }) => {
+			return this.#upstream = new Upstream(this.#subscriptions, () => this.#ended, BroadcastError);
+		});
+	}
+	#received(frame) {
+		if (!this.#upstream?.receive(frame)) this.#subscriptions.receive(frame);
+	}
 	#stateChanged(state) {
 		if (state === "disconnected") {
 			this.#tabs.close();
-			this.#subscriptions.reject(disconnected(this.lastClose));
+			this.#subscriptions.reject(this.#ended = disconnected(this.lastClose));
+			this.#flushSoon();
 		}
 		this.#states.call(state);
 	}
@@ -882,6 +1335,7 @@ var BroadcastClient = class {
 		this.#retry.clear();
 		this.#flushing = false;
 		this.#subscriptions.closed();
+		this.#upstream?.closed();
 	}
 	#flushSoon() {
 		if (this.#flushing) return;
@@ -889,7 +1343,7 @@ var BroadcastClient = class {
 		queueMicrotask(() => this.#flush());
 	}
 	#flush() {
-		const frames = this.#subscriptions.frames();
+		const frames = this.#subscriptions.frames().concat(this.#upstream?.frames() ?? []);
 		for (const frame of frames) this.#link.send(frame);
 		this.#pauseFor(frames.length > 0 ? this.#rateLimiter.spend(frames.length) : 0);
 	}
@@ -948,5 +1402,8 @@ function getBroadcastClient() {
 	if (!instance) throw new Error("call initBroadcast(url) first");
 	return instance.client;
 }
+
+// src/index.ts
+init_errors();
 
 export { BroadcastClient, BroadcastError, getBroadcastClient, initBroadcast, webSocket };

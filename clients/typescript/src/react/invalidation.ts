@@ -33,7 +33,7 @@ const OPTIONS = ["channel", "queryKeyPrefix", "enabled", "lists", "spread", "app
  *
  * - When the server acknowledges the channel, data that was fetched before is fetched again: an event may lie between the two.
  * - The events of a burst cause one fetch. Events during that fetch cause one more.
- * - Events that carry `client.origin`, and snapshots, invalidate nothing.
+ * - Events that carry `client.origin`, snapshots and ephemeral events invalidate nothing.
  * - Events that arrive while `enabled` is false cause one invalidation of the prefix when it is true again, or on unmount.
  *
  * Throws a TypeError if the prefix is not an array or `spread` no number of at least 0, and in development for an option that does
@@ -71,7 +71,7 @@ export function useBroadcastInvalidation(options: BroadcastInvalidation): void {
       else pending.current.missed = true
     }
     const receive = (event: BroadcastEvent): void => {
-      if (event.event === "snapshot" || event.origin === client.origin) return
+      if (event.event === "snapshot" || event.ephemeral || event.origin === client.origin) return
       if (pending.current.enabled && isApplied(event, queryClient, latest.current.apply) && !invalidations.isFetching(prefix)) return
       const emitted = event.offset === undefined
       spreading.add(emitted ? 0 : latest.current.spread, () => invalidate(event.payload["entity_id"]))

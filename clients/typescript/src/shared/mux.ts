@@ -1,7 +1,7 @@
 /** Many tabs on one connection: a channel is subscribed once for all of them, and frames go to the tabs they concern. No IO. */
 
 import { isTemporary } from "../errors.js"
-import { AUTH_ID, type ClientFrame, type Position, type Refusal, type ServerFrame, type Subscribed } from "../protocol.js"
+import { AUTH_ID, type BroadcastEvent, type ClientFrame, type Position, type Refusal, type ServerFrame, type Subscribed } from "../protocol.js"
 
 export interface MuxOutput {
   toServer(frame: ClientFrame): void
@@ -30,7 +30,7 @@ interface PendingSubscribe {
 }
 
 /** A frame that the mux sends for no tab in particular. */
-type OwnFrame = { unsubscribe: string[] } | { refresh: string[] }
+type OwnFrame = { unsubscribe: string[] } | { refresh: string[] } | { state: Record<string, null> }
 
 const NO_TAB = ""
 const RETRY_DELAY = 1_000
@@ -46,6 +46,8 @@ export class Mux {
   readonly #unanswered = new Map<unknown, OwnFrame>()
   /** Channels whose unsubscribe frame was refused: the server still holds them. */
   readonly #stillHeld = new Set<string>()
+  /** The tab whose state a channel shows: the connection has one state, that of the tab that has set it last. */
+  readonly #stateOf = new Map<string, string>()
   #lastId = 0
 
   constructor(out: MuxOutput) {
@@ -85,8 +87,13 @@ export class Mux {
       if ("subscribe" in frame) this.#subscribe(tab, frame.subscribe, new Map(Object.entries(frame.since ?? {})), frame.id)
       else if (tab === NO_TAB) this.#sendAgain(frame)
       else if ("unsubscribe" in frame) this.#leave(tab, frame.unsubscribe, frame.id)
-      else this.#out.toServer(frame.id === undefined ? frame : { ...frame, id: wireId(tab, frame.id) })
+      else this.#pass(tab, frame)
     }
+  }
+
+  #pass(tab: string, frame: ClientFrame): void {
+    if ("state" in frame) for (const channel of Object.keys(frame.state)) this.#stateOf.set(channel, tab)
+    this.#out.toServer(frame.id === undefined ? frame : { ...frame, id: wireId(tab, frame.id) })
   }
 
   #subscribe(tab: string, channels: string[], since: Map<string, Position>, id: ClientFrame["id"] = ""): void {
@@ -123,12 +130,18 @@ export class Mux {
   }
 
   #release(tab: string, channels: string[]): void {
+    for (const channel of channels) if (this.#stateOf.get(channel) === tab) this.#dropState(channel)
     this.#unsubscribe(
       channels.filter((channel) => {
         const held = this.#held.get(channel)
         return held?.tabs.delete(tab) && held.tabs.size === 0 && this.#held.delete(channel)
       }),
     )
+  }
+
+  #dropState(channel: string): void {
+    this.#stateOf.delete(channel)
+    if ((this.#held.get(channel)?.tabs.size ?? 0) > 1) this.#send({ state: { [channel]: null } })
   }
 
   #unsubscribe(unsubscribe: string[]): void {
@@ -160,6 +173,7 @@ export class Mux {
   /** The frame was refused for a temporary reason: sends what of it still applies. */
   #sendAgain(frame: ClientFrame): void {
     if ("unsubscribe" in frame) this.#unsubscribe(frame.unsubscribe.filter((channel) => this.#stillHeld.has(channel)))
+    if ("state" in frame) for (const channel of Object.keys(frame.state)) if (!this.#stateOf.has(channel)) this.#dropState(channel)
     if (!("refresh" in frame)) return
     const refresh = frame.refresh.filter((channel) => this.#held.has(channel))
     if (refresh.length > 0) this.#send({ refresh })
@@ -167,12 +181,11 @@ export class Mux {
 
   // -- frames of the server
 
-  #event(frame: ServerFrame & { channel: string; event: string; offset: number }): void {
+  #event(frame: BroadcastEvent): void {
     if (this.#unsubscribed.has(frame.channel)) return
     const held = this.#held.get(frame.channel)
-    if (held && (frame.event === "snapshot" || frame.offset > held.position.offset)) {
-      held.position = { epoch: held.position.epoch, offset: frame.offset }
-    }
+    const { offset = -1 } = frame // an ephemeral event has none
+    if (held && (frame.event === "snapshot" || offset > held.position.offset)) held.position = { epoch: held.position.epoch, offset }
     this.#out.toTabs(frame, held && [...held.tabs]) // to all if no tab subscribed: the server put the connection on the channel
   }
 

@@ -143,6 +143,12 @@ describe("an event", () => {
     await expectCountsAfterMarker([2, 2, 2, 2, 1])
   })
 
+  it("that is ephemeral invalidates nothing", async () => {
+    await renderAndJoin(app())
+    publish({ offset: undefined })
+    await expectCountsAfterMarker([2, 2, 2, 2, 1])
+  })
+
   it("emitted by another tab invalidates at once", async () => {
     await renderAndJoin(app())
     const tab = new BroadcastClient(client.url, { socket: new FakeServer().socket })
