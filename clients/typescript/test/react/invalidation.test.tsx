@@ -145,7 +145,7 @@ describe("an event", () => {
 
   it("that is ephemeral invalidates nothing", async () => {
     await renderAndJoin(app())
-    publish({ offset: undefined })
+    act(() => server.open.receive(serverFrame("event", { offset: undefined })))
     await expectCountsAfterMarker([2, 2, 2, 2, 1])
   })
 
