@@ -16,7 +16,8 @@ class Coalesced:
         """Done, or failed, as the run is. Whoever is cancelled leaves it to the others."""
         task = self._waiting.get(key)
         if task is None:
-            task = self._waiting[key] = asyncio.create_task(self._run_after(self._running.get(key), key))
+            # not create_task, which may run it at once (eager tasks): it takes itself out of here
+            task = self._waiting[key] = asyncio.Task(self._run_after(self._running.get(key), key))
             task.add_done_callback(_retrieve)
         await asyncio.shield(task)
 

@@ -32,8 +32,8 @@ class Departures:
         if not told:
             return None
         task = self._instance.spawn(self._announce(told))
-        for member in told:
-            self._tasks[member.channel] = task
+        if not task.done():  # eager tasks
+            self._tasks.update({member.channel: task for member in told})
         return task
 
     async def _announce(self, members: Sequence[Membership]) -> None:
