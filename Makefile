@@ -4,13 +4,14 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 AT_ONCE ?= 3
+EAGER ?= python3.12
 BIN := .venv/bin
 STAMP := .venv/.ready
 PEERS := .cache/bench/peers
 CLIENT := clients/typescript
 PAGE := examples/orders/page
 
-.PHONY: help run example test test-client test-servers client soak bench bench-peers check format assets setup system packages page browsers clean
+.PHONY: help run example test test-client test-eager test-floors test-newest test-servers client soak bench bench-peers check format assets setup system packages page browsers clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
@@ -32,6 +33,17 @@ test-servers: setup system page browsers ## what needs Redis, on each server of 
 	@servers=$$(.ci/servers) && for server in $$servers; do \
 		"$$server" --version && REDIS_SERVER=$$server $(BIN)/pytest -m "redis and not soak" || exit; \
 	done
+
+test-eager: system ## tests/atoms and tests/contract with eager tasks, on Python 3.12 or later: make test-eager EAGER=python3.13
+	@$(EAGER) -c 'import asyncio; asyncio.eager_task_factory' || { echo "EAGER=/path/to/python names no Python 3.12 or later" >&2; exit 1; }
+	@.ci/setup $(EAGER) .cache/eager
+	.cache/eager/bin/python -m pytest -n $(AT_ONCE) --dist worksteal -m "not soak" --eager tests/atoms tests/contract
+
+test-floors: ## the same on the lowest versions that pyproject.toml allows, before a release
+test-newest: ## the same on the newest versions that there are
+test-floors test-newest: test-%: system
+	@$(PYTHON) .ci/versions $* .cache/versions-$*
+	.cache/versions-$*/bin/python -m pytest -n $(AT_ONCE) --dist worksteal -m "not soak" tests/atoms tests/contract
 
 soak: setup system browsers ## the long ones
 	$(BIN)/pytest tests/plan --times 200

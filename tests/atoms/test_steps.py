@@ -36,14 +36,13 @@ async def test_between_two_steps_everything_else_has_a_turn(run) -> None:  # typ
     done: list[int] = []
     seen: list[int] = []
 
-    async def others() -> None:
-        while len(done) < 10:
+    def others() -> None:
+        if len(done) < 10:
             seen.append(len(done))
-            await asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(others)
 
-    other = asyncio.create_task(others())
+    asyncio.get_running_loop().call_soon(others)
     assert await run(count(done)) == "the result"
-    await other
     assert seen == list(range(1, 10))
 
 
@@ -61,7 +60,7 @@ async def test_in_turns_a_cancellation_leaves_the_rest_undone() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert done == [0]
+    assert done in ([0], [0, 1])  # eager tasks are a step ahead
 
 
 async def test_to_the_end_a_cancellation_is_raised_by_the_next_await() -> None:

@@ -162,8 +162,6 @@ async def test_tls(redis_tls: RedisServer, redis_server: RedisServer) -> None:
     assert "TLS" in await start(f"rediss://:{SECRET}@127.0.0.1:{redis_server.port}/0")
     async with Instance(redis_tls.url) as one:
         await one.until_ready_says(200)
-    redis_tls.configure(tls_auth_clients="yes")
-    assert "it asks for a certificate of this client: ssl_certfile= and ssl_keyfile=" in await start(redis_tls.url)
 
 
 def test_a_server_that_is_too_old() -> None:

@@ -247,10 +247,12 @@ async def test_a_right_that_ends_drops_what_waits(code: int) -> None:
     with serving_backend(backend) as server:
         async with client(server.url) as one:
             await one.subscribe("orders")
+            one.socket.transport.pause_reading()
             while not await server.acall(lambda: any(c.outbox.waiting for c in backend._instance.connections.open)):
                 await backend.broadcast("orders", "big", {"x": random.randbytes(250_000).hex()})
             for _ in range(20):
                 await backend.broadcast("orders", "secret", {"x": random.randbytes(250_000).hex()})
             await server.acall(lambda: [c.close(code) for c in list(backend._instance.connections.open)])
+            one.socket.transport.resume_reading()
             assert (await one.closed())[0] == code
             assert all(message["event"] != "secret" for message in one.inbox)
