@@ -17,6 +17,7 @@ from pattern_stack.atoms.broadcast import (
     Subscription,
     WebSocketBroadcastBackend,
     broadcast_from_url,
+    command,
 )
 from pattern_stack.errors import (
     BroadcastClosed,
@@ -30,6 +31,7 @@ from pattern_stack.errors import (
     NotFound,
     NotInstalled,
     PatternStackError,
+    Rejected,
     ServiceError,
     TooSlow,
     Unauthenticated,
@@ -64,12 +66,14 @@ __all__ = [
     "PostgresBroadcastBackend",
     "Publish",
     "RedisBroadcastBackend",
+    "Rejected",
     "ServiceError",
     "Subscription",
     "TooSlow",
     "Unauthenticated",
     "WebSocketBroadcastBackend",
     "broadcast_from_url",
+    "command",
 ]
 
 

@@ -9,6 +9,7 @@ PatternStackError
 │   ├── InvalidURL            a URL names no store that this package knows (also a ValueError)
 │   ├── Unauthenticated       the caller is unknown; a hook or `authenticate` raises it to refuse
 │   ├── Forbidden             the caller is known but not allowed; a hook raises it to refuse
+│   ├── Rejected              a command's handler raises it to refuse, with a code of its own
 │   ├── NotFound              the thing does not exist; a hook raises it to refuse
 │   └── TooSlow               an in-process listener fell behind its bound
 ├── InvalidSetting            an environment variable cannot be read (also a ValueError)
@@ -65,6 +66,21 @@ class Forbidden(BroadcastError):
 
 class NotFound(BroadcastError):
     """Raised by a channel's hook to refuse, and by `listen` when its position is out of the history."""
+
+
+class Rejected(BroadcastError):
+    """Raised by a command's handler to refuse: the client gets this code and message. Raises ValueError for a code that is
+    not 1 to 64 printable characters."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        if not isinstance(code, str) or not 1 <= len(code) <= 64 or not code.isprintable():
+            raise ValueError(f"a code is 1 to 64 printable characters, not {code!r:.80}")
+        super().__init__(code, message)
+        self.code = code
+        self.message = message or code.replace("_", " ")
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class ServiceError(PatternStackError):

@@ -9,9 +9,9 @@ def test_the_public_names() -> None:
         "Broadcast", "BroadcastBackend", "BroadcastClosed", "BroadcastError", "BroadcastUnavailable",
         "Channel", "Connection", "Event", "Forbidden", "Handler", "History", "Identity", "InvalidChannel",
         "InvalidEvent", "InvalidSetting", "InvalidURL", "Limits", "NotFound", "NotInstalled",
-        "PatternStackError", "Position", "PostgresBroadcastBackend", "Publish", "RedisBroadcastBackend",
+        "PatternStackError", "Position", "PostgresBroadcastBackend", "Publish", "RedisBroadcastBackend", "Rejected",
         "ServiceError", "Subscription", "TooSlow",
-        "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url",
+        "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url", "command",
     ]  # fmt: skip
     assert all(hasattr(pattern_stack, name) for name in pattern_stack.__all__)
 

@@ -23,6 +23,7 @@ from pattern_stack.atoms.broadcast.backends.websocket import (
 )
 from pattern_stack.atoms.broadcast.base import BroadcastBackend, Handler, Subscription
 from pattern_stack.atoms.broadcast.core.channels import Channel
+from pattern_stack.atoms.broadcast.core.command import command
 from pattern_stack.atoms.broadcast.core.connection import Connection
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Publish
 from pattern_stack.atoms.broadcast.core.history import History
@@ -47,5 +48,6 @@ __all__ = [
     "TableBridge",
     "WebSocketBroadcastBackend",
     "broadcast_from_url",
+    "command",
     "on_the_hub",
 ]

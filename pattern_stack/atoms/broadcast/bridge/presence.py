@@ -10,7 +10,7 @@ import orjson
 
 from pattern_stack.atoms.broadcast.bridge.store import Attendance
 from pattern_stack.atoms.broadcast.core.channels import CONTROL
-from pattern_stack.atoms.broadcast.core.presence import Change, Presence, change
+from pattern_stack.atoms.broadcast.core.presence import Change, Member, Presence, State, change
 from pattern_stack.atoms.broadcast.core.process import ProcessToken
 from pattern_stack.errors import BroadcastUnavailable
 
@@ -41,7 +41,7 @@ class SharedPresence(Presence):
         self._tell = tell
         self._tell_here = tell_here
         self._instance = ProcessToken(6)
-        self._mine: dict[str, dict[str, Any]] = {}
+        self._mine: dict[str, dict[str, Member]] = {}
         self._known: dict[str, dict[str, Any]] = {}
         """Who is on each of these channels, as the clients of this instance were told."""
         self._not_removed: dict[str, set[str]] = {}
@@ -49,8 +49,9 @@ class SharedPresence(Presence):
         self._renewing: asyncio.Task[None] | None = None
 
     async def join(self, channel: str, connection_id: str, user: Any) -> Change:
-        count = await self._do(channel, "join", connection_id, orjson.dumps(user))
-        self._mine.setdefault(channel, {})[connection_id] = user
+        member = Member(user)
+        count = await self._do(channel, "join", connection_id, _encoded(member))
+        self._mine.setdefault(channel, {})[connection_id] = member
         if channel not in self._known and channel != CONTROL:
             with suppress(BroadcastUnavailable):  # there is nothing to compare with then
                 self._known[channel] = await self._by_id(channel)
@@ -58,8 +59,17 @@ class SharedPresence(Presence):
             self._renewing = asyncio.create_task(self._renew_while_needed())
         return change(connection_id, user, count)
 
+    async def show(self, channel: str, connection_id: str, state: State) -> Any:
+        member = self._mine[channel][connection_id]._replace(state=state)
+        found = await self._look(channel, "state", connection_id, _encoded(member))
+        if connection_id in self._mine.get(channel, ()):  # else it has left meanwhile
+            self._mine[channel][connection_id] = member
+            if found.answer:
+                await self._put_back(channel, connection_id, member)
+        return member.user
+
     async def leave(self, channel: str, connection_id: str) -> Change:
-        who = self._mine[channel].pop(connection_id)
+        who = self._mine[channel].pop(connection_id).user
         if not self._mine[channel]:
             del self._mine[channel]
             self._known.pop(channel, None)
@@ -71,8 +81,8 @@ class SharedPresence(Presence):
 
     async def members(self, channel: str) -> list[dict[str, Any]]:
         found = await self._look(channel, "look")
-        rows = [(_parsed(value), id) for id, value in _pairs(found.answer)]
-        return [{"connection_id": id, "user": user} for (_, user), id in sorted(rows, key=lambda row: row[0][0])]
+        rows = [(*_parsed(value), id) for id, value in _pairs(found.answer)]
+        return [member.row(id) for _, member, id in sorted(rows, key=lambda row: row[0])]
 
     async def _by_id(self, channel: str) -> dict[str, Any]:
         return {member["connection_id"]: member["user"] for member in await self.members(channel)}
@@ -123,10 +133,10 @@ class SharedPresence(Presence):
                 await self._tell(channel, "presence-left", change(id, None, count))
             del self._not_removed[channel]
 
-    async def _put_back(self, channel: str, id: str, who: Any) -> None:
-        count = await self._do(channel, "join", id, orjson.dumps(who))
+    async def _put_back(self, channel: str, id: str, who: Member) -> None:
+        count = await self._do(channel, "join", id, _encoded(who))
         if id in self._mine.get(channel, ()):
-            await self._tell(channel, "presence-joined", change(id, who, count))
+            await self._tell(channel, "presence-joined", change(id, who.user, count))
         else:  # it has left meanwhile
             await self._do(channel, "leave", id)
 
@@ -144,7 +154,7 @@ class SharedPresence(Presence):
     async def _look(self, channel: str, what: str, *arguments: Any) -> Attendance:
         found = await self._ask(channel, str(self._instance), int(LEASE_SECONDS * 1000), what, *arguments)
         for id, value in _pairs(found.gone):
-            await self._tell(channel, "presence-left", change(id, _parsed(value)[1], found.total))
+            await self._tell(channel, "presence-left", change(id, _parsed(value)[1].user, found.total))
         return found
 
 
@@ -152,7 +162,14 @@ def _pairs(flat: Sequence[bytes]) -> list[tuple[str, bytes]]:
     return [(id.decode(), value) for id, value in zip(flat[::2], flat[1::2], strict=True)]
 
 
-def _parsed(value: bytes) -> tuple[int, Any]:
-    """When it came, and the user."""
-    _, since, user = value.split(b" ", 2)
-    return int(since), orjson.loads(user)
+def _encoded(member: Member) -> bytes:
+    """The user, and behind a newline the state: JSON has none of its own."""
+    user = orjson.dumps(member.user)
+    return user if member.state is None else b"%b\n%b" % (user, orjson.dumps(member.state))
+
+
+def _parsed(value: bytes) -> tuple[int, Member]:
+    """When it came, and what it shows."""
+    _, since, shown = value.split(b" ", 2)
+    user, _, state = shown.partition(b"\n")
+    return int(since), Member(orjson.loads(user), orjson.loads(state) if state else None)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from pattern_stack.atoms.broadcast.connection.command_queues import CommandQueues
 from pattern_stack.atoms.broadcast.connection.inbox import Inbox
 from pattern_stack.atoms.broadcast.connection.subscriptions import Subscriptions
 from pattern_stack.atoms.broadcast.core import protocol
@@ -20,6 +21,7 @@ from pattern_stack.atoms.broadcast.core.protocol import (
     Unsubscribe,
 )
 from pattern_stack.atoms.broadcast.core.rate_limit import RateLimit
+from pattern_stack.atoms.broadcast.core.sending import Send, SetState
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import BroadcastUnavailable, Unauthenticated
 
@@ -51,7 +53,7 @@ class Commands:
     wait in an inbox.
     """
 
-    __slots__ = ("_blamed", "_connection", "_inbox", "_instance", "_rate_limit", "_subscriptions", "_verify")
+    __slots__ = ("_blamed", "_connection", "_inbox", "_instance", "_queues", "_rate_limit", "_subscriptions", "_verify")
 
     def __init__(
         self, connection: ManagedConnection, subscriptions: Subscriptions, instance: Instance, verify: Verify | None
@@ -61,6 +63,7 @@ class Commands:
         self._instance = instance
         self._verify = verify
         self._rate_limit = RateLimit(instance.limits, time.monotonic)
+        self._queues: CommandQueues | None = None  # most connections send the application nothing
         self._inbox: Inbox[Item] | None = None
         self._blamed = False
         """The frame that is being carried out was counted as a bad one."""
@@ -125,14 +128,14 @@ class Commands:
         """What the command costs: see Limits.work_per_second."""
         if isinstance(command, Auth):
             return int(self._verify is not None)
-        if self.known and isinstance(command, Subscribe | Refresh | PresenceQuery):
+        if self.known and isinstance(command, Subscribe | Refresh | PresenceQuery | SetState):
             return self._subscriptions.cost(command)
         return 0
 
     def _queue(self, item: Item) -> None:
         if self._inbox is not None:
             self._inbox.add(item)
-        elif isinstance(item, CommandError | Ping | Refresh) and not self._connection.outbox.has_bulk:
+        elif isinstance(item, CommandError | Ping | Refresh | Send) and not self._connection.outbox.has_bulk:
             self._carry_out_now(item)
         else:
             inbox = self._inbox = Inbox(self._carry_out, self._connection.resume_reading, self._inbox_ended)
@@ -150,7 +153,7 @@ class Commands:
         for error in protocol.invalid_channels(command, self._instance.limits):
             self._connection.refuse(error)
 
-    def _carry_out_now(self, item: CommandError | Ping | Refresh) -> None:
+    def _carry_out_now(self, item: CommandError | Ping | Refresh | Send) -> None:
         self._blamed = False
         if not self.known and not isinstance(item, CommandError):
             item = CommandError("unauthenticated", 'the first frame must be {"auth": TOKEN}', item.id)
@@ -162,6 +165,9 @@ class Commands:
             case Refresh():
                 self._refuse_names(item)
                 self._subscriptions.refresh(item)
+            case Send():
+                self._queues = self._queues or CommandQueues(self._connection, self._instance)
+                self._queues.send(item, self._subscriptions.member(item.channel))
 
     async def _carry_out(self, item: Item) -> None:
         await self._connection.written()
@@ -175,16 +181,23 @@ class Commands:
                 await self._subscriptions.subscribe_all()
             case _Begin():
                 item.done(await self._subscriptions.begin(item.command))
-            case CommandError() | Ping() | Refresh():
+            case CommandError() | Ping() | Refresh() | Send():
                 self._carry_out_now(item)
             case _ if not self.known:
                 self._carry_out_now(CommandError("unauthenticated", 'the first frame must be {"auth": TOKEN}', item.id))
+            case _:
+                await self._carry_out_on_channels(item)
+
+    async def _carry_out_on_channels(self, item: Item) -> None:
+        match item:
             case Subscribe():
                 await self._subscriptions.subscribe(item)
             case Unsubscribe():
                 await self._subscriptions.unsubscribe(item)
             case PresenceQuery():
                 await self._subscriptions.presence(item)
+            case SetState():
+                await self._subscriptions.set_state(item)
 
     async def _authenticate(self, command: Auth) -> None:
         was_known = self.known

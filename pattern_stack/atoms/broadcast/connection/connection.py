@@ -42,6 +42,7 @@ class ClientConnection:
         "identity",
         "opened_at",
         "outbox",
+        "revoked",
         "subscriptions",
     )
 
@@ -57,7 +58,7 @@ class ClientConnection:
         self.outbox = Outbox(transport, instance.limits.outbox_bytes, self)
         self.subscriptions = Subscriptions(self, instance)
         self._commands = Commands(self, self.subscriptions, instance, verify)
-        self.closed = False
+        self.closed = self.revoked = False
         self._opened = False
         self.opened_at = time.time()
         self._taken_before: int | None = None
@@ -142,6 +143,7 @@ class ClientConnection:
         check_close_code(code)
         if self.closed:
             return
+        self.revoked = code in _DROPPING
         reason = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore")
         self._leave()
         self._instance.connections.start_closing(self)
@@ -177,6 +179,7 @@ class ClientConnection:
         if self._timer:
             self._timer.cancel()
         self._commands.cancel()
+        self._instance.showing.pop(self._id, None)
         self.subscriptions.drop()
         self._transport.resume_reading()
 

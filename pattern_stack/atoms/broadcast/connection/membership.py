@@ -9,7 +9,8 @@ import orjson
 from pattern_stack.atoms.broadcast.connection.hooks import nothing, run_hook
 from pattern_stack.atoms.broadcast.core.channels import Spec
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
-from pattern_stack.atoms.broadcast.core.event import Event, Position, PresenceEvent, Reset
+from pattern_stack.atoms.broadcast.core.event import Event, Position, PresenceEvent, Reset, encode
+from pattern_stack.atoms.broadcast.core.presence import State, state_change
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import BroadcastError, BroadcastUnavailable, Forbidden, NotFound, Unauthenticated
@@ -32,7 +33,7 @@ _NO_KEY = (
 class Membership:
     """One channel of one connection."""
 
-    __slots__ = ("by_client", "channel", "ending", "joined", "params", "position", "present", "spec")
+    __slots__ = ("by_client", "channel", "ending", "joined", "params", "position", "present", "revoked", "spec")
 
     def __init__(self, channel: str, spec: Spec | None, params: dict[str, str], by_client: bool) -> None:
         self.channel = channel
@@ -46,6 +47,8 @@ class Membership:
         """The joined hook has succeeded, and the left hook is due."""
         self.present = False
         """The others on the channel know of it."""
+        self.revoked = False
+        """The right to be on the channel has ended: commands that wait are not carried out."""
         self.ending = False
         """The channel has ended while events were buffered."""
 
@@ -116,6 +119,16 @@ class Membership:
             instance.failures.warning("key", _NO_KEY, self.channel, type(connection.user).__name__)
             raise Forbidden("this user cannot be shown to others")
         return connection.identity.key if connection.identity else None
+
+    async def show(self, state: State, connection: ManagedConnection, instance: Instance) -> None:
+        """Let the others on the channel see this. Raises NotFound where it keeps no presence, and BroadcastUnavailable."""
+        if not self.present:
+            raise NotFound(f"{self.channel} keeps no presence")
+        instance.showing[connection.id] = connection.outbox
+        user = await instance.engine.presence(self.channel).show(self.channel, connection.id, state)
+        payload = state_change(connection.id, user, state)
+        limits = instance.limits
+        await instance.send([encode(self.channel, "presence-state", payload, limits=limits, ephemeral=True)])
 
     async def announce_leave(self, connection: ManagedConnection, instance: Instance) -> None:
         """Call the left hook if it is due, and tell the others on the channel if it was present. Never raises."""

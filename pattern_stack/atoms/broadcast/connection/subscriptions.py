@@ -10,7 +10,9 @@ from pattern_stack.atoms.broadcast.connection.membership import NOT_YOURS, Joine
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Position, Since
+from pattern_stack.atoms.broadcast.core.presence import State
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
+from pattern_stack.atoms.broadcast.core.sending import SetState, state_set
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
 from pattern_stack.errors import NotFound
@@ -34,9 +36,15 @@ class Subscriptions:
     def channels(self) -> Iterable[str]:
         return self._members.channels
 
-    def cost(self, command: protocol.Subscribe | protocol.PresenceQuery | protocol.Refresh) -> int:
+    def member(self, channel: str) -> Membership | None:
+        """Of a channel that the connection is on."""
+        return self._members.get(channel)
+
+    def cost(self, command: protocol.Subscribe | protocol.PresenceQuery | protocol.Refresh | SetState) -> int:
         """The work that a command asks for: see Limits.work_per_second."""
         has_hooks = self._instance.channels.has_hooks
+        if isinstance(command, SetState):
+            return len(command.states)
         if not isinstance(command, protocol.Subscribe):
             return sum(1 + _HOOK_WORK * has_hooks(channel) for channel in command.channels)
         new = [channel for channel in command.channels if not self._members.get(channel)]
@@ -173,6 +181,30 @@ class Subscriptions:
         if command.id is not None:
             self._connection.send(protocol.presence(present, command.id))
 
+    async def set_state(self, command: SetState) -> None:
+        """Errors, then the reply: the channels on which the connection shows this now. The others there are told."""
+        done: list[str] = []
+        for channel, state in command.states.items():
+            try:
+                await self._show(channel, state)
+                done.append(channel)
+            except CommandError as error:
+                error.id = command.id
+                self._connection.refuse(error)
+        if command.id is not None:
+            self._connection.send(state_set(done, command.id))
+
+    async def _show(self, channel: str, state: State) -> None:
+        if self._instance.everyone.is_anothers(channel, self._connection.identity):
+            raise CommandError("forbidden", NOT_YOURS, None, channel)
+        member = self._members.get(channel)
+        if member is None:
+            raise CommandError("not_subscribed", f"this connection is not on {channel}", None, channel)
+        try:
+            await member.show(state, self._connection, self._instance)
+        except Exception as error:
+            raise member.refusal(error, None, self._instance) from error
+
     async def _may_ask(self, member: Membership) -> None:
         if member.spec is None or not member.spec.presence:
             raise NotFound(f"{member.channel} keeps no presence")
@@ -185,6 +217,7 @@ class Subscriptions:
             try:
                 await member.authorize(self._connection, self._instance)
             except Exception as error:
+                member.revoked = True
                 self._members.part([member.channel])
                 self._connection.refuse(member.refusal(error, id, self._instance))
 
@@ -199,7 +232,8 @@ class Subscriptions:
 
     def revoke(self, channel: str) -> None:
         """No longer allowed: the client is told by an error that names the channel, and that it is unsubscribed."""
-        if self._members.get(channel):
+        if member := self._members.get(channel):
+            member.revoked = True
             self._members.part([channel])
             self._connection.refuse(CommandError("forbidden", "no longer allowed", None, channel))
             self._connection.send(protocol.unsubscribed([channel]))

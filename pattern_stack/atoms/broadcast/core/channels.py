@@ -1,9 +1,10 @@
 """What an application declares about its channels: a pattern, and hooks for clients that subscribe and leave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, NamedTuple
 
+from pattern_stack.atoms.broadcast.core.command import CommandMethod, commands_of
 from pattern_stack.atoms.broadcast.core.connection import Connection
 from pattern_stack.atoms.broadcast.core.event import Position
 from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
@@ -26,7 +27,7 @@ class Channel:
     a plain function runs in a thread. For one connection the hooks run in this order: authorize, joined, snapshot; and left
     exactly once if joined succeeded, also after a broken connection. A hook has `Limits.hook_seconds`; after that the client
     gets the error `unavailable`. Raise Forbidden, NotFound, Unauthenticated or BroadcastUnavailable to refuse the client;
-    any other exception refuses it with `internal` and is logged.
+    any other exception refuses it with `internal` and is logged. Methods decorated with `command` are called by clients.
     """
 
     async def authorize(self, connection: Connection, /, *args: Any, **params: Any) -> None:
@@ -60,6 +61,7 @@ class Spec(NamedTuple):
     show: Callable[[Any], Any] | None
     """What others on the channel see of a user; None: its key."""
     local: bool
+    commands: Mapping[str, CommandMethod]
 
 
 Authorize = Callable[[Connection, str], Any]
@@ -90,12 +92,13 @@ class Channels:
         presence: bool | Callable[[Any], Any],
         local: bool,
     ) -> None:
-        """Raises ValueError for a pattern that cannot be read, TypeError for a hook that cannot be called as hooks are."""
+        """Raises ValueError for a pattern that cannot be read, TypeError for a hook or a command that cannot be called so."""
         compiled = ChannelPattern(pattern)
         hooks = frozenset(hook for hook in HOOKS if getattr(type(channel), hook) is not getattr(Channel, hook))
         plain = frozenset(hook for hook in hooks if _is_plain(channel, hook, pattern, compiled.parameters))
         show = presence if callable(presence) else None
-        self._specs.append(Spec(compiled, channel, hooks, plain, history, bool(presence), show, local))
+        commands = commands_of(channel, pattern, compiled.parameters)
+        self._specs.append(Spec(compiled, channel, hooks, plain, history, bool(presence), show, local, commands))
 
     def match(self, channel: str) -> tuple[Spec, dict[str, str]] | None:
         """What holds for the channel, and the pattern's parameters."""

@@ -42,6 +42,8 @@ class ManagedConnection(Connection, Protocol):
     identity: Identity | None
     outbox: Outbox
     closed: bool
+    revoked: bool
+    """It was closed because a right has ended: what it asked for is not carried out any more."""
     opened_at: float
     """When its socket was accepted, in seconds since 1970."""
 

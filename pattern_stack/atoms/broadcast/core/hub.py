@@ -109,13 +109,16 @@ class Hub:
             return
         self._collect(there, event, Batch)
 
-    def pass_on(self, event: Ephemeral) -> None:
-        """Send it with this turn's events, but leave it out for whoever is blocked, or has events buffered. Who has come or
-        gone is buffered and waits like an event."""
+    def pass_on(self, event: Ephemeral, but: Subscriber | None = None) -> None:
+        """Send it with this turn's events, but leave it out for whoever is blocked, or has events buffered, and for `but`: who
+        caused it. Who has come or gone is buffered and waits like an event."""
         if isinstance(event, PresenceEvent):
             self.publish(event)
             return
         there = self._channels.get(event.channel)
+        if there is not None and but in there.live:
+            there, all = ChannelSubscribers(), there
+            there.live = {one: None for one in all.live if one is not but}
         if there is not None and there.live:
             self._collect(there, event, EphemeralBatch)
 

@@ -27,6 +27,18 @@ class Limits:
     """How long one of the application's hooks may take. After that it is cancelled, and the client gets `unavailable`."""
     hooks: int = 256
     """Hooks of one instance that run at the same time; of one connection at most 16 do. More wait."""
+    command_seconds: float = 60
+    """How long a command of the application may take. After that it is cancelled, or left alone in its thread, and the client
+    gets `unknown_outcome`. A command that finds no room to begin for so long is `unavailable`."""
+    commands: int = 256
+    """Commands of one instance that run at the same time. More wait."""
+    command_threads: int = 40
+    """Commands of one instance that are plain functions and run at the same time, in threads of their own."""
+    commands_waiting: int = 256
+    """Commands of one connection that wait for the one before them, or for room. One more is `rate_limited`."""
+    command_bytes: int = 1_048_576
+    """Bytes of them. One that goes beyond it is `rate_limited`. All connections of an instance together may have 64 times it;
+    beyond that a command is `unavailable`."""
     bad_frames: int = 20
     """The bad frame within a minute that closes with 1008."""
     name_length: int = 200

@@ -2,33 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 
+from pattern_stack.atoms.broadcast.core.command_error import CommandError as CommandError
+from pattern_stack.atoms.broadcast.core.command_error import Id as Id
+from pattern_stack.atoms.broadcast.core.command_error import refuse_frame
 from pattern_stack.atoms.broadcast.core.event import Last, Position, Since, is_channel
 from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.core.sending import Send, SetState, invalid_channel, send_of, state_of
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
 from pattern_stack.atoms.clock import iso, utc_now
 from pattern_stack.atoms.json import is_deeper
 
-Id = int | str | None
 _ID_LENGTH = 64
-
-
-class CommandError(Exception):
-    """A frame, or one channel of it, that is not carried out; the connection stays open."""
-
-    def __init__(
-        self, code: str, message: str, id: Id = None, channel: str | None = None, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.id = id
-        self.channel = channel
-        self.retry_after = retry_after
-        """Seconds after which the client may ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +73,13 @@ class PresenceQuery:
     invalid: tuple[str, ...] = ()
 
 
-Command = Subscribe | Unsubscribe | Ping | Auth | Refresh | PresenceQuery
-_COMMANDS = ("subscribe", "unsubscribe", "ping", "auth", "refresh", "presence")
+Command = Subscribe | Unsubscribe | Ping | Auth | Refresh | PresenceQuery | Send | SetState
+_OF_CHANNELS: dict[str, type[Unsubscribe | Refresh | PresenceQuery]] = {
+    "unsubscribe": Unsubscribe,
+    "refresh": Refresh,
+    "presence": PresenceQuery,
+}
+_COMMANDS = ("subscribe", "unsubscribe", "ping", "auth", "refresh", "presence", "send", "state")
 
 
 def parse(data: bytes, limits: Limits) -> Command:
@@ -98,7 +91,7 @@ def parse(data: bytes, limits: Limits) -> Command:
     try:
         # most have fewer brackets than that, and are not looked at one by one
         if data.count(b"[") + data.count(b"{") > limits.nesting and is_deeper(frame, limits.nesting):
-            _invalid(f"nested more than {limits.nesting} deep")
+            refuse_frame(f"nested more than {limits.nesting} deep")
         return _command(frame, id, limits)
     except CommandError as refused:
         refused.id = id
@@ -111,38 +104,38 @@ def _load(data: bytes, limits: Limits) -> dict[str, Any]:
     except ValueError:
         raise CommandError("invalid_json", "not JSON") from None
     if not isinstance(frame, dict):
-        _invalid("a frame is a JSON object")
+        refuse_frame("a frame is a JSON object")
     return frame
 
 
 def _command(frame: dict[str, Any], id: Id, limits: Limits) -> Command:
     names = [name for name in _COMMANDS if name in frame]
     if len(names) != 1:
-        _invalid(f"a frame holds exactly one of {', '.join(_COMMANDS)}")
+        refuse_frame(f"a frame holds exactly one of {', '.join(_COMMANDS)}")
     name = names[0]
     value = frame[name]
     if name == "subscribe":
         channels, invalid = _channels(name, value, limits)
         return Subscribe(id, channels, _positions(frame.get("since"), limits), invalid)
-    if name == "unsubscribe":
-        return Unsubscribe(id, *_channels(name, value, limits))
-    if name == "refresh":
-        return Refresh(id, *_channels(name, value, limits))
-    if name == "presence":
-        return PresenceQuery(id, *_channels(name, value, limits))
+    if kind := _OF_CHANNELS.get(name):
+        return kind(id, *_channels(name, value, limits))
     if name == "ping":
         if not _is_tag(value):
-            _invalid(f"ping must be an integer or a string of at most {_ID_LENGTH} characters")
+            refuse_frame(f"ping must be an integer or a string of at most {_ID_LENGTH} characters")
         return Ping(id, value)
+    if name == "send":
+        return send_of(frame, id, limits)
+    if name == "state":
+        return state_of(frame, id, limits)
     if not isinstance(value, str):
-        _invalid("auth must be a string")
+        refuse_frame("auth must be a string")
     return Auth(id, value)
 
 
 def _channels(name: str, value: object, limits: Limits) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The channels, and the names that are none."""
     if not isinstance(value, list) or not all(isinstance(channel, str) for channel in value):
-        _invalid(f"{name} must be a list of channel names")
+        refuse_frame(f"{name} must be a list of channel names")
     if len(value) > 2 * limits.channels:  # how many are too many to hold, depends on what is held
         raise CommandError("too_many_channels", f"a frame may name {2 * limits.channels} channels")
     valid: dict[str, None] = {}
@@ -154,17 +147,16 @@ def _channels(name: str, value: object, limits: Limits) -> tuple[tuple[str, ...]
 
 def invalid_channels(command: Subscribe | Unsubscribe | Refresh | PresenceQuery, limits: Limits) -> list[CommandError]:
     """An error for each name of the command that is no channel's."""
-    text = f"a channel is 1 to {limits.name_length} characters of A-Z a-z 0-9 _ - . : / @"
-    return [CommandError("invalid_channel", text, command.id, name) for name in command.invalid]
+    return [invalid_channel(name, limits, command.id) for name in command.invalid]
 
 
 def _positions(value: object, limits: Limits) -> dict[str, Since]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        _invalid("since must be an object of positions")
+        refuse_frame("since must be an object of positions")
     if len(value) > 2 * limits.channels:
-        _invalid(f"since may name {2 * limits.channels} channels")
+        refuse_frame(f"since may name {2 * limits.channels} channels")
     return {channel: _position(channel, position) for channel, position in value.items()}
 
 
@@ -174,7 +166,7 @@ def _position(channel: str, value: object) -> Since:
             return Position(epoch, offset)
         case {"last": int(count)} if count >= 0 and not isinstance(count, bool):
             return Last(count)
-    return _invalid(
+    return refuse_frame(
         f'since of {channel[:200]} must be {{"epoch": string, "offset": integer}}, or {{"last": integer from 0 on}}'
     )
 
@@ -183,10 +175,6 @@ def _is_tag(value: object) -> bool:
     if isinstance(value, str):
         return len(value) <= _ID_LENGTH
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _invalid(message: str) -> NoReturn:
-    raise CommandError("invalid_message", message)
 
 
 def _frame(message: dict[str, Any], id: Id) -> Frame:

@@ -11,10 +11,13 @@ from weakref import WeakSet
 
 from pattern_stack.atoms.broadcast.core.channels import CONTROL, Channels
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
-from pattern_stack.atoms.broadcast.core.event import Draft, Event, Last, Position, Since
+from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Last, Position, Since
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.hub import Hub
 from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.core.outbox import Outbox
+from pattern_stack.atoms.broadcast.core.presence import state_of
+from pattern_stack.atoms.broadcast.instance.command_room import CommandRoom
 from pattern_stack.atoms.broadcast.instance.connections import Connections
 from pattern_stack.atoms.broadcast.instance.control import Control
 from pattern_stack.atoms.broadcast.instance.failures import Failures
@@ -73,8 +76,11 @@ class Instance:
         self._adopted = False
         self._servers = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self.command_room = CommandRoom(limits)
         self._hook_slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
-        engine.attach(self.hub.publish, self.hub.pass_on)
+        self.showing: dict[str, Outbox] = {}
+        """Of connections that show a state of themselves, by id."""
+        engine.attach(self.hub.publish, self._pass_on)
         instances.add(self)
 
     # -- the loop
@@ -103,6 +109,7 @@ class Instance:
         self.listeners.clear()
         self.presence_news.forget()
         self._tasks.clear()
+        self.showing.clear()
         self.connections.forget()
         self.hub.clear()
 
@@ -156,6 +163,10 @@ class Instance:
             raise BroadcastClosed("the backend was closed")
         if self._is_copy:
             raise BroadcastClosed("this process was forked from the one that uses this backend: it cannot act for it")
+
+    def _pass_on(self, event: Ephemeral) -> None:
+        """A state is for the others."""
+        self.hub.pass_on(event, self.showing.get(state_of(event)) if self.showing else None)
 
     # -- tasks
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pattern_stack.atoms.broadcast.core import protocol
+from pattern_stack.atoms.broadcast.core import protocol, sending
 from pattern_stack.atoms.broadcast.core.event import Draft, Position, ephemeral_event
 from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.core.presence import Member, state_change
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, parse
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
 from tests.support.texts import json_texts
@@ -68,6 +69,20 @@ BUILT = {
     "pong": protocol.pong(17, None),
     "pong with id": protocol.pong("now", 9),
     "presence": protocol.presence({"room:7": [{"connection_id": "c1", "user": "ann"}]}, 5),
+    "presence with a state": protocol.presence({"room:7": [Member("ann", {"typing": True}).row("c1")]}, 5),
+    "result of a command": sending.answer(sending.outcome_of({"title": "x"}), 9),
+    "a command that was refused": sending.answer(sending.refused_with("full", "the room is full"), 9),
+    "state is shown": sending.state_set(["room:7"], 10),
+    "state of another": Frame(
+        json.dumps(
+            {
+                "channel": "room:7",
+                "event": "presence-state",
+                "payload": state_change("c1", "ann", {"typing": True}),
+                "timestamp": WHEN,
+            }
+        ).encode()
+    ),
     "reset": protocol.reset({"orders": new}),
     "error": protocol.error_frame(CommandError("invalid_message", "subscribe must be a list of channel names", 1)),
     "error without id": protocol.error_frame(CommandError("invalid_json", "not JSON")),
