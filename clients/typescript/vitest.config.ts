@@ -9,6 +9,7 @@ export default defineConfig({
       { find: "@pattern-stack/broadcast/react/core", replacement: source("react/core.ts") },
       { find: "@pattern-stack/broadcast/react", replacement: source("react/index.ts") },
       { find: "@pattern-stack/broadcast/upstream", replacement: source("upstream/index.ts") },
+      { find: "@pattern-stack/broadcast/sse", replacement: source("sse/index.ts") },
       { find: "@pattern-stack/broadcast/shared", replacement: source("shared/index.ts") },
       { find: "@pattern-stack/broadcast", replacement: source("index.ts") },
     ],

@@ -8,6 +8,7 @@ import { build } from "vite"
 const entries = {
   index: "src/index.ts",
   upstream: "src/upstream/index.ts",
+  sse: "src/sse/index.ts",
   shared: "src/shared/index.ts",
   react: "src/react/index.ts",
   "react-core": "src/react/core.ts",
@@ -22,7 +23,7 @@ const peers = [/^react/, /^@tanstack/]
 async function bundle(entry, formats, fileName, output, external = [ownEntries, ...peers]) {
   await build({
     configFile: false,
-    resolve: { alias: { "@pattern-stack/broadcast/upstream": resolve("src/upstream/index.ts") } },
+    resolve: { alias: { "@pattern-stack/broadcast/upstream": resolve(entries.upstream), "@pattern-stack/broadcast/sse": resolve(entries.sse) } },
     logLevel: "warn",
     build: {
       lib: { entry, formats, fileName },
@@ -36,9 +37,16 @@ async function bundle(entry, formats, fileName, output, external = [ownEntries, 
   })
 }
 
+/** The chunks that the core loads: by a path, which every bundler follows. */
+const chunks = (directory) => ({
+  "@pattern-stack/broadcast/upstream": `${directory}/upstream.js`,
+  "@pattern-stack/broadcast/sse": `${directory}/sse.js`,
+})
+
 for (const [name, entry] of Object.entries(entries)) {
   const output = { minify: true, ...(name.startsWith("react") && { banner: '"use client";' }) }
-  await bundle(entry, ["es", "cjs"], (format) => (format === "es" ? `esm/${name}.js` : `cjs/${name}.cjs`), output)
+  await bundle(entry, ["es"], () => `esm/${name}.js`, { ...output, paths: chunks(".") })
+  await bundle(entry, ["cjs"], () => `cjs/${name}.cjs`, { ...output, paths: chunks("../esm") })
 }
 
 // for the live pages of pattern_stack, which commit it: readable
@@ -50,7 +58,7 @@ execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "--project", 
 for (const path of readdirSync("dist/esm", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {
   // the package's own name does not resolve inside the package with `moduleResolution: node`
   const types = readFileSync(join("dist/esm", path), "utf8").replace(/"@pattern-stack\/broadcast(.*?)"/g, (_, entry) => {
-    const target = { "/react/core": "react/core.js", "/upstream": "upstream/index.js" }[entry] ?? "index.js"
+    const target = { "/react/core": "react/core.js", "/upstream": "upstream/index.js", "/sse": "sse/index.js" }[entry] ?? "index.js"
     const found = relative(dirname(path), target)
     return JSON.stringify(found.startsWith(".") ? found : `./${found}`)
   })

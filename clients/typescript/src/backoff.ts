@@ -8,3 +8,6 @@ export function retryAfter(reason: string): number | undefined {
   const match = /^retry-after=(\d+(?:\.\d+)?)$/.exec(reason)
   return match ? Number(match[1]) * 1_000 : undefined
 }
+
+/** A close after which the client reconnects at once, and recovers from its positions. */
+export const RECONNECT_NOW: [code: number, reason: string] = [1012, "retry-after=0"]

@@ -1,6 +1,6 @@
 import { backoff } from "./backoff.js"
 import { BroadcastError } from "./errors.js"
-import { Link, type BroadcastState, type Close, type Reconnect } from "./link.js"
+import { Link, type BroadcastState, type Close, type Reconnect, type Transport } from "./link.js"
 import { Listeners, type Unsubscribe } from "./listeners.js"
 import { checkNames, checkNumber } from "./options.js"
 import type { BroadcastEvent, ServerFrame } from "./protocol.js"
@@ -26,6 +26,9 @@ export interface BroadcastOptions {
   reconnect?: Reconnect
   /** Opens sockets. @default the browser's WebSocket */
   socket?: SocketFactory
+  /** What may carry frames. With both, HTTP is used while WebSockets cannot be opened. @default ["websocket", "sse"], and
+   * ["websocket"] with a `socket` of the application's own */
+  transports?: readonly Transport[]
 }
 
 /** Who is on a channel. `members` is empty while nobody listens. */
@@ -35,7 +38,7 @@ export interface Presence {
   onChange(handler: (members: readonly Member[]) => void): Unsubscribe
 }
 
-const OPTIONS = ["token", "origin", "maxChannels", "pingAfter", "reconnect", "socket"] satisfies (keyof BroadcastOptions)[]
+const OPTIONS = ["token", "origin", "maxChannels", "pingAfter", "reconnect", "socket", "transports"] satisfies (keyof BroadcastOptions)[]
 
 /** A connection to a broadcast endpoint, kept open until `disconnect()`.
  *
@@ -82,7 +85,7 @@ export class BroadcastClient {
       },
       maxChannels,
     )
-    this.#link = new Link(url, { socket, tokens: new Tokens(token), pingAfter, reconnect: reconnectOf(options) }, {
+    this.#link = new Link(url, { socket, mostUnopened: mostUnopened(options), tokens: new Tokens(token), pingAfter, reconnect: reconnectOf(options) }, {
       state: (state) => this.#stateChanged(state),
       opened: () => this.#opened(),
       closed: () => this.#closed(),
@@ -99,6 +102,11 @@ export class BroadcastClient {
 
   get state(): BroadcastState {
     return this.#link.state
+  }
+
+  /** What carries the frames of the open connection; null while there is none. */
+  get transport(): Transport | null {
+    return this.state === "connected" ? this.#link.transport : null
   }
 
   /** How the last connection since `connect()` ended; null if none has. */
@@ -260,6 +268,11 @@ export class BroadcastClient {
     if (this.#errors.size > 0) this.#errors.call(error)
     else console.warn(`[broadcast] ${error.channel ?? ""} ${error.code}: ${error.message}`)
   }
+}
+
+function mostUnopened({ socket, transports = socket ? ["websocket"] : ["websocket", "sse"] }: BroadcastOptions): number {
+  if (!transports.includes("sse")) return Infinity
+  return transports.includes("websocket") ? 1 : -1
 }
 
 function reconnectOf({ reconnect = {} }: BroadcastOptions): Required<Reconnect> {

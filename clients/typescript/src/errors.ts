@@ -1,7 +1,5 @@
-const TEMPORARY = new Set(["unavailable", "rate_limited", "internal"])
-
 /** Whether the same request may succeed later. */
-export const isTemporary = (code: string): boolean => TEMPORARY.has(code)
+export const isTemporary = (code: string): boolean => ["unavailable", "rate_limited", "internal"].includes(code)
 
 /** A refusal. `code` is one of the protocol's error codes, or one of these:
  *

@@ -1,5 +1,5 @@
 import { BroadcastClient, type BroadcastOptions } from "./client.js"
-import { isDevelopment, isEqual } from "./options.js"
+import { isEqual } from "./options.js"
 
 let instance: { client: BroadcastClient; options: BroadcastOptions } | undefined
 
@@ -9,9 +9,6 @@ let instance: { client: BroadcastClient; options: BroadcastOptions } | undefined
 export function initBroadcast(url: string, options?: BroadcastOptions): BroadcastClient {
   if (!instance || instance.client.url !== url || (options && !isEqual(instance.options, options))) {
     const client = new BroadcastClient(url, options)
-    if (instance && instance.client.state !== "disconnected" && isDevelopment()) {
-      console.warn("[broadcast] initBroadcast replaces the connected client: the URL or an option differs")
-    }
     instance?.client.disconnect()
     instance = { client, options: { ...options } }
   }

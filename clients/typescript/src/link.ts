@@ -1,5 +1,6 @@
 /** Keeps a connection open: opens it, authenticates, and reconnects after it was lost. */
 
+import type { Lanes } from "@pattern-stack/broadcast/sse"
 import { backoff, retryAfter } from "./backoff.js"
 import { Connection } from "./connection.js"
 import { isTemporary } from "./errors.js"
@@ -30,8 +31,13 @@ export interface Reconnect {
   tries?: number
 }
 
+/** How frames travel: over a WebSocket, or over HTTP as Server-Sent Events and POSTs. */
+export type Transport = "websocket" | "sse"
+
 export interface LinkOptions {
   socket: SocketFactory
+  /** How many WebSockets in a row may fail to open before HTTP is used: Infinity never uses it, -1 always. */
+  mostUnopened: number
   tokens: Tokens
   pingAfter: number
   reconnect: Required<Reconnect>
@@ -61,6 +67,8 @@ export class Link {
   #authenticated = false
   /** Whether a wakeup may cut the delay before the next attempt short. It may not if the server named the delay. */
   #canHurry = false
+  readonly #lanes: Lanes = { unopened: 0 }
+  transport: Transport = "websocket"
   state: BroadcastState = "disconnected"
   lastClose: Close | null = null
 
@@ -106,18 +114,25 @@ export class Link {
     this.#retry.set(TOKEN_TIMEOUT, () => this.#lost(1006, NO_TOKEN))
     try {
       const token = await this.#options.tokens.get()
+      const open = await this.#opener()
       if (attempt !== this.#attempt) return
       this.#retry.clear()
       if (token === null) this.#lost(UNAUTHENTICATED, "no token", true)
-      else this.#connect(token)
+      else this.#connect(token, open)
     } catch (error) {
       if (attempt === this.#attempt) this.#lost(1006, `the token function failed: ${error}`)
     }
   }
 
-  #connect(token: string | undefined): void {
+  async #opener(): Promise<SocketFactory> {
+    this.transport = this.#lanes.unopened > this.#options.mostUnopened ? "sse" : "websocket"
+    if (this.transport === "websocket") return this.#options.socket
+    return (await import("@pattern-stack/broadcast/sse")).opener(this.#lanes, this.#options)
+  }
+
+  #connect(token: string | undefined, open: SocketFactory): void {
     try {
-      this.#connection = new Connection(this.#options.socket(this.#url), this.#serverReplies, {
+      this.#connection = new Connection(open(this.#url), this.#serverReplies, {
         opened: () => this.#opened(token),
         frame: (frame) => this.#received(frame),
         noReply: () => this.#noReply(),
@@ -130,6 +145,7 @@ export class Link {
 
   #opened(token: string | undefined): void {
     this.#authenticated = false
+    if (this.transport === "websocket") this.#lanes.unopened = 0
     if (token !== undefined) this.#authenticate(token)
     this.#setState("connected")
     this.#on.opened()
@@ -189,6 +205,7 @@ export class Link {
   }
 
   #wakeup(): void {
+    if (!this.#connection) this.#lanes.unopened = 0 // another network may let WebSockets pass
     if (this.#canHurry) void this.#open()
     else this.#connection?.ping()
   }
@@ -206,6 +223,7 @@ export class Link {
   }
 
   #lost(code: number, reason: string, final = this.#isFinal(code)): void {
+    if (this.#connection && this.state !== "connected") this.#lanes.unopened++
     this.#close()
     this.lastClose = { code, reason, final }
     if (final) return this.stop()
@@ -218,7 +236,7 @@ export class Link {
 
   #isFinal(code: number): boolean {
     if (this.#failures >= this.#options.reconnect.tries) return true
-    return FINAL_CODES.has(code) || (code === UNAUTHENTICATED && !this.#options.tokens.renewable)
+    return FINAL_CODES.includes(code) || (code === UNAUTHENTICATED && !this.#options.tokens.renewable)
   }
 
   /** A server that names a short delay again and again must not make the client reconnect without a pause. */

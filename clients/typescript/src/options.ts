@@ -27,8 +27,7 @@ export function checkNumber(name: string, value: number, least: number): void {
 export function isEqual(one: unknown, other: unknown, sameFunction: (one: unknown, other: unknown) => boolean = Object.is): boolean {
   if (typeof one === "function" && typeof other === "function") return sameFunction(one, other)
   if (!isObject(one) || !isObject(other)) return Object.is(one, other)
-  const names = new Set([...Object.keys(one), ...Object.keys(other)])
-  return [...names].every((name) => isEqual(one[name], other[name], sameFunction))
+  return Object.keys({ ...one, ...other }).every((name) => isEqual(one[name], other[name], sameFunction))
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null

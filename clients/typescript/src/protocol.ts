@@ -91,7 +91,7 @@ export const isSamePosition = (one: Position | undefined, other: Position): bool
   one?.epoch === other.epoch && one.offset === other.offset
 
 /** Close codes after which the client does not reconnect. 4401 is another one if there is no way to get a new token. */
-export const FINAL_CODES: ReadonlySet<number> = new Set([1002, 1007, 1008, 1009, 4403])
+export const FINAL_CODES: readonly number[] = [1002, 1007, 1008, 1009, 4403]
 
 export const UNAUTHENTICATED = 4401
 

@@ -32,16 +32,19 @@ function retryAfter(reason) {
 	const match = /^retry-after=(\d+(?:\.\d+)?)$/.exec(reason);
 	return match ? Number(match[1]) * 1e3 : void 0;
 }
+var RECONNECT_NOW;
+var init_backoff = __esmMin((() => {
+	RECONNECT_NOW = [1012, "retry-after=0"];
+}));
 
 // src/errors.ts
-var TEMPORARY$1, isTemporary, BroadcastError;
+var isTemporary, BroadcastError;
 var init_errors = __esmMin((() => {
-	TEMPORARY$1 = /* @__PURE__ */ new Set([
+	isTemporary = (code) => [
 		"unavailable",
 		"rate_limited",
 		"internal"
-	]);
-	isTemporary = (code) => TEMPORARY$1.has(code);
+	].includes(code);
 	BroadcastError = class extends Error {
 		name = "BroadcastError";
 		code;
@@ -78,33 +81,38 @@ var init_protocol = __esmMin((() => {
 	hasMissingPart = (name) => /(^|[:/])(undefined|null|NaN)($|[:/])/.test(name);
 	CHANNELS_PER_FRAME = 64;
 	isSamePosition = (one, other) => one?.epoch === other.epoch && one.offset === other.offset;
-	FINAL_CODES = /* @__PURE__ */ new Set([
+	FINAL_CODES = [
 		1002,
 		1007,
 		1008,
 		1009,
 		4403
-	]);
+	];
 	UNAUTHENTICATED = 4401;
 	TRY_AGAIN_LATER = 1013;
 }));
 
 // src/timer.ts
-init_errors();
-init_protocol();
-var LONGEST = 2 ** 31 - 1;
-var Timer = class {
-	#handle;
-	set(delay, callback) {
-		this.clear();
-		this.#handle = setTimeout(callback, Math.min(delay, LONGEST));
-	}
-	clear() {
-		clearTimeout(this.#handle);
-	}
-};
+var LONGEST, Timer;
+var init_timer = __esmMin((() => {
+	LONGEST = 2 ** 31 - 1;
+	Timer = class {
+		#handle;
+		set(delay, callback) {
+			this.clear();
+			this.#handle = setTimeout(callback, Math.min(delay, LONGEST));
+		}
+		clear() {
+			clearTimeout(this.#handle);
+		}
+	};
+}));
 
 // src/connection.ts
+init_backoff();
+init_errors();
+init_protocol();
+init_timer();
 var OPEN_TIMEOUT = 1e4;
 var PONG_TIMEOUT = 5e3;
 var REPLY_TIMEOUT = 5e3;
@@ -197,8 +205,401 @@ function watchWakeups(tick, wakeup) {
 	};
 }
 
+// src/sse/bookmark.ts
+function textOf(positions) {
+	const groups = /* @__PURE__ */ new Map();
+	for (const [channel, { epoch, offset }] of positions) {
+		const group = groups.get(epoch) ?? [encodeURIComponent(epoch)];
+		groups.set(epoch, group);
+		group.push(`${channel}=${offset}`);
+	}
+	return Array.from(groups.values(), (group) => group.join(",")).join(";");
+}
+function positionsOf(text) {
+	const positions = /* @__PURE__ */ new Map();
+	for (const group of text ? text.split(";") : []) {
+		const [epoch = "", ...places] = group.split(",");
+		for (const place of places) {
+			const at = place.lastIndexOf("=");
+			positions.set(place.slice(0, at), {
+				epoch: decodeURIComponent(epoch),
+				offset: Number(place.slice(at + 1))
+			});
+		}
+	}
+	return positions;
+}
+var init_bookmark = __esmMin((() => {}));
+
+// src/sse/stream.ts
+var Stream;
+var init_stream = __esmMin((() => {
+	Stream = class {
+		#abort = new AbortController();
+		#on;
+		#id = "";
+		constructor(url, headers, on) {
+			this.#on = on;
+			this.#run(url, headers);
+		}
+		close() {
+			this.#abort.abort();
+		}
+		async #run(url, headers) {
+			const { signal } = this.#abort;
+			let reason = "the stream ended";
+			try {
+				const response = await fetch(url, {
+					headers: {
+						Accept: "text/event-stream",
+						...headers
+					},
+					credentials: "include",
+					cache: "no-store",
+					signal
+				});
+				if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return this.#on.refused(response);
+				this.#on.opened();
+				await this.#read(response.body.getReader(), signal);
+			} catch (error) {
+				reason = String(error);
+			}
+			if (!signal.aborted) this.#on.ended(reason);
+		}
+		async #read(reader, signal) {
+			const decoder = new TextDecoder();
+			let rest = "";
+			for (;;) {
+				const { done, value } = await reader.read();
+				if (done || signal.aborted) return;
+				this.#on.alive();
+				const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
+				rest = blocks.pop();
+				for (const block of blocks) if (!signal.aborted) this.#block(block);
+			}
+		}
+		#block(block) {
+			const data = [];
+			for (const line of block.split("\n")) if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
+			else if (line.startsWith("id:")) this.#id = line.slice(3).trim();
+			if (data.length > 0) this.#on.message(data.join("\n"), this.#id);
+		}
+	};
+}));
+
+// src/sse/socket.ts
+async function errorOf(response) {
+	try {
+		return (await response.json()).error;
+	} catch {
+		return {
+			code: "",
+			message: ""
+		};
+	}
+}
+var ALIVE, SSESocket, idOf;
+var init_socket = __esmMin((() => {
+	init_protocol();
+	init_bookmark();
+	init_stream();
+	ALIVE = 2e4;
+	SSESocket = class {
+		onopen = null;
+		onmessage = null;
+		onclose = null;
+		onerror = null;
+		#url;
+		#channels = /* @__PURE__ */ new Set();
+		#positions = /* @__PURE__ */ new Map();
+		#asked = /* @__PURE__ */ new Map();
+		#token;
+		#stream;
+		#snapshots = /* @__PURE__ */ new Set();
+		#lastSign = 0;
+		#scheduled = false;
+		#closed = false;
+		#posts = Promise.resolve();
+		constructor(url) {
+			this.#url = url;
+			this.#reach();
+		}
+		send(data) {
+			const frame = JSON.parse(data);
+			if ("subscribe" in frame) this.#subscribe(frame.subscribe, frame.since ?? {}, frame.id);
+			else if ("unsubscribe" in frame) this.#unsubscribe(frame.unsubscribe, frame.id);
+			else if ("auth" in frame) this.#authenticate(frame.auth, frame.id);
+			else if ("refresh" in frame) this.#refresh(frame.refresh, frame.id);
+			else if ("ping" in frame) this.#ping(frame.ping);
+			else if ("state" in frame) this.#reply({
+				...idOf(frame.id),
+				state: []
+			});
+			else this.#posts = this.#posts.then(() => this.#post(frame));
+		}
+		close(code = 1e3, reason = "") {
+			if (this.#closed) return;
+			this.#closed = true;
+			this.#stream?.close();
+			for (const stream of this.#snapshots) stream.close();
+			this.onclose?.({
+				code,
+				reason
+			});
+		}
+		async #reach() {
+			try {
+				const response = await this.#fetch({ ping: 1 });
+				if (response.status === 404 || response.status === 405) return this.close(1006, "the server has no HTTP lane");
+				this.#lastSign = performance.now();
+				if (!this.#closed) this.onopen?.({});
+				this.#openSoon();
+			} catch (error) {
+				this.close(1006, String(error));
+			}
+		}
+		#headers() {
+			return this.#token === void 0 ? {} : { Authorization: `Bearer ${this.#token}` };
+		}
+		#fetch(frame) {
+			const headers = {
+				"Content-Type": "application/json",
+				...this.#headers()
+			};
+			return fetch(this.#url, {
+				method: "POST",
+				headers,
+				body: JSON.stringify(frame),
+				credentials: "include"
+			});
+		}
+		#reply(frame) {
+			if (!this.#closed) this.onmessage?.({ data: JSON.stringify(frame) });
+		}
+		#subscribe(channels, since, id) {
+			for (const channel of channels.filter(isChannel)) {
+				this.#channels.add(channel);
+				this.#asked.set(channel, id);
+				if (since[channel]) this.#positions.set(channel, since[channel]);
+			}
+			this.#openSoon();
+		}
+		#unsubscribe(unsubscribed, id) {
+			for (const channel of unsubscribed) this.#forget(channel);
+			if (id !== void 0) this.#reply({
+				id,
+				unsubscribed
+			});
+			this.#openSoon();
+		}
+		#forget(channel) {
+			this.#channels.delete(channel);
+			this.#asked.delete(channel);
+			this.#positions.delete(channel);
+		}
+		#authenticate(token, id) {
+			this.#token = token;
+			this.#reply({
+				...idOf(id),
+				authenticated: true
+			});
+			this.#openSoon();
+		}
+		#ping(value) {
+			if (performance.now() - this.#lastSign < ALIVE) this.#reply({
+				pong: value,
+				timestamp: (/* @__PURE__ */ new Date()).toISOString()
+			});
+		}
+		#refresh(channels, id) {
+			if (id !== void 0) this.#reply({
+				id,
+				refreshed: channels
+			});
+			for (const channel of channels) {
+				const end = () => {
+					this.#snapshots.delete(stream);
+					stream.close();
+				};
+				const stream = new Stream(this.#address([channel]), this.#headers(), {
+					opened: () => {},
+					alive: () => {},
+					message: (data) => {
+						const frame = JSON.parse(data);
+						if (!("channel" in frame)) return;
+						if (frame.event === "snapshot") this.#reply(frame);
+						end();
+					},
+					refused: end,
+					ended: end
+				});
+				this.#snapshots.add(stream);
+			}
+		}
+		async #post(frame) {
+			if (this.#closed) return;
+			try {
+				const response = await this.#fetch(frame);
+				const answer = await response.json();
+				if (!("error" in answer)) return this.#reply(answer);
+				const retryAfter = Number(response.headers.get("Retry-After") ?? NaN);
+				this.#reply({
+					...idOf(frame.id),
+					error: {
+						...answer.error,
+						...retryAfter > 0 && { retry_after: retryAfter }
+					}
+				});
+			} catch (error) {
+				this.#reply({
+					...idOf(frame.id),
+					error: {
+						code: "unavailable",
+						message: String(error)
+					}
+				});
+			}
+		}
+		#address(channels) {
+			const query = Array.from(channels, (channel) => `channel=${encodeURIComponent(channel)}`).join("&");
+			return query ? `${this.#url}?${query}` : this.#url;
+		}
+		#openSoon() {
+			if (this.#scheduled || this.#closed) return;
+			this.#scheduled = true;
+			queueMicrotask(() => {
+				this.#scheduled = false;
+				if (!this.#closed) this.#open();
+			});
+		}
+		#open() {
+			this.#stream?.close();
+			const asked = [...this.#asked];
+			const id = textOf(this.#positions);
+			this.#stream = new Stream(this.#address(this.#channels), {
+				...this.#headers(),
+				...id && { "Last-Event-ID": id }
+			}, {
+				opened: () => {},
+				alive: () => this.#lastSign = performance.now(),
+				message: (data, reached) => this.#message(JSON.parse(data), reached),
+				refused: (response) => void this.#refused(response, asked),
+				ended: (reason) => this.close(1006, reason)
+			});
+		}
+		#message(frame, reached) {
+			if ("close" in frame) return this.close(frame.close.code, frame.close.reason);
+			if (reached) this.#positions = positionsOf(reached);
+			if (!("id" in frame)) return this.#reply(frame);
+			if ("subscribed" in frame) this.#subscribed(frame.subscribed);
+			else if ("error" in frame && frame.error.channel !== void 0) this.#channelRefused(frame.error.channel, frame.error);
+			else this.#reply(frame);
+		}
+		#subscribed(positions) {
+			const replies = /* @__PURE__ */ new Map();
+			for (const [channel, position] of Object.entries(positions)) {
+				if (!this.#asked.has(channel)) continue;
+				const id = this.#asked.get(channel);
+				this.#asked.delete(channel);
+				replies.set(id, {
+					...replies.get(id),
+					[channel]: position
+				});
+			}
+			for (const [id, subscribed] of replies) this.#reply({
+				...idOf(id),
+				subscribed
+			});
+		}
+		#channelRefused(channel, error) {
+			const id = this.#asked.has(channel) ? this.#asked.get(channel) : AUTH_ID;
+			this.#forget(channel);
+			this.#reply({
+				...idOf(id),
+				error: {
+					...error,
+					channel
+				}
+			});
+		}
+		async #refused(response, asked) {
+			const error = await errorOf(response);
+			const { status } = response;
+			if (status === 401) return this.close(4401, error.message);
+			if (status === 429 || status === 503) return this.close(1013, `retry-after=${response.headers.get("Retry-After") ?? 1}`);
+			if (status >= 500 || error.code === "") return this.close(1006, `the server answered ${status}`);
+			if (asked.length === 0 && this.#channels.size === 0) return this.close(status === 403 ? 4403 : 1006, error.message);
+			for (const channel of asked.length > 0 ? asked.map(([name]) => name) : [...this.#channels]) this.#channelRefused(channel, error);
+			this.#openSoon();
+		}
+	};
+	idOf = (id) => id === void 0 ? {} : { id };
+}));
+
+// src/sse/index.ts
+var sse_exports = /* @__PURE__ */ __exportAll({ opener: () => opener });
+function opener(lanes, { socket: webSocket, mostUnopened }) {
+	return (url) => {
+		const socket = new SSESocket(addressOf(url));
+		if (mostUnopened > 0) probe(socket, url, lanes, webSocket);
+		return socket;
+	};
+}
+function addressOf(url) {
+	const address = new URL(url.replace(/^ws/, "http"), globalThis.location?.href);
+	address.pathname = address.pathname.replace(/\/ws\/(?!.*\/ws\/)/, "/sse/");
+	return address.href;
+}
+function probe(socket, url, lanes, webSocket) {
+	const timer = new Timer();
+	let tried;
+	const abandon = () => {
+		if (!tried) return;
+		tried.onopen = tried.onclose = null;
+		tried.close();
+		tried = void 0;
+	};
+	const schedule = () => {
+		abandon();
+		timer.set(lanes.probeAfter ??= FIRST_PROBE, attempt);
+		lanes.probeAfter = Math.min(lanes.probeAfter * 2, MOST);
+	};
+	const succeed = () => {
+		abandon();
+		lanes.unopened = 0;
+		delete lanes.probeAfter;
+		socket.close(...RECONNECT_NOW);
+	};
+	const attempt = () => {
+		abandon();
+		tried = webSocket(url);
+		tried.onopen = succeed;
+		tried.onclose = schedule;
+		tried.onerror = () => {};
+		timer.set(FIRST_PROBE, schedule);
+	};
+	const end = socket.close.bind(socket);
+	socket.close = (...close) => {
+		timer.clear();
+		abandon();
+		globalThis.removeEventListener?.("online", attempt);
+		end(...close);
+	};
+	globalThis.addEventListener?.("online", attempt);
+	schedule();
+}
+var FIRST_PROBE, MOST;
+var init_sse = __esmMin((() => {
+	init_timer();
+	init_socket();
+	FIRST_PROBE = 1e4;
+	MOST = 3e5;
+}));
+
 // src/link.ts
+init_backoff();
 init_protocol();
+init_timer();
 var TOKEN_TIMEOUT = 1e4;
 var NO_TOKEN = "the token function did not answer within 10 s";
 var Link = class {
@@ -214,6 +615,8 @@ var Link = class {
 	#serverReplies = false;
 	#authenticated = false;
 	#canHurry = false;
+	#lanes = { unopened: 0 };
+	transport = "websocket";
 	state = "disconnected";
 	lastClose = null;
 	constructor(url, options, on) {
@@ -249,17 +652,23 @@ var Link = class {
 		this.#retry.set(TOKEN_TIMEOUT, () => this.#lost(1006, NO_TOKEN));
 		try {
 			const token = await this.#options.tokens.get();
+			const open = await this.#opener();
 			if (attempt !== this.#attempt) return;
 			this.#retry.clear();
 			if (token === null) this.#lost(UNAUTHENTICATED, "no token", true);
-			else this.#connect(token);
+			else this.#connect(token, open);
 		} catch (error) {
 			if (attempt === this.#attempt) this.#lost(1006, `the token function failed: ${error}`);
 		}
 	}
-	#connect(token) {
+	async #opener() {
+		this.transport = this.#lanes.unopened > this.#options.mostUnopened ? "sse" : "websocket";
+		if (this.transport === "websocket") return this.#options.socket;
+		return (await Promise.resolve().then(() => (init_sse(), sse_exports))).opener(this.#lanes, this.#options);
+	}
+	#connect(token, open) {
 		try {
-			this.#connection = new Connection(this.#options.socket(this.#url), this.#serverReplies, {
+			this.#connection = new Connection(open(this.#url), this.#serverReplies, {
 				opened: () => this.#opened(token),
 				frame: (frame) => this.#received(frame),
 				noReply: () => this.#noReply(),
@@ -271,6 +680,7 @@ var Link = class {
 	}
 	#opened(token) {
 		this.#authenticated = false;
+		if (this.transport === "websocket") this.#lanes.unopened = 0;
 		if (token !== void 0) this.#authenticate(token);
 		this.#setState("connected");
 		this.#on.opened();
@@ -321,6 +731,7 @@ var Link = class {
 		if (this.#connection && this.#connection.silence >= this.#options.pingAfter) this.#connection.ping();
 	}
 	#wakeup() {
+		if (!this.#connection) this.#lanes.unopened = 0;
 		if (this.#canHurry) this.#open();
 		else this.#connection?.ping();
 	}
@@ -334,6 +745,7 @@ var Link = class {
 		this.#on.closed();
 	}
 	#lost(code, reason, final = this.#isFinal(code)) {
+		if (this.#connection && this.state !== "connected") this.#lanes.unopened++;
 		this.#close();
 		this.lastClose = {
 			code,
@@ -349,7 +761,7 @@ var Link = class {
 	}
 	#isFinal(code) {
 		if (this.#failures >= this.#options.reconnect.tries) return true;
-		return FINAL_CODES.has(code) || code === 4401 && !this.#options.tokens.renewable;
+		return FINAL_CODES.includes(code) || code === 4401 && !this.#options.tokens.renewable;
 	}
 	#delay(named) {
 		const { first, most } = this.#options.reconnect;
@@ -412,7 +824,10 @@ function checkNumber(name, value, least) {
 function isEqual(one, other, sameFunction = Object.is) {
 	if (typeof one === "function" && typeof other === "function") return sameFunction(one, other);
 	if (!isObject(one) || !isObject(other)) return Object.is(one, other);
-	return [.../* @__PURE__ */ new Set([...Object.keys(one), ...Object.keys(other)])].every((name) => isEqual(one[name], other[name], sameFunction));
+	return Object.keys({
+		...one,
+		...other
+	}).every((name) => isEqual(one[name], other[name], sameFunction));
 }
 var isObject = (value) => typeof value === "object" && value !== null;
 
@@ -1191,15 +1606,18 @@ var init_upstream = __esmMin((() => {
 }));
 
 // src/client.ts
+init_backoff();
 init_errors();
 init_listeners();
+init_timer();
 var OPTIONS = [
 	"token",
 	"origin",
 	"maxChannels",
 	"pingAfter",
 	"reconnect",
-	"socket"
+	"socket",
+	"transports"
 ];
 var BroadcastClient = class {
 	url;
@@ -1235,6 +1653,7 @@ var BroadcastClient = class {
 		}, maxChannels);
 		this.#link = new Link(url, {
 			socket,
+			mostUnopened: mostUnopened(options),
 			tokens: new Tokens(token),
 			pingAfter,
 			reconnect: reconnectOf(options)
@@ -1252,6 +1671,9 @@ var BroadcastClient = class {
 	}
 	get state() {
 		return this.#link.state;
+	}
+	get transport() {
+		return this.state === "connected" ? this.#link.transport : null;
 	}
 	get lastClose() {
 		return this.#link.lastClose;
@@ -1360,6 +1782,10 @@ var BroadcastClient = class {
 		else console.warn(`[broadcast] ${error.channel ?? ""} ${error.code}: ${error.message}`);
 	}
 };
+function mostUnopened({ socket, transports = socket ? ["websocket"] : ["websocket", "sse"] }) {
+	if (!transports.includes("sse")) return Infinity;
+	return transports.includes("websocket") ? 1 : -1;
+}
 function reconnectOf({ reconnect = {} }) {
 	const { first = 1e3, most = 3e4, tries = Infinity } = reconnect;
 	checkNames("reconnect", reconnect, Object.keys({
@@ -1388,7 +1814,6 @@ var instance;
 function initBroadcast(url, options) {
 	if (!instance || instance.client.url !== url || options && !isEqual(instance.options, options)) {
 		const client = new BroadcastClient(url, options);
-		if (instance && instance.client.state !== "disconnected" && isDevelopment()) console.warn("[broadcast] initBroadcast replaces the connected client: the URL or an option differs");
 		instance?.client.disconnect();
 		instance = {
 			client,

@@ -1,12 +1,10 @@
+import { RECONNECT_NOW } from "../backoff.js"
 import { parse, type ClientFrame } from "../protocol.js"
 import { RateLimiter } from "../rate-limiter.js"
 import type { BroadcastSocket, SocketFactory } from "../socket.js"
 import { Timer } from "../timer.js"
 import type { FromLeader, Message, ToTabs } from "./messages.js"
 import { Mux } from "./mux.js"
-
-/** A close that makes every tab reconnect at once, and recover from its own positions. */
-export const RECONNECT_NOW: [code: number, reason: string] = [1012, "retry-after=0"]
 
 /** Holds the browser's one socket and serves all tabs, its own tab included. Ends together with the socket. */
 export class Leader {

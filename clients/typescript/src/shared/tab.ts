@@ -1,6 +1,7 @@
 import type { BroadcastSocket, SocketFactory } from "../socket.js"
 import { Timer } from "../timer.js"
-import { Leader, RECONNECT_NOW } from "./leader.js"
+import { RECONNECT_NOW } from "../backoff.js"
+import { Leader } from "./leader.js"
 import type { FromLeader, FromTab, Message, ToLeader, ToTabs } from "./messages.js"
 
 const LAST_MESSAGE = 50 // milliseconds that the last message of a leader may take to arrive

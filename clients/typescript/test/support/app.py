@@ -41,8 +41,8 @@ strict = WebSocketBroadcastBackend(limits=Limits(frames_per_second=5, frames_bur
 
 app = FastAPI()
 app.include_router(broadcast.get_router())
-app.include_router(broadcast.get_router("/ws/token", verify_token=verify_token))
-app.include_router(strict.get_router("/ws/strict"))
+app.include_router(broadcast.get_router("/ws/token", sse="/sse/token", verify_token=verify_token))
+app.include_router(strict.get_router("/ws/strict", sse="/sse/strict"))
 
 
 class Publication(BaseModel):
