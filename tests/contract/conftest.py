@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import pytest
 
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from tests.support.postgres import PostgresServer
@@ -38,7 +40,24 @@ def over_postgres(server: PostgresServer) -> Make:
     return make
 
 
-BRIDGES = [pytest.param("redis", marks=pytest.mark.redis), "postgres"]
+class Broker(NamedTuple):
+    """Where the workers of a broker of the tests' own meet."""
+
+    url: str
+
+
+def over_ipc(broker: Broker) -> Make:
+    """The same."""
+
+    def make(**arguments: Any) -> WebSocketBroadcastBackend:
+        bridge = IPCBroadcastBackend(broker.url, channel_prefix=next(_prefixes))
+        return WebSocketBroadcastBackend(bridge=bridge, **arguments)
+
+    return make
+
+
+BRIDGES = [pytest.param("redis", marks=pytest.mark.redis), "ipc", "postgres"]
+_KINDS = {"redis": RedisBroadcastBackend, "ipc": IPCBroadcastBackend, "postgres": PostgresBroadcastBackend}
 
 
 ON_REDIS = pytest.mark.parametrize("make_bridge", ["redis"], indirect=True)
@@ -48,7 +67,7 @@ ON_REDIS = pytest.mark.parametrize("make_bridge", ["redis"], indirect=True)
 @pytest.fixture(params=BRIDGES)
 def make_bridge(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Each call makes one more bridge of the same application; `url` names another server."""
-    kind: Any = RedisBroadcastBackend if request.param == "redis" else PostgresBroadcastBackend
+    kind: Any = _KINDS[request.param]
     server: Any = request.getfixturevalue(f"_{request.param}")
     prefix = next(_prefixes)
 
@@ -69,14 +88,18 @@ def make_instance(make_bridge: Callable[..., Any]) -> Make:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Lanes and stores do not depend on each other: one lane for PostgreSQL is enough."""
-    twice = [item for item in items if _is_slow_over_postgres(getattr(item, "callspec", None))]
+    """Lanes and stores do not depend on each other: one lane for some of them is enough."""
+    twice = [item for item in items if _is_needless(getattr(item, "callspec", None))]
     config.hook.pytest_deselected(items=twice)
     items[:] = [item for item in items if item not in twice]
 
 
-def _is_slow_over_postgres(call: Any) -> bool:
-    return call is not None and (call.params.get("lane"), call.params.get("make_backend")) == ("slow", "postgres")
+def _is_needless(call: Any) -> bool:
+    return (
+        call is not None
+        and call.params.get("lane") == "slow"
+        and call.params.get("make_backend") in ("ipc", "postgres")
+    )
 
 
 class World:
@@ -99,6 +122,12 @@ def _postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def _ipc() -> Iterator[Broker]:
+    with TemporaryDirectory(prefix="ipc-") as folder:  # the temporary folders of pytest have long names
+        yield Broker(f"ipc://{folder}/broker")
+
+
 IN_PAIRS = pytest.mark.parametrize(
     ("lane", "make_backend"),
     [("slow", "memory"), pytest.param("fast", "redis", marks=pytest.mark.redis)],
@@ -111,6 +140,8 @@ IN_PAIRS = pytest.mark.parametrize(
 def make_backend(request: pytest.FixtureRequest) -> Make:
     if request.param == "memory":
         return WebSocketBroadcastBackend
+    if request.param == "ipc":
+        return over_ipc(request.getfixturevalue("_ipc"))
     if request.param == "postgres":
         return over_postgres(request.getfixturevalue("_postgres"))
     return over_redis(request.getfixturevalue("_redis"))

@@ -11,7 +11,7 @@ from pattern_stack.features.notifications.channel import register_channel
 from pattern_stack.features.notifications.redis import RedisStore
 from pattern_stack.features.notifications.router import build_router
 from pattern_stack.features.notifications.service import NotificationService
-from pattern_stack.features.notifications.store import MemoryStore, Retention, Store
+from pattern_stack.features.notifications.store import LateStore, MemoryStore, Retention, Store
 from pattern_stack.features.notifications.tables import TableStore
 
 
@@ -65,10 +65,16 @@ class Notifications(NotificationService):
 
 
 def _default_store(broadcast: WebSocketBroadcastBackend, retention: Retention, clock: Clock) -> Store:
-    if isinstance(broadcast.bridge, ScriptedBridge):
-        return RedisStore(broadcast.bridge, retention, clock)
-    if isinstance(broadcast.bridge, TableBridge):
-        return TableStore(broadcast.bridge, retention, clock)
-    if broadcast.bridge is not None:
-        raise TypeError("this bridge keeps no records: pass Notifications(store=...)")
-    return MemoryStore(retention, clock)
+    """Chosen at the first call, by what the bridge offers: which bridge there is may be known no sooner."""
+
+    def choose() -> Store:
+        bridge = broadcast.bridge
+        if isinstance(bridge, ScriptedBridge):
+            return RedisStore(bridge, retention, clock)
+        if isinstance(bridge, TableBridge):
+            return TableStore(bridge, retention, clock)
+        if bridge is not None:
+            raise TypeError("this bridge keeps no records: pass Notifications(store=...)")
+        return MemoryStore(retention, clock)
+
+    return LateStore(choose)

@@ -1,12 +1,16 @@
 """Where records are kept: a bounded number of each kind, for a bounded time."""
 
 from abc import ABC, abstractmethod
-from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from pattern_stack.atoms.clock import Clock, utc_now
+from pattern_stack.atoms.table import PAGE_BYTES, Table
+
+__all__ = ["PAGE_BYTES", "LateStore", "MemoryStore", "Retention", "Row", "Rows", "Store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +48,6 @@ class Rows(NamedTuple):
     """How many rows match, on all pages."""
     next: int | None
     """Passed as `before`, it gives the page that follows. None at the end."""
-
-
-PAGE_BYTES = 1024 * 1024
-"""A page ends before the row with which it would have more bytes of data. It has at least one row."""
 
 
 class Store(ABC):
@@ -88,78 +88,65 @@ class Store(ABC):
         """Remove the rows with all these tags. Returns how many there were."""
 
 
-class _Placed(NamedTuple):
-    place: int
-    row: Row
-
-
 class MemoryStore(Store):
     """Rows in this process. No method waits, so a change and its event can be one step of the loop."""
 
     def __init__(self, retention: Retention, clock: Clock = utc_now) -> None:
         self._retention = retention
         self._clock = clock
-        self._kinds: defaultdict[str, OrderedDict[str, _Placed]] = defaultdict(OrderedDict)
-        self._last_place = 0
+        self._tables: defaultdict[str, Table[bytes]] = defaultdict(Table)
 
     async def get(self, kind: str, key: str) -> bytes | None:
-        placed = self._rows(kind).get(key)
-        return placed.row.data if placed else None
+        return self._table(kind).get(key)
 
     async def swap(self, kind: str, key: str, old: bytes | None, new: Row | None) -> bool:
-        rows = self._rows(kind)
-        current = rows.get(key)
-        if (current.row.data if current else None) not in (old, new.data if new else None):
-            return False
-        if new is None:
-            rows.pop(key, None)
-            return True
-        if current and current.row.timestamp == new.timestamp:
-            rows[key] = _Placed(current.place, new)
-        else:
-            self._last_place += 1
-            rows[key] = _Placed(self._last_place, new)
-            rows.move_to_end(key)
-        self._trim(kind, rows)
-        return True
+        about = (new.data, new.timestamp, new.tags) if new else (None, 0, ())
+        swapped = self._table(kind).swap(key, old, *about)
+        self._table(kind)  # what it is too much for is gone at once
+        return swapped
 
     async def page(self, kind: str, tags: Collection[str], limit: int, before: int | None = None) -> Rows:
-        found = [*self._with(kind, tags)]
-        data, size, place = list[bytes](), 0, before
-        for placed in reversed(found):
-            if before is not None and placed.place >= before:
-                continue
-            size += len(placed.row.data)
-            if len(data) == limit or (data and size > PAGE_BYTES):
-                return Rows(data, len(found), place)
-            data.append(placed.row.data)
-            place = placed.place
-        return Rows(data, len(found), None)
+        return Rows(*self._table(kind).page(tags, limit, before))
 
     async def count(self, kind: str, tags: Collection[str] = ()) -> int:
-        return sum(1 for _ in self._with(kind, tags))
+        return self._table(kind).count(tags)
 
     async def keys(self, kind: str, tags: Collection[str] = ()) -> list[str]:
-        return [placed.row.key for placed in self._with(kind, tags)]
+        return self._table(kind).keys(tags)
 
     async def clear(self, kind: str, tags: Collection[str]) -> int:
-        keys = await self.keys(kind, tags)
-        for key in keys:
-            del self._kinds[kind][key]
-        return len(keys)
+        return self._table(kind).clear(tags)
 
-    def _with(self, kind: str, tags: Collection[str]) -> Iterator[_Placed]:
-        return (placed for placed in self._rows(kind).values() if placed.row.tags.issuperset(tags))
+    def _table(self, kind: str) -> Table[bytes]:
+        table = self._tables[kind]
+        table.trim(self._retention.count(kind), self._clock().timestamp() - self._retention.seconds)
+        return table
 
-    def _rows(self, kind: str) -> OrderedDict[str, _Placed]:
-        rows = self._kinds[kind]
-        self._trim(kind, rows)
-        return rows
 
-    def _trim(self, kind: str, rows: OrderedDict[str, _Placed]) -> None:
-        oldest = self._clock().timestamp() - self._retention.seconds
-        while rows:
-            key, (_, row) = next(iter(rows.items()))
-            if row.timestamp >= oldest and len(rows) <= self._retention.count(kind):
-                break
-            del rows[key]
+class LateStore(Store):
+    """The store that is chosen at the first call."""
+
+    def __init__(self, choose: Callable[[], Store]) -> None:
+        self._choose = choose
+
+    @cached_property
+    def _store(self) -> Store:
+        return self._choose()
+
+    async def get(self, kind: str, key: str) -> bytes | None:
+        return await self._store.get(kind, key)
+
+    async def swap(self, kind: str, key: str, old: bytes | None, new: Row | None) -> bool:
+        return await self._store.swap(kind, key, old, new)
+
+    async def page(self, kind: str, tags: Collection[str], limit: int, before: int | None = None) -> Rows:
+        return await self._store.page(kind, tags, limit, before)
+
+    async def count(self, kind: str, tags: Collection[str] = ()) -> int:
+        return await self._store.count(kind, tags)
+
+    async def keys(self, kind: str, tags: Collection[str] = ()) -> list[str]:
+        return await self._store.keys(kind, tags)
+
+    async def clear(self, kind: str, tags: Collection[str]) -> int:
+        return await self._store.clear(kind, tags)

@@ -1,13 +1,15 @@
-"""Both stores behave the same: order, pages, swaps, and bounds by count and by age."""
+"""All stores behave the same: order, pages, swaps, and bounds by count and by age."""
 
 import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator, Iterator
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.features.notifications import MemoryStore, Retention, Store
@@ -35,7 +37,7 @@ def _postgres() -> Iterator[PostgresServer]:
 _prefixes = (f"records{number}" for number in itertools.count())
 
 
-@pytest.fixture(params=["memory", "postgres", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(params=["memory", "workers", "postgres", pytest.param("redis", marks=pytest.mark.redis)])
 async def store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Store]:
     if request.param == "memory":
         yield MemoryStore(KEPT, clock)
@@ -44,6 +46,11 @@ async def store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[S
         url = request.getfixturevalue("_postgres").url
         async with PostgresBroadcastBackend(url, channel_prefix=next(_prefixes)) as database:
             yield TableStore(database, KEPT, clock)
+        return
+    if request.param == "workers":
+        with TemporaryDirectory(prefix="ipc-") as folder:
+            async with IPCBroadcastBackend(f"ipc://{folder}/broker") as workers:
+                yield TableStore(workers, KEPT, clock)
         return
     server: RedisServer = request.getfixturevalue("redis_server")
     async with RedisBroadcastBackend(server.url) as bridge:

@@ -44,7 +44,7 @@ class TableBridge(Bridge, Protocol):
     """Its store has tables."""
 
     async def rows(self, place: str, most: int, oldest: float, what: str, *arguments: Any) -> Any:
-        """One step on a table: see PostgresBroadcastBackend."""
+        """One step on a table: see IPCBroadcastBackend and PostgresBroadcastBackend."""
 
 
 class WebSocketBroadcastBackend(InstanceBackend):

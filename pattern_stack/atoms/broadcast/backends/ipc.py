@@ -1,0 +1,97 @@
+"""IPCBroadcastBackend: one order for the worker processes of one host, over a Unix socket, with no server to install."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
+from pattern_stack.atoms.broadcast.backends.ipc_store import IPCStore
+from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
+from pattern_stack.atoms.broadcast.core.channels import Channels
+from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.ipc.rendezvous import PATH_BYTES, Meeting, at_path, under_parent
+from pattern_stack.atoms.ipc.worker import by_parent, this_worker
+from pattern_stack.errors import InvalidURL
+
+_made: Counter[tuple[str, str]] = Counter()
+"""How many backends without a path this process has, by prefix and name: the n-th meets the n-th of the other workers."""
+
+
+class IPCBroadcastBackend(InstanceBackend):
+    """Events to the handlers of every worker process; as a `bridge`, to the WebSocket clients of every worker.
+
+    `ipc://`: the workers of one server meet by their common parent process. `ipc:///run/app.sock`: whoever names this path,
+    as the same user. `?name=` keeps several of them apart; so does `channel_prefix`. The order lies in a small process of
+    its own, which the first worker starts and which ends with the last: history does not outlive the workers.
+
+    Raises InvalidURL for a URL that cannot be read. What works with it raises BroadcastError where the folder of the socket
+    is not this user's alone.
+    """
+
+    def __init__(
+        self,
+        url: str = "ipc://",
+        *,
+        channel_prefix: str = "pattern_stack",
+        limits: Limits | None = None,
+        history: History | None = None,
+    ) -> None:
+        if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100:
+            raise ValueError("a channel_prefix is 1 to 100 printable characters")
+        channels = Channels(history or History())
+        self._store = IPCStore(_meeting(url, channel_prefix))
+        limits = limits or Limits()
+        self.engine = SharedEngine(self._store, channels.window, limits)
+        super().__init__(self.engine, self.engine, channels, limits)
+
+    @property
+    def place(self) -> str:
+        """The path of the socket that the workers meet at; ? before the first use."""
+        return self._store.place
+
+    async def rows(self, place: str, most: int, oldest: float, what: str, *arguments: Any) -> Any:
+        """One step on a table that all workers share: a method of Table by its name, after rows beyond `most`, and those
+        with a timestamp before `oldest`, were dropped. Only on the hub's loop. Raises BroadcastUnavailable."""
+        return await self._store.rows(place, most, oldest, what, *arguments)
+
+    async def close(self) -> None:
+        """End every subscription, and the link; what used it as its bridge has no store from then on."""
+        self.engine.close()
+        await super().close()
+
+
+def _meeting(url: str, prefix: str) -> Callable[[], Meeting]:
+    path, name = _parsed(url)
+    if path is not None:
+        return partial(at_path, path, f"{prefix}\n{name}")
+    number = _made[prefix, name]
+    _made[prefix, name] += 1
+    return partial(_at_parent, f"{prefix}\n{name}\n{number}")
+
+
+def _at_parent(space: str) -> Meeting:
+    worker = this_worker()
+    parent, application = (worker.parent, worker.application) if worker else by_parent()
+    return under_parent(parent, application, space)
+
+
+def _parsed(url: str) -> tuple[Path | None, str]:
+    """The path, and the name."""
+    try:
+        scheme, host, path, query, fragment = urlsplit(url)
+        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else {}
+    except ValueError as error:
+        raise InvalidURL(f"an ipc:// URL cannot be read: {error}") from error
+    name = options.pop("name", "")
+    if scheme != "ipc" or host or fragment or options:
+        raise InvalidURL("a URL of workers is ipc://, or ipc:///run/app.sock, with nothing but ?name= behind it")
+    if not name.isprintable() or len(name) > 100:
+        raise InvalidURL("the name of an ipc:// URL is at most 100 printable characters")
+    place = unquote(path)
+    if len(place.encode()) > PATH_BYTES or "\0" in place or place.endswith("/"):
+        raise InvalidURL(f"the path of an ipc:// URL names a file, in at most {PATH_BYTES} bytes")
+    return (Path(place) if place else None), name
