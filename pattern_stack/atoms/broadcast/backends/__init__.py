@@ -18,7 +18,8 @@ def broadcast_from_url(
     authorize: Authorize | None = None,
     channel_prefix: str = "pattern_stack",
 ) -> WebSocketBroadcastBackend:
-    """The backend that a URL names: `memory://` is one process, `redis://`, `rediss://` (TLS) and `unix://` a Redis that
+    """The backend that a URL names: `memory://` is one process, `ipc://` the worker processes of one server
+    on one host, `redis://`, `rediss://` (TLS) and `unix://` a Redis that
     instances share, `postgresql://`, `postgres://` and `postgresql+psycopg://` a PostgreSQL.
 
     `channel_prefix` keeps applications on one server apart. InvalidURL for any other scheme, and for a URL that cannot be
@@ -28,6 +29,13 @@ def broadcast_from_url(
         raise InvalidURL("not a URL, like memory:// or redis://localhost:6379/0")
     if scheme == "memory":
         return WebSocketBroadcastBackend(limits=limits, history=history, everyone=everyone, authorize=authorize)
+    if scheme == "ipc":
+        from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend
+
+        workers = IPCBroadcastBackend(url, channel_prefix=channel_prefix, limits=limits)
+        return WebSocketBroadcastBackend(
+            bridge=workers, limits=limits, history=history, everyone=everyone, authorize=authorize
+        )
     if scheme in ("redis", "rediss", "unix"):
         from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 
@@ -43,5 +51,5 @@ def broadcast_from_url(
             bridge=database, limits=limits, history=history, everyone=everyone, authorize=authorize
         )
     raise InvalidURL(
-        f"no broadcast backend for {scheme}://, only for memory://, redis://, rediss://, unix:// and postgresql://"
+        f"no broadcast backend for {scheme}://, only for memory://, ipc://, redis://, rediss://, unix:// and postgresql://"
     )
