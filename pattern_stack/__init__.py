@@ -38,6 +38,7 @@ from pattern_stack.errors import (
 )
 
 if TYPE_CHECKING:
+    from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend as IPCBroadcastBackend
     from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend as PostgresBroadcastBackend
     from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend as RedisBroadcastBackend
 
@@ -53,6 +54,7 @@ __all__ = [
     "Forbidden",
     "Handler",
     "History",
+    "IPCBroadcastBackend",
     "Identity",
     "InvalidChannel",
     "InvalidEvent",
@@ -78,7 +80,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The bridges are imported when they are asked for: they need the extras `redis` and `postgres`."""
+    """The bridges are imported when they are asked for: they need the extras `redis` and `postgres`, or Unix sockets."""
+    if name == "IPCBroadcastBackend":
+        from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend
+
+        return IPCBroadcastBackend
     if name == "PostgresBroadcastBackend":
         from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
 

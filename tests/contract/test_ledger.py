@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pattern_stack.atoms.broadcast.backends import postgres_store, redis_store
+from pattern_stack.atoms.broadcast.backends import ipc_store, postgres_store, redis_store
 from pattern_stack.atoms.broadcast.core.ledger import Claim, Ledger
 from tests.contract.conftest import Make
 
@@ -51,7 +51,7 @@ async def test_an_owner_that_died_is_lost(make_instance: Make, monkeypatch: pyte
         await backend.position("room:7")
     assert await here._instance.engine.ledger("room:7").claim("room:7", "k", "one") == Claim("new")
     assert await there._instance.engine.ledger("room:7").claim("room:7", "k", "two") == Claim("running")
-    for module in (postgres_store, redis_store):
+    for module in (ipc_store, postgres_store, redis_store):
         monkeypatch.setattr(module, "LEASE_SECONDS", -1)
     assert await there._instance.engine.ledger("room:7").claim("room:7", "k", "two") == Claim("lost")
     await here._instance.engine.ledger("room:7").settle("room:7", "k", "one", b"late")

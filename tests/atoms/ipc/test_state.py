@@ -167,8 +167,8 @@ def test_a_dead_workers_members_are_gone_and_told(world: World) -> None:
     ]
     assert one.ask("attend", "room", "i1", "renew", "c1", "c9") == [2, ["c9"]]
     world.broker.leave(two.peer)
-    ((_, channel, _, offset, body),) = one.taken()
-    assert (channel, offset) == ("room", 1)
+    ((kind, channel, body),) = one.taken()
+    assert (kind, channel) == (SENT, "room")
     assert body.startswith(b'{"channel":"room","event":"presence-left","payload":{"connection_id":"c2"')
     assert b'"user":{"name":"bob"},"count":1}' in body
     assert one.ask("attend", "room", "i1", "leave", "c1") == [0, []]
@@ -176,20 +176,20 @@ def test_a_dead_workers_members_are_gone_and_told(world: World) -> None:
 
 def test_a_command_whose_worker_died_is_lost(world: World) -> None:
     one, two = world.worker(), world.worker()
-    assert one.ask("claim", "room", "k", "first") == ["new"]
-    assert one.ask("claim", "room", "k", "first") == ["new"]
-    assert two.ask("claim", "room", "k", "second") == ["running"]
+    assert one.ask("claim", "room", "k", "first", 5) == ["new"]
+    assert one.ask("claim", "room", "k", "first", 5) == ["new"]
+    assert two.ask("claim", "room", "k", "second", 5) == ["running"]
     world.broker.leave(one.peer)
-    assert two.ask("claim", "room", "k", "second") == ["lost"]
+    assert two.ask("claim", "room", "k", "second", 5) == ["lost"]
     back = world.worker()
     back.ask("renew", "room", "k", "first")
-    assert two.ask("claim", "room", "k", "second") == ["running"]
+    assert two.ask("claim", "room", "k", "second", 5) == ["running"]
     world.now += 6
-    assert two.ask("claim", "room", "k", "second") == ["lost"]
+    assert two.ask("claim", "room", "k", "second", 5) == ["lost"]
     back.ask("settle", "room", "k", "first", body=b"result")
-    assert two.ask("claim", "room", "k", "second") == ["done", b"result"]
+    assert two.ask("claim", "room", "k", "second", 5) == ["done", b"result"]
     world.now += 301
-    assert two.ask("claim", "room", "k", "second") == ["new"]
+    assert two.ask("claim", "room", "k", "second", 5) == ["new"]
 
 
 def test_a_stranger_is_refused(world: World) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Placed, Reading, Store
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
-from pattern_stack.atoms.broadcast.core.ledger import Claim
+from pattern_stack.atoms.broadcast.core.ledger import LEASE_SECONDS, Claim
 from pattern_stack.atoms.broadcast.core.process import ProcessToken
 from pattern_stack.atoms.ipc.line import LinkDown
 from pattern_stack.atoms.ipc.link import Link, Refused
@@ -128,7 +128,7 @@ class IPCStore(Store):
         await self._patiently(attempt)
 
     async def claim(self, place: str, key: str, owner: str) -> Claim:
-        (state,), result = await self._call("claim", place, key, owner)
+        (state,), result = await self._call("claim", place, key, owner, LEASE_SECONDS)
         if state == "full":
             raise BroadcastUnavailable("too many commands with keys are remembered now; try again later")
         return Claim(state, result)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pattern_stack.atoms.ipc.broker.peer import Peer
 
 KEPT_SECONDS = 300.0
-LEASE_SECONDS = 5.0
 MOST_BYTES = 64 * 1_048_576
 """Of all records together. Past it nothing new is claimed: none is dropped before its time."""
 _RECORD_BYTES = 512
@@ -30,8 +29,11 @@ class Claims:
         """Those longest untouched first."""
         self._size = 0
 
-    def claim(self, place: str, key: str, owner: str, peer: Peer, now: float) -> tuple[str, bytes]:
-        """The state, and the result of what is `done`. `full`: there is no room for one more."""
+    def claim(self, place: str, key: str, owner: str, peer: Peer, lease: float, now: float) -> tuple[str, bytes]:
+        """The state, and the result of what is `done`. `full`: there is no room for one more.
+
+        `lease`: an owner that has not renewed for so many seconds is taken for dead.
+        """
         self._forget(now)
         record = self._records.get((place, key))
         if record is None:
@@ -44,7 +46,7 @@ class Claims:
         if record.owner == owner:
             record.peer = peer
             return "new", b""
-        alive = record.peer is not None and now - record.touched <= LEASE_SECONDS
+        alive = record.peer is not None and now - record.touched <= lease
         return ("running" if alive else "lost"), b""
 
     def renew(self, place: str, key: str, owner: str, peer: Peer, now: float) -> None:

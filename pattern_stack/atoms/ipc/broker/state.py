@@ -43,8 +43,8 @@ class Broker:
             space.unfollow(channel, peer, now)
         space.claims.leave(peer)
         for channel, body in leave_all(space, peer):
-            if channel != CONTROL:
-                self._append(space, channel, body, "", now)
+            if channel != CONTROL and channel in space.logs:
+                self._tell(space.logs[channel], pack((SENT, channel), body))
 
     def sweep(self) -> None:
         for space in self._spaces.values():
@@ -157,8 +157,8 @@ class Broker:
         space = self._spaces[peer.space]
         self._answer(peer, number, *attend(space, peer, channel, instance, what, rest, self._clock()))
 
-    def _claim(self, peer: Peer, number: int, _: bytes, place: str, key: str, owner: str) -> None:
-        state, result = self._spaces[peer.space].claims.claim(place, key, owner, peer, self._clock())
+    def _claim(self, peer: Peer, number: int, _: bytes, place: str, key: str, owner: str, lease: float) -> None:
+        state, result = self._spaces[peer.space].claims.claim(place, key, owner, peer, lease, self._clock())
         self._answer(peer, number, state, body=result)
 
     def _settle(self, peer: Peer, number: int, body: bytes, place: str, key: str, owner: str) -> None:
