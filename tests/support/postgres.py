@@ -22,6 +22,7 @@ from tests.support.process import Process
 from tests.support.programs import program
 
 READY = "database system is ready to accept connections"
+STANDBY = "database system is ready to accept read-only connections"
 USER, PASSWORD, DATABASE = "postgres", "hunter2", "postgres"
 UNPRIVILEGED = ("postgres", "nobody")
 """PostgreSQL refuses to run as root: where the tests do, it runs as the first of these users that there is."""
@@ -44,12 +45,17 @@ class PostgresServer:
     Settings are those of postgresql.conf.
     """
 
+    _ready = READY
+
     def __init__(self, **settings: object) -> None:
         self.port = free_port()
         self._settings = {**_SETTINGS, "port": self.port, **settings}
-        self._directory = _directory()
+        self._directory = directory()
         self._data = Path(self._directory.name, "data")
         self._process: Process | None = None
+        self._fill()
+
+    def _fill(self) -> None:
         _run("cp", "-a", _template(), self._data)
 
     def __enter__(self) -> Self:
@@ -81,7 +87,7 @@ class PostgresServer:
         """With the data that its directory holds, once it takes connections."""
         assert self._process is None
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
-        self._process = Process([*_unprivileged(), _program("postgres"), "-D", self._data, *options], ready=READY)
+        self._process = Process([*unprivileged(), _program("postgres"), "-D", self._data, *options], ready=self._ready)
 
     def kill(self) -> None:
         """With SIGKILL, its children too. From now on its port refuses connections."""
@@ -148,6 +154,38 @@ class PostgresServer:
             return cursor.fetchall() if cursor.description else []
 
 
+class Replica(PostgresServer):
+    """A copy of a running primary, which follows it from `start()` on until `promote()`.
+
+    Not `open`: until then it answers as a server that is starting up.
+    """
+
+    def __init__(self, primary: PostgresServer, *, open: bool = True) -> None:
+        self._primary = primary
+        self._ready = STANDBY if open else "entering standby mode"
+        super().__init__(hot_standby="on" if open else "off")
+
+    def _fill(self) -> None:
+        backup = (_program("pg_basebackup"), "-D", self._data, "-d", self._primary.url)
+        _run(*backup, "-R", "--checkpoint=fast", "--no-sync")
+
+    def catch_up(self) -> None:
+        """Until it has every write of the primary so far."""
+        ((place,),) = self._primary.execute("SELECT pg_current_wal_lsn()::text")
+        behind = "SELECT pg_last_wal_replay_lsn() < %s::pg_lsn"
+        eventually(lambda: self.execute(behind, place) == [(False,)], "the replica did not catch up")
+
+    def detach(self) -> None:
+        """It gets no further write, and is a replica still."""
+        self.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        self.execute("SELECT pg_reload_conf()")
+        eventually(lambda: not self.execute("SELECT pid FROM pg_stat_wal_receiver"), "it still follows")
+
+    def promote(self) -> None:
+        """It takes writes when this returns, under a new timeline."""
+        _run(_program("pg_ctl"), "promote", "-D", self._data, "-w")
+
+
 def _runs(process: psutil.Process) -> bool:
     """A zombie, which init reaps at its leisure, runs no more."""
     try:
@@ -168,7 +206,7 @@ def _user() -> str | None:
     return next(name for name in UNPRIVILEGED if name in {one.pw_name for one in pwd.getpwall()})
 
 
-def _unprivileged() -> list[str]:
+def unprivileged() -> list[str]:
     """What a command begins with, so that it runs as that user, in a directory that this user may enter."""
     user = _user()
     if user is None:
@@ -178,30 +216,30 @@ def _unprivileged() -> list[str]:
 
 
 def _run(*command: str | Path) -> None:
-    done = subprocess.run([*_unprivileged(), *command], capture_output=True, text=True, check=False)
+    done = subprocess.run([*unprivileged(), *command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
 
 
-def _directory() -> "TemporaryDirectory[str]":
-    directory = TemporaryDirectory(prefix="postgres-")
+def directory() -> "TemporaryDirectory[str]":
+    home = TemporaryDirectory(prefix="postgres-")
     if user := _user():
-        shutil.chown(directory.name, user)
-    return directory
+        shutil.chown(home.name, user)
+    return home
 
 
 @cache
 def _made() -> "TemporaryDirectory[str]":
     """Made once by each test process, and kept until it ends: this takes a second, a copy of it a tenth."""
-    directory = _directory()
-    atexit.register(directory.cleanup)
-    password = Path(directory.name, "password")
+    home = directory()
+    atexit.register(home.cleanup)
+    password = Path(home.name, "password")
     password.write_text(PASSWORD)
     password.chmod(0o644)
     _run(
-        *(_program("initdb"), "-D", Path(directory.name, "data"), "-U", USER, "--pwfile", password),
+        *(_program("initdb"), "-D", Path(home.name, "data"), "-U", USER, "--pwfile", password),
         *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--wal-segsize=1", "--no-sync"),
     )
-    return directory
+    return home
 
 
 def _template() -> Path:

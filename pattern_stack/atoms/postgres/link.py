@@ -14,7 +14,7 @@ from pattern_stack.atoms.postgres.deadline import deadline
 from pattern_stack.atoms.postgres.errors import Failed, LinkDown, ServerRejected, first_line, in_short
 from pattern_stack.atoms.postgres.feed import Feed
 from pattern_stack.atoms.postgres.pipe import Answer, Pipe
-from pattern_stack.atoms.postgres.server import Server, check_pooler, examined, pooler_rejected, prepare
+from pattern_stack.atoms.postgres.server import Server, check_pooler, examined, is_pooled, pooler_rejected, prepare
 from pattern_stack.atoms.postgres.session import Run, Session
 from pattern_stack.atoms.postgres.url import conninfo_of
 
@@ -63,6 +63,7 @@ class Link:
         self._bulk: Pipe | None = None
         self._feed: Feed | None = None
         self._token = b""
+        self._pooled = False
         self._refusal: ServerRejected | None = None
         self.trouble: str | None = _NOT_YET
 
@@ -125,7 +126,7 @@ class Link:
             except TimeoutError:
                 pass
         if isinstance(error, Failed):
-            error = ServerRejected(f"it says: {error}")
+            error = pooler_rejected() if self._pooled else ServerRejected(f"it says: {error}")
         self._refusal = error if isinstance(error, ServerRejected) else None
         return error
 
@@ -139,9 +140,10 @@ class Link:
             for notified in (None, None, self._notified):
                 self._sessions.append(await Session.open(self._conninfo, notified))
         commands, bulk, messages = self._sessions
-        server = await examined(commands)
-        if server.pooled:
+        self._pooled = await is_pooled(commands)
+        if self._pooled:
             await check_pooler(messages, commands)
+        server = await examined(commands)
         for session in self._sessions:
             await prepare(session)
         await self._listener.connected(commands.run, server)
@@ -153,7 +155,7 @@ class Link:
                 group.create_task(_until_it_ends(session))
             async with deadline(_CONNECT_SECONDS):
                 await asyncio.gather(*map(self._feed.listen, [self._probe_name, *self._followed]))
-            await self._first_probe(server)
+            await self._first_probe()
             self._up.set()  # before what was missed is fetched: whoever fetches may be waiting for it
             await self._listener.restored()
             logger.info("the link to PostgreSQL at %s is up", self.place)
@@ -163,11 +165,11 @@ class Link:
                 await asyncio.sleep(_PROBE_SECONDS)
                 await self._probe()
 
-    async def _first_probe(self, server: Server) -> None:
+    async def _first_probe(self) -> None:
         try:
             await self._probe()
         except TimeoutError:
-            raise pooler_rejected() if server.pooled else TimeoutError from None
+            raise pooler_rejected() if self._pooled else TimeoutError from None
 
     async def _probe(self) -> None:
         """Through the session of statements and back through that of messages."""

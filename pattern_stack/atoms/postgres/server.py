@@ -9,7 +9,7 @@ _OLDEST = 13
 
 _ABOUT = """
 SELECT pg_is_in_recovery(), current_setting('server_version_num'), current_setting('server_encoding'),
-       current_user::text, current_database()::text, pg_backend_pid()
+       current_user::text, current_database()::text
 """
 _LIFE = """
 SELECT concat_ws(':', (SELECT system_identifier FROM pg_control_system()),
@@ -37,26 +37,22 @@ class Server(NamedTuple):
     """Another one where another server, or a promoted one, answers: system identifier, timeline and the database's OID."""
     role: str
     database: str
-    pooled: bool
-    """A pooler stands before it."""
 
 
 async def examined(session: Session) -> Server:
     """Raises ServerRejected where it can never be used, and LinkDown where it is a replica."""
-    ((in_recovery, version, encoding, role, database, pid),) = await session.run(_ABOUT)
+    ((in_recovery, version, encoding, role, database),) = await session.run(_ABOUT)
     assert version
     assert encoding
     assert role
     assert database
-    assert pid
     if int(version) < _OLDEST * 10_000:
         raise ServerRejected(f"it is PostgreSQL {int(version) // 10_000}; {_OLDEST} is the oldest that works")
     if encoding != b"UTF8":
         raise ServerRejected(f"the database's encoding is {encoding.decode()}; it has to be UTF8")
     if in_recovery != b"\0":
         raise LinkDown("it is a replica", sent=False)
-    life = await _life(session.run, role.decode())
-    return Server(life, role.decode(), database.decode(), int.from_bytes(pid) != session.pid)
+    return Server(await _life(session.run, role.decode()), role.decode(), database.decode())
 
 
 async def _life(run: Run, role: str) -> str:
@@ -77,18 +73,28 @@ async def prepare(session: Session) -> None:
     await session.script(";".join(f"SET {name} = '{value}'" for name, value in _SETTINGS.items()))
 
 
+async def is_pooled(session: Session) -> bool:
+    """Whether a pooler stands before the server. It tells a number of its own for the server's process."""
+    return await _pid(session) != b"%d" % session.pid
+
+
 async def check_pooler(one: Session, other: Session) -> None:
     """Raises ServerRejected where both sessions were given one session of the server: LISTEN needs one of its own."""
-    ((before,),) = await one.run("SELECT pg_backend_pid()")
     try:
+        before = await _pid(one)
         await other.script("BEGIN")
-        ((meanwhile,),) = await other.run("SELECT pg_backend_pid()")
-        ((after,),) = await one.run("SELECT pg_backend_pid()")
+        meanwhile, after = await _pid(other), await _pid(one)
         await other.script("ROLLBACK")
     except (Failed, LinkDown):
         raise pooler_rejected() from None
     if before == meanwhile or before != after:
         raise pooler_rejected()
+
+
+async def _pid(session: Session) -> bytes | None:
+    """Without a prepared statement, which one session of the server would have for many."""
+    ((pid,),) = await session.script("SELECT pg_backend_pid()")
+    return pid
 
 
 def pooler_rejected() -> ServerRejected:

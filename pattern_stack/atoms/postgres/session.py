@@ -71,10 +71,11 @@ class Session:
             (result,) = await self._exchange(lambda pq: pq.send_query_prepared(name, data, formats, result_format=1))
         return _rows(result)
 
-    async def script(self, statements: str) -> None:
-        """Several statements, in one transaction where they do not begin one."""
+    async def script(self, statements: str) -> list[Row]:
+        """Several statements, in one transaction where they do not begin one. The rows of the last, as text."""
         async with deadline(_SECONDS):
-            await self._exchange(lambda pq: pq.send_query(statements.encode()))
+            results = await self._exchange(lambda pq: pq.send_query(statements.encode()))
+        return _rows(results[-1])
 
     async def _exchange(self, send: Callable[[PGconn], None]) -> Sequence[PGresult]:
         assert self._answer is None

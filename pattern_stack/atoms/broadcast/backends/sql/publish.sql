@@ -28,6 +28,7 @@ BEGIN
   FOR lock IN SELECT DISTINCT hashtext(c) & 255 FROM unnest(channels) c ORDER BY 1 LOOP
     PERFORM pg_advisory_xact_lock(@class, lock);
   END LOOP;
+  LOCK TABLE @events IN ROW EXCLUSIVE MODE; -- or it could be emptied between the next line and those after it
   named := @named(life);
   now := clock_timestamp();
   FOR i IN 1 .. cardinality(channels) LOOP
