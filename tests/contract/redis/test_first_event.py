@@ -12,6 +12,7 @@ from tests.contract.redis.drill import Instance
 from tests.support.client import client
 from tests.support.redis.cluster import RedisCluster
 from tests.support.redis.server import RedisServer
+from tests.support.watched import Watched
 
 pytestmark = pytest.mark.redis
 
@@ -147,3 +148,17 @@ async def test_what_was_told_a_day_before_the_first_event_is_a_reset(redis_serve
             assert await stays.receive() == {"reset": {CHANNEL: event.position._asdict()}}
             await outside.broadcast(CHANNEL, "e", {})
             assert (await stays.event())["offset"] == 2
+
+
+async def test_presence_of_names_that_are_left_again_leaves_nothing_behind(redis_server: RedisServer) -> None:
+    async with Instance(redis_server.url) as one:
+        Watched(one.backend, "stranger.{name}", presence=True)
+        async with client(one.server.url) as stranger:
+            names = [f"stranger.{n}" for n in range(20)]
+            asked = await stranger.ask({"presence": names})
+            assert {answer["count"] for answer in asked["presence"].values()} == {0}
+            assert keys(redis_server, "stranger") == []
+            await stranger.subscribe(*names)
+            assert len(keys(redis_server, "stranger")) == 2 * len(names)
+            await stranger.ask({"unsubscribe": names})
+            assert keys(redis_server, "stranger") == []

@@ -3,7 +3,7 @@
 --   join CONNECTION USER, state CONNECTION USER, leave CONNECTION, look, renew CONNECTION...
 -- USER is JSON, and behind a newline, where the connection shows one, its state as JSON; "state" replaces it and keeps the
 -- time, where the connection is there.
--- In any case, members of instances whose lease has run out are gone, and told.
+-- In any case, members of instances whose lease has run out are gone, and told. Without a member nothing is left behind.
 -- Returns {count, gone, answer}: gone is a list of connection and value in turn; the answer to look is the whole hash in
 -- the same form, that to renew and state the connections that are missing.
 local clock = redis.call('TIME')
@@ -48,6 +48,10 @@ end
 if ARGV[3] == 'join' or ARGV[3] == 'renew' then
   redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 end
+local total = redis.call('HLEN', KEYS[1])
+if total == 0 then
+  redis.call('DEL', KEYS[2])
+end
 redis.call('PEXPIRE', KEYS[1], 10 * ARGV[2])
 redis.call('PEXPIRE', KEYS[2], 10 * ARGV[2])
-return {redis.call('HLEN', KEYS[1]), gone, answer}
+return {total, gone, answer}
