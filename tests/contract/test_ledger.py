@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pattern_stack.atoms.broadcast.backends import ipc_store, postgres_store, redis_store
+from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.atoms.broadcast.core.ledger import Claim, Ledger
 from tests.contract.conftest import Make
+from tests.support.redis.replicated import Replicated
 
 
 @pytest.fixture
@@ -59,3 +61,35 @@ async def test_an_owner_that_died_is_lost(make_instance: Make, monkeypatch: pyte
     for backend in (here, there):
         await backend.close()
         await backend.bridge.close()  # type: ignore[union-attr]
+
+
+# -- Redis with a replica
+
+
+async def test_a_key_is_on_a_replica_before_its_command_begins(
+    redis_replicated: Replicated, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A suspended replica confirms nothing, which is told; one that works has the key."""
+    bridge = RedisBroadcastBackend(redis_replicated.primary.url)
+    ledger = bridge.engine.ledger("room:7")
+    assert (await ledger.claim("room:7", "a", "one")).state == "new"
+    assert redis_replicated.replica.command("EXISTS", "pattern_stack:{room:7}:once:a") == 1
+    assert "no replica" not in caplog.text
+    redis_replicated.replica.pause()
+    assert (await ledger.claim("room:7", "b", "one")).state == "new"
+    assert "no replica" in caplog.text
+    redis_replicated.replica.resume()
+    await bridge.close()
+
+
+async def test_a_failover_forgets_nobody_who_is_at_it(redis_replicated: Replicated) -> None:
+    here = RedisBroadcastBackend(redis_replicated.primary.url)
+    keys = [f"k{n}" for n in range(20)]
+    for key in keys:
+        assert (await here.engine.ledger("room:7").claim("room:7", key, "one")).state == "new"
+    redis_replicated.fail_over()
+    there = RedisBroadcastBackend(redis_replicated.replica.url)
+    ledger = there.engine.ledger("room:7")
+    assert {(await ledger.claim("room:7", key, "two")).state for key in keys} <= {"running", "lost"}
+    await there.close()
+    await here.close()

@@ -26,8 +26,8 @@ _KEPT = 86_400
 """Seconds that a channel's place outlives its last use."""
 _PIECE_BYTES = 524_288
 """Of events in one answer. The last of them may go beyond it."""
-_BULK = 4_096
-"""Of a result that is written on the connection for what is big."""
+_REPLICA_MS = 1_000
+"""How long a command waits for a replica to have its key. Meanwhile the connection for what is long waits too."""
 _DIGITS = 17
 """Of an offset that nobody gave: Lua counts to 2**53."""
 
@@ -178,20 +178,28 @@ class RedisStore(Store):
         return Attendance(*answer)
 
     async def claim(self, place: str, key: str, owner: str) -> Claim:
-        state, result = await self._record("claim", place, key, owner)
+        """A replica has it before this returns, where there is one: a failover does not forget who carries it out."""
+
+        async def attempt() -> list[Any]:
+            answer = await self._record("claim", place, key, owner)
+            if answer[2] and not await self._link.call(self._topic(place).decode(), "WAIT", 1, _REPLICA_MS, bulk=True):
+                _log.warning("no replica of Redis at %s has confirmed a command's key", self._link.place)
+            return answer
+
+        state, result, _ = await self._patiently(attempt)
         return Claim(state.decode(), result)
 
     async def renew(self, place: str, key: str, owner: str) -> None:
-        await self._record("renew", place, key, owner)
+        await self._patiently(lambda: self._record("renew", place, key, owner))
 
     async def settle(self, place: str, key: str, owner: str, result: bytes) -> None:
-        await self._record("settle", place, key, owner, result)
+        await self._patiently(lambda: self._record("settle", place, key, owner, result))
 
     async def _record(self, step: str, place: str, key: str, owner: str, result: bytes = b"") -> list[Any]:
         topic = self._topic(place).decode()
         kept, lease = int(KEPT_SECONDS * 1000), int(LEASE_SECONDS * 1000)
         call = ("EVAL", self._ledger, 1, f"{topic}:once:{key}", step, owner, kept, lease, result)
-        answer: list[Any] = await self._patiently(lambda: self._link.call(topic, *call, bulk=len(result) > _BULK))
+        answer: list[Any] = await self._link.call(topic, *call, bulk=True)
         return answer
 
     async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:

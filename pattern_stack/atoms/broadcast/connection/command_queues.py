@@ -47,10 +47,11 @@ class CommandQueues:
             return
         self._count_waiting(item, 1)
         queue = self._by_channel.get(send.channel)
-        if queue is None:
-            queue = self._by_channel[send.channel] = deque()
-            self._instance.spawn(self._work(send.channel, queue))
-        queue.append(item)
+        if queue is not None:
+            queue.append(item)
+            return
+        queue = self._by_channel[send.channel] = deque([item])  # before the task: an eager one runs at once
+        self._instance.spawn(self._work(send.channel, queue))
 
     def _accepted(self, send: Send, member: Membership | None) -> _Item:
         identity = self._connection.identity

@@ -42,8 +42,10 @@ async def test_nobody_else_gets_in_by_any_frame(user: str) -> None:
     frames: list[dict[str, Any]] = [
         {"subscribe": ["user:ann"]},
         {"subscribe": ["user:ann"], "since": since},
+        {"subscribe": ["user:ann"], "since": {"user:ann": {"last": 5}}},
         {"refresh": ["user:ann"]},
         {"presence": ["user:ann"]},
+        {"state": {"user:ann": {"typing": True}}},
     ]
     with serving_backend(backend, authenticate=by_name) as server:
         async with client(f"{server.url}?name=ann") as ann, client(server.url + user) as other:
@@ -56,7 +58,8 @@ async def test_nobody_else_gets_in_by_any_frame(user: str) -> None:
                 assert (refused["error"]["code"], refused["error"]["channel"]) == ("forbidden", "user:ann"), frame
                 rest = await other.receive()
                 assert rest.get("subscribed", {}) == rest.get("presence", {}) == {}
-                assert rest.get("refreshed", []) == []
+                assert rest.get("refreshed", []) == rest.get("state", []) == []
+            assert (await other.ask({"send": "user:ann", "event": "read"}))["error"]["code"] == "forbidden"
             await backend.broadcast("user:ann", "message", {})
             await other.nothing_more()
 
