@@ -56,6 +56,7 @@ def create_app(
         fleet = _fleet(broadcast, settings)
     app.state.broadcast, app.state.notifications, app.state.sessions = broadcast, notifications, sessions
     app.state.fleet = fleet
+    app.state.open_calls = "/api/v1" if authenticate is None else None
     app.include_router(
         broadcast.get_router(
             authenticate=authenticate,

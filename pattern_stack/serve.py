@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.supervisors import ChangeReload
 
 from pattern_stack.atoms.broadcast.instance.instance import drain_all
@@ -49,14 +50,24 @@ class PacedServer(uvicorn.Server):
             await self.lifespan.shutdown()
             sys.exit(f"cannot listen on {self.config.uds}: {error.strerror}")
         if self.started and not self.config.uds and not is_loopback(self.config.host):
-            for path in open_paths():
-                logger.warning(
-                    "Anybody who reaches %s port %s may connect to %s: give its get_router() authenticate= or verify_token=, "
-                    "or listen on 127.0.0.1",
-                    self.config.host or "this host",
-                    self.config.port,
-                    path,
-                )
+            self._warn_of_open_doors()
+
+    def _warn_of_open_doors(self) -> None:
+        place = (self.config.host or "this host", self.config.port)
+        for path in open_paths():
+            logger.warning(
+                "Anybody who reaches %s port %s may connect to %s: give its get_router() authenticate= or verify_token=, "
+                "or listen on 127.0.0.1",
+                *place,
+                path,
+            )
+        if calls := _open_calls(self.config.loaded_app):
+            logger.warning(
+                "Anybody who reaches %s port %s may make every REST call under %s: give create_app() authenticate=, or listen "
+                "on 127.0.0.1",
+                *place,
+                calls,
+            )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -67,6 +78,13 @@ class PacedServer(uvicorn.Server):
         await super().shutdown(sockets)
         if self.config.uds and sockets is None:  # uvicorn ends by the signal, and would leave it
             _remove(self.config.uds)
+
+
+def _open_calls(app: Any) -> str | None:
+    """Where an application of create_app() asks nobody who calls."""
+    while app is not None and not isinstance(app, FastAPI):
+        app = getattr(app, "app", None)  # what uvicorn and the application put around it
+    return getattr(app.state, "open_calls", None) if app else None
 
 
 class _NoLinePerClient(logging.Filter):

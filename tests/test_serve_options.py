@@ -221,4 +221,4 @@ def test_it_warns_where_the_network_may_connect_without_authentication(
 
 def test_it_warns_for_the_application_of_the_package_too() -> None:
     with running(BIN / "pattern-stack", "serve", "--host", "0.0.0.0", "--port", "0") as server:
-        eventually(lambda: WARNING in server.log())
+        eventually(lambda: WARNING in server.log() and "may make every REST call under /api/v1" in server.log())

@@ -192,11 +192,12 @@ class PeerLink:
 
     async def _get(self, key: str) -> bytes | None:
         try:
-            value: bytes | None = await self._link.call(key, "GET", key)
+            # no more than shows that it is too long
+            value: bytes = await self._link.call(key, "GETRANGE", key, 0, heartbeat.MAX_BYTES)
         except ResponseError as error:  # it holds no string
             self._skip(Malformed(f"{key!r:.200}: {error}"))
             return None
-        return value
+        return value or None
 
     async def _listen(self) -> None:
         while True:

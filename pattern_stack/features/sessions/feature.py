@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.clock import Clock, utc_now
 from pattern_stack.atoms.ids import Ids, new_id
+from pattern_stack.features.sessions.bounded_store import BoundedStore
 from pattern_stack.features.sessions.channel import register_channel
 from pattern_stack.features.sessions.core.limits import SessionLimits
 from pattern_stack.features.sessions.core.templates import Catalogue
@@ -21,7 +22,8 @@ class Sessions(SessionService):
     """Project graphs that several people edit live. All of it is about the sessions of this instance.
 
     `store`: where projects are kept. `templates`: directories of more templates than the shipped one. `clock` and `ids`
-    are asked for every time and id. docs/limits.md has the bounds. Raises InvalidTemplate, which names file and line, and
+    are asked for every time and id. `store_seconds`: how long a call of the store may take; longer is StoreUnavailable, 503.
+    docs/limits.md has the bounds. Raises InvalidTemplate, which names file and line, and
     OSError.
     """
 
@@ -38,6 +40,7 @@ class Sessions(SessionService):
         graph_bytes: int = 48 * 1024 * 1024,
         node_bytes: int = 2 * 1024 * 1024,
         undo_bytes: int = 32 * 1024 * 1024,
+        store_seconds: float = 30,
     ) -> None:
         limits = SessionLimits(
             sessions=max_sessions,
@@ -47,7 +50,7 @@ class Sessions(SessionService):
             undo_bytes=undo_bytes,
         )
         registry = Registry(broadcast, limits, clock, ids)
-        super().__init__(registry, Catalogue(templates), store)
+        super().__init__(registry, Catalogue(templates), BoundedStore(store, store_seconds))
         register_channel(broadcast, registry)
 
     def get_router(self, *, origins: Iterable[str] = ()) -> APIRouter:
