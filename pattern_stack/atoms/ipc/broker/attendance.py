@@ -17,7 +17,7 @@ def attend(
 ) -> tuple[int, list[str]]:
     """One step of presence: how many are on the channel then, and what was asked for (see presence.lua).
 
-    join CONNECTION USER, leave CONNECTION, look, renew CONNECTION...
+    join CONNECTION USER, state CONNECTION USER, leave CONNECTION, look, renew CONNECTION...
     """
     if what == "join":
         connection, user = arguments
@@ -27,13 +27,25 @@ def attend(
         return len(log.members), []
     found = space.logs.get(channel)
     if found is None:
-        return 0, list(arguments) if what == "renew" else []
+        return 0, list(arguments) if what == "renew" else list(arguments[:1]) if what == "state" else []
     if what == "leave":
         _remove(found, channel, arguments[0])
     answer = found.listed() if what == "look" else []
+    if what == "state":
+        answer = _show(found, *arguments)
     if what == "renew":
         answer = [connection for connection in arguments if connection not in found.members]
     return len(found.members), answer
+
+
+def _show(log: Log, connection: str, user: str) -> list[str]:
+    """The user, and behind a newline its state, in place of what was shown before; its time stays. Who is missing is told."""
+    member = log.members.get(connection)
+    if member is None:
+        return [connection]
+    instance, since, _ = member.value.split(" ", 2)
+    log.members[connection] = Member(member.peer, f"{instance} {since} {user}")
+    return []
 
 
 def _remove(log: Log, channel: str, connection: str) -> Member | None:
@@ -57,7 +69,7 @@ def leave_all(space: Space, peer: Peer) -> list[tuple[str, bytes]]:
 
 def _event(channel: str, connection: str, value: str, count: int) -> bytes:
     """presence-left, as an instance publishes it."""
-    user: Any = orjson.loads(value.split(" ", 2)[2])
+    user: Any = orjson.loads(value.split(" ", 2)[2].partition("\n")[0])
     return orjson.dumps(
         {
             "channel": channel,
