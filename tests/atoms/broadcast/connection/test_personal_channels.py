@@ -3,16 +3,18 @@
 from typing import Any
 
 import pytest
+from fastapi import Header
 
 from pattern_stack import Channel, InvalidChannel, WebSocketBroadcastBackend
 from tests.support.client import client
 from tests.support.server import serving_backend
+from tests.support.stream import refused, stream
 
 EVERYONE = ["news", "user:{user}"]
 
 
-def by_name(name: str | None = None) -> str | None:
-    return name
+def by_name(name: str | None = None, x_user: str | None = Header(None)) -> str | None:
+    return name or x_user
 
 
 async def test_a_connection_with_a_user_is_on_the_users_channel() -> None:
@@ -62,6 +64,17 @@ async def test_nobody_else_gets_in_by_any_frame(user: str) -> None:
             assert (await other.ask({"send": "user:ann", "event": "read"}))["error"]["code"] == "forbidden"
             await backend.broadcast("user:ann", "message", {})
             await other.nothing_more()
+
+
+async def test_nobody_else_gets_in_over_http() -> None:
+    backend = WebSocketBroadcastBackend(everyone=EVERYONE)
+    with serving_backend(backend, authenticate=by_name) as server:
+        for query in ([("name", "ben")], [], [("name", "ben"), ("last", "5")]):
+            assert await refused(server.http, ["user:ann"], query) == (403, "forbidden")
+        async with stream(server.http, headers={"X-User": "ann"}) as ann:
+            assert list((await ann.receive())["subscribed"]) == ["news", "user:ann"]
+            await backend.broadcast("user:ann", "message", {"text": "hello"})
+            assert (await ann.receive())["payload"] == {"text": "hello"}
 
 
 async def test_a_longer_name_is_another_channel() -> None:
