@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from pattern_stack.atoms.broadcast import (
+    AsyncPublisher,
     Broadcast,
     BroadcastBackend,
     Channel,
@@ -14,6 +15,7 @@ from pattern_stack.atoms.broadcast import (
     Limits,
     Position,
     Publish,
+    Publisher,
     Subscription,
     WebSocketBroadcastBackend,
     broadcast_from_url,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend as RedisBroadcastBackend
 
 __all__ = [
+    "AsyncPublisher",
     "Broadcast",
     "BroadcastBackend",
     "BroadcastClosed",
@@ -67,6 +70,7 @@ __all__ = [
     "Position",
     "PostgresBroadcastBackend",
     "Publish",
+    "Publisher",
     "RedisBroadcastBackend",
     "Rejected",
     "ServiceError",

@@ -47,7 +47,13 @@ def create_app(
     add_exception_handlers(app)
     ask = channel_authorize(authorize) if authorize else None
     with _named("BROADCAST_URL"):
-        broadcast = broadcast_from_url(settings.broadcast_url, everyone=[EVERYONE], authorize=ask)
+        broadcast = broadcast_from_url(
+            settings.broadcast_url,
+            everyone=[EVERYONE],
+            authorize=ask,
+            channel_prefix=settings.channel_prefix,
+            patience=settings.patience,
+        )
     notifications = Notifications(broadcast)
     with _named("PATTERN_STACK_DATABASE_URL"):
         store = SQLStore(settings.database_url)

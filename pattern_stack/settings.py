@@ -22,6 +22,10 @@ class Settings(BaseSettings):
         default="memory://", validation_alias=AliasChoices("BROADCAST_URL", "REDIS_URL"), repr=False
     )
     """Where events go: see `broadcast_from_url`. BROADCAST_URL wins over REDIS_URL."""
+    channel_prefix: str = Field(default="pattern_stack", pattern=r"^[^\s{}]{1,100}$")
+    """Keeps applications on one server apart: 1 to 100 printable characters without braces and spaces."""
+    patience: float = Field(default=3, ge=0, le=3_600)
+    """Seconds that calls wait while the link to Redis is down, counted from the break. From then on they answer 503 at once."""
     origins: list[str] = []
     """Origins of pages on other hosts that may connect and change something, as a JSON list: `["https://app.example"]`."""
     database_url: str = Field(default="sqlite+aiosqlite:///pattern_stack.db", repr=False)

@@ -11,20 +11,17 @@ from tests.support.client import client
 from tests.support.ports import free_port
 from tests.support.server import serving
 
-PATIENCE = "pattern_stack.atoms.broadcast.backends.redis_store._PATIENCE"
-
 
 def settings(directory: Path, **values: object) -> Settings:
     return Settings(database_url=f"sqlite+aiosqlite:///{directory}/projects.db", **values)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "redis.invalid"])
-async def test_no_client_learns_where_redis_is(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PATIENCE, 0.1)
+async def test_no_client_learns_where_redis_is(host: str, tmp_path: Path) -> None:
     port = free_port()
     url = f"redis://{host}:{port}/0"
     texts: list[str] = []
-    with serving(create_app(settings(tmp_path, broadcast_url=url, fleet_redis_url=url))) as server:
+    with serving(create_app(settings(tmp_path, broadcast_url=url, fleet_redis_url=url, patience=0.1))) as server:
         async with httpx2.AsyncClient(base_url=server.http) as http:
             for method, path in [("GET", "/ready"), ("POST", "/api/v1/status"), ("GET", "/api/v1/notifications")]:
                 answer = await http.request(method, path)

@@ -6,10 +6,11 @@ from pattern_stack import errors
 
 def test_the_public_names() -> None:
     assert sorted(pattern_stack.__all__) == [
-        "Broadcast", "BroadcastBackend", "BroadcastClosed", "BroadcastError", "BroadcastUnavailable",
+        "AsyncPublisher", "Broadcast", "BroadcastBackend", "BroadcastClosed", "BroadcastError", "BroadcastUnavailable",
         "Channel", "Connection", "Event", "Forbidden", "Handler", "History", "IPCBroadcastBackend", "Identity", "InvalidChannel",
         "InvalidEvent", "InvalidSetting", "InvalidURL", "Limits", "NotFound", "NotInstalled",
-        "PatternStackError", "Position", "PostgresBroadcastBackend", "Publish", "RedisBroadcastBackend", "Rejected",
+        "PatternStackError", "Position", "PostgresBroadcastBackend", "Publish", "Publisher", "RedisBroadcastBackend",
+        "Rejected",
         "ServiceError", "Subscription", "TooSlow",
         "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url", "command",
     ]  # fmt: skip

@@ -15,7 +15,7 @@ NAMES = {
     "notifications": [
         "Alert", "AlertNotFound", "EVERYONE", "InvalidReport", "MemoryStore", "Notification", "NotificationNotFound",
         "Notifications", "Page", "Progress", "ProgressNotFound", "Report", "Retention", "Row", "Run", "RunFinished",
-        "RunNotFound", "Store", "SystemStatus",
+        "RunNotFound", "Store", "SystemStatus", "WorkerProgress",
     ],
     "sessions": [
         "ApplyKit", "Command", "CreateNode", "DeleteNode", "GraphFull", "InvalidCommand", "InvalidParent",

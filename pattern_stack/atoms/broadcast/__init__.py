@@ -15,6 +15,7 @@ Its packages, from top to bottom; each imports only what is below it:
 from pattern_stack.atoms.broadcast.backends import broadcast_from_url
 from pattern_stack.atoms.broadcast.backends.dependency import Broadcast
 from pattern_stack.atoms.broadcast.backends.on_the_hub import on_the_hub
+from pattern_stack.atoms.broadcast.backends.publisher import AsyncPublisher, Publisher
 from pattern_stack.atoms.broadcast.backends.websocket import (
     Bridge,
     ScriptedBridge,
@@ -31,6 +32,7 @@ from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 
 __all__ = [
+    "AsyncPublisher",
     "Bridge",
     "Broadcast",
     "BroadcastBackend",
@@ -43,6 +45,7 @@ __all__ = [
     "Limits",
     "Position",
     "Publish",
+    "Publisher",
     "ScriptedBridge",
     "Subscription",
     "TableBridge",

@@ -89,6 +89,18 @@ class BroadcastBackend(ABC):
         (after BroadcastUnavailable it may be: once, or not at all).
         """
 
+    def broadcast_soon(
+        self, channel: str, event_type: str, payload: Payload, *, origin: str | None = None, key: str | None = None
+    ) -> None:
+        """Publish one event without waiting, from any thread or loop, also where the store cannot be reached.
+
+        Events that are published so by one thread keep their order. While the link to the store is down they wait in this
+        process: 1,000 events and 4 MiB at most. What is more is dropped, and when the link is back the clients of that
+        channel are told `reset`, on every instance. What waits when the process ends is lost: `trouble` tells how many do.
+        Raises InvalidChannel, InvalidEvent or BroadcastClosed; never BroadcastUnavailable.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     async def subscribe(self, channel: str, handler: Handler) -> Subscription:
         """Call the handler for every later event of the channel, one at a time and in order.

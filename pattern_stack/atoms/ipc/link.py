@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import math
 import random
 import socket
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Protocol
 
 from pattern_stack.atoms.ipc.frames import ARRIVED, REFUSED, SENT, VERSION
@@ -60,12 +62,14 @@ class Link:
         self.life = ""
         """The name of the broker that it is, or was last, connected to."""
         self.trouble: str | None = _NOT_YET
+        self._down_since = monotonic()
 
     # -- its life
 
     async def start(self) -> None:
         """Returns when it is up, or when there is no broker yet: it tries on. Raises Refused."""
         if self._task is None or self._task.done():
+            self._down_since = monotonic()
             self._tried, self._up = asyncio.Event(), asyncio.Event()
             self._refusal = None
             self._task = asyncio.get_running_loop().create_task(self._supervise())
@@ -87,8 +91,11 @@ class Link:
         self._followed.clear()
         self.trouble = _NOT_YET
 
-    async def wait_until_up(self) -> None:
-        await self._up.wait()
+    async def wait_until_up(self, patience: float = math.inf) -> None:
+        """Raises TimeoutError once it has been down for so many seconds, counted from the break, or from the start."""
+        left = None if patience == math.inf else max(self._down_since + patience - monotonic(), 0)
+        async with asyncio.timeout(left):
+            await self._up.wait()
 
     async def _supervise(self) -> None:
         pause = _SHORTEST_PAUSE
@@ -198,6 +205,8 @@ class Link:
             self._refusal = Refused(f"workers cannot be linked: {header[1]}")
 
     def _broken(self) -> None:
+        if self._up.is_set():
+            self._down_since = monotonic()
         self._up.clear()
         self._line = None
 

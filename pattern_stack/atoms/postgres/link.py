@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import math
 import random
 import secrets
 from collections.abc import Awaitable
+from time import monotonic
 from typing import Any, Protocol
 
 from psycopg import OperationalError
@@ -66,12 +68,14 @@ class Link:
         self._pooled = False
         self._refusal: ServerRejected | None = None
         self.trouble: str | None = _NOT_YET
+        self._down_since = monotonic()
 
     # -- its life
 
     async def start(self) -> None:
         """Returns when it is up, or when the server did not answer: it tries on. Raises ServerRejected."""
         if self._task is None or self._task.done():
+            self._down_since = monotonic()
             self._tried, self._up, self._heard = (asyncio.Event() for _ in range(3))
             self._refusal = None
             self._task = asyncio.get_running_loop().create_task(self._supervise())
@@ -94,8 +98,11 @@ class Link:
         self._sessions.clear()
         self.trouble = _NOT_YET
 
-    async def wait_until_up(self) -> None:
-        await self._up.wait()
+    async def wait_until_up(self, patience: float = math.inf) -> None:
+        """Raises TimeoutError once it has been down for so many seconds, counted from the break, or from the start."""
+        left = None if patience == math.inf else max(self._down_since + patience - monotonic(), 0)
+        async with asyncio.timeout(left):
+            await self._up.wait()
 
     async def _supervise(self) -> None:
         pause = _SHORTEST_PAUSE
@@ -190,6 +197,8 @@ class Link:
         if error and not self._refusal and (self.trouble is None or not self._tried.is_set()):
             logger.warning("the link to PostgreSQL at %s is down: %s", self.place, first_line(error))
         self.trouble = f"the link to PostgreSQL is down: {in_short(error) if error else 'stopped'}"
+        if self._up.is_set():
+            self._down_since = monotonic()
         self._up.clear()
         for part in (self._commands, self._bulk, self._feed):
             if part:

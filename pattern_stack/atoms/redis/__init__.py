@@ -3,6 +3,7 @@
 from pattern_stack.errors import NotInstalled
 
 try:
+    from redis.credentials import CredentialProvider
     from redis.exceptions import ResponseError
 except ModuleNotFoundError as error:
     raise NotInstalled("redis-py is missing: pip install '/path/to/pattern_stack[redis]'") from error
@@ -10,4 +11,4 @@ except ModuleNotFoundError as error:
 from pattern_stack.atoms.redis.errors import LinkDown, ServerRejected, in_short
 from pattern_stack.atoms.redis.link import Link, Listener
 
-__all__ = ["Link", "LinkDown", "Listener", "ResponseError", "ServerRejected", "in_short"]
+__all__ = ["CredentialProvider", "Link", "LinkDown", "Listener", "ResponseError", "ServerRejected", "in_short"]

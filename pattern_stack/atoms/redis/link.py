@@ -2,9 +2,15 @@
 
 import asyncio
 import logging
+import math
 import random
 import secrets
+from collections.abc import Mapping
+from time import monotonic
 from typing import Any, Protocol
+
+from redis.asyncio.connection import AbstractConnection
+from redis.credentials import CredentialProvider
 
 from pattern_stack.atoms.redis.errors import ELSEWHERE, LinkDown, ServerRejected, in_short, refused
 from pattern_stack.atoms.redis.feed import Feed
@@ -12,7 +18,7 @@ from pattern_stack.atoms.redis.line import Line
 from pattern_stack.atoms.redis.pipe import Pipe
 from pattern_stack.atoms.redis.servers import Servers
 from pattern_stack.atoms.redis.tls import mismatch
-from pattern_stack.atoms.redis.url import dialler
+from pattern_stack.atoms.redis.url import target_of
 from pattern_stack.atoms.tasks import wait_at_most
 
 logger = logging.getLogger(__name__)
@@ -49,15 +55,25 @@ class Link:
     InvalidURL for what is no Redis URL.
     """
 
-    def __init__(self, url: str, listener: Listener, name: str, *, probe: str = _PROBE, bulk: bool = False) -> None:
-        """`probe`: a script that does all that the listener needs, on KEYS[1], and publishes ARGV[1] on that channel.
-        `bulk`: calls with a long answer have a connection of their own."""
-        self._dial, self.place = dialler(url)
+    def __init__(
+        self,
+        url: str,
+        listener: Listener,
+        name: str,
+        *,
+        probe: str = _PROBE,
+        bulk: bool = False,
+        credentials: CredentialProvider | None = None,
+    ) -> None:
+        """`credentials`: they win over those of the URL. `probe`: a script that does all that the listener needs, on KEYS[1],
+        and publishes ARGV[1] on that channel. `bulk`: calls with a long answer have a connection of their own."""
+        self._dial, self.place, self._sentinels = target_of(url, credentials)
         self._listener = listener
         self._probe_script = probe
         self._bulk = bulk
         self._probe_channel = f"{name}:probe:{secrets.token_hex(8)}".encode()
         self._followed: set[bytes] = set()
+        self._where: dict[str, Any] = {}
         self._servers: Servers | None = None
         self._feed: Feed | None = None
         self._lines: list[Line] = []
@@ -65,6 +81,7 @@ class Link:
         self._token = b""
         self._refusal: ServerRejected | None = None
         self.trouble: str | None = _NOT_YET
+        self._down_since = monotonic()
 
     # -- its life
 
@@ -73,6 +90,7 @@ class Link:
         if self._task is None or self._task.done():
             self._tried, self._up, self._heard, self._broken = (asyncio.Event() for _ in range(4))
             self._refusal = None
+            self._down_since = monotonic()
             self._task = asyncio.get_running_loop().create_task(self._supervise())
         await self._tried.wait()
         if self._refusal:
@@ -93,8 +111,11 @@ class Link:
         self._lines.clear()
         self.trouble = _NOT_YET
 
-    async def wait_until_up(self) -> None:
-        await self._up.wait()
+    async def wait_until_up(self, patience: float = math.inf) -> None:
+        """Raises TimeoutError once it has been down for so many seconds, counted from the break, or from the start."""
+        left = None if patience == math.inf else max(self._down_since + patience - monotonic(), 0)
+        async with asyncio.timeout(left):
+            await self._up.wait()
 
     async def _supervise(self) -> None:
         pause = _SHORTEST_PAUSE
@@ -113,17 +134,22 @@ class Link:
 
     async def _connect(self) -> None:
         async with asyncio.timeout(_CONNECT_SECONDS):
+            self._where = await self._sentinels.locate() if self._sentinels else {}
             self._servers = await Servers.behind(self._open, bulk=self._bulk)
             self._feed = Feed(await self._open(), self._message)
 
     async def _reason(self, error: BaseException) -> BaseException:
         refusal = refused(error)
         if not self._tried.is_set():
-            self._refusal = refusal = refusal or await mismatch(self._dial({}))
+            self._refusal = refusal = refusal or await mismatch(self._first_dial({}))
         return refusal or error
 
+    def _first_dial(self, where: Mapping[str, Any]) -> AbstractConnection:
+        """Of whoever is asked first."""
+        return (self._sentinels.dials[0] if self._sentinels else self._dial)(where)
+
     async def _open(self, **where: Any) -> Line:
-        line = Line(self._dial, **where)
+        line = Line(self._dial, **{**self._where, **where})
         self._lines.append(line)
         await line.connect()
         return line
@@ -159,6 +185,8 @@ class Link:
         async with feed.line.moving(_SILENT_SECONDS):
             await self._heard.wait()
         await servers.check(_SILENT_SECONDS)
+        if self._sentinels and await self._sentinels.named() not in (None, self._where):
+            raise LinkDown("its sentinels name another primary", sent=False)
 
     def _message(self, channel: bytes, data: bytes) -> None:
         if channel != self._probe_channel:
@@ -171,6 +199,8 @@ class Link:
         if error and not self._refusal and (self.trouble is None or not self._tried.is_set()):
             logger.warning("the link to Redis at %s is down: %s", self.place, why)
         self.trouble = f"the link to Redis is down: {in_short(error) if error else 'stopped'}"
+        if self._up.is_set():
+            self._down_since = monotonic()
         self._up.clear()
         for part in (*(self._servers.pipes if self._servers else ()), *([self._feed] if self._feed else ())):
             part.close()

@@ -25,6 +25,7 @@ from pattern_stack.features.notifications.models import Alert, Notification, Pag
 from pattern_stack.features.notifications.records import EVERYONE
 from pattern_stack.features.notifications.report import Report
 from pattern_stack.features.notifications.store import MemoryStore, Retention, Row, Store
+from pattern_stack.features.notifications.worker import WorkerProgress
 
 __all__ = [
     "EVERYONE",
@@ -48,5 +49,6 @@ __all__ = [
     "RunNotFound",
     "Store",
     "SystemStatus",
+    "WorkerProgress",
     "add_exception_handlers",
 ]

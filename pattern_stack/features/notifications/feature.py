@@ -52,7 +52,7 @@ class Notifications(NotificationService):
         clock: Clock = utc_now,
         ids: Ids = new_id,
     ) -> None:
-        store = store or _default_store(broadcast, retention or Retention(), clock)
+        store = store or default_store(broadcast, retention or Retention(), clock)
         super().__init__(broadcast, store, clock=clock, ids=ids)
         register_channel(broadcast, self)
 
@@ -64,7 +64,7 @@ class Notifications(NotificationService):
         return build_router(self, origins)
 
 
-def _default_store(broadcast: WebSocketBroadcastBackend, retention: Retention, clock: Clock) -> Store:
+def default_store(broadcast: WebSocketBroadcastBackend, retention: Retention, clock: Clock) -> Store:
     """Chosen at the first call, by what the bridge offers: which bridge there is may be known no sooner."""
 
     def choose() -> Store:

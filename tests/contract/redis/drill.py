@@ -127,8 +127,8 @@ class Journal:
 class Instance:
     """One in this process, so that a test can look into it."""
 
-    def __init__(self, url: str) -> None:
-        app = create_app(Settings(broadcast_url=url))
+    def __init__(self, url: str, patience: float = 3) -> None:
+        app = create_app(Settings(broadcast_url=url, patience=patience))
         self.backend: WebSocketBroadcastBackend = app.state.broadcast
         self._serving = server.serving(app)
 
@@ -199,11 +199,11 @@ class Drill(Journal):
 
 
 @asynccontextmanager
-async def drill(redis: RedisServer, *, past_the_line: bool = True) -> AsyncIterator[Drill]:
+async def drill(redis: RedisServer, *, past_the_line: bool = True, patience: float = 3) -> AsyncIterator[Drill]:
     async with AsyncExitStack() as ends:
         line = await ends.enter_async_context(proxy(redis.port))
         url = over(line, redis)
-        instances = [await ends.enter_async_context(Instance(url)) for _ in range(2)]
+        instances = [await ends.enter_async_context(Instance(url, patience)) for _ in range(2)]
         outside = RedisBroadcastBackend(redis.url if past_the_line else url)
         ends.push_async_callback(outside.close)
         one = Drill(redis, line, instances, outside)

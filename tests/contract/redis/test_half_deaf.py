@@ -80,9 +80,8 @@ async def test_who_fetches_what_it_missed_does_not_hold_up_the_link_that_is_back
 ) -> None:
     """A fetch waits for the link. A link that waited for the fetch would hang."""
     monkeypatch.setattr("pattern_stack.atoms.broadcast.bridge.engine._RESUME_SECONDS", 10_000)
-    monkeypatch.setattr("pattern_stack.atoms.broadcast.backends.redis_store._PATIENCE", 10_000)
     outside = RedisBroadcastBackend(redis_server.url)
-    async with deaf(redis_server) as line, Instance(line.url) as one:
+    async with deaf(redis_server) as line, Instance(line.url, patience=3_000) as one:
         journal = Journal()
         await one.until_ready_says(200)
         await journal.follow(one.server.url)

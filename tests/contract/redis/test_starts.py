@@ -177,17 +177,14 @@ def test_serve_says_in_one_line_that_redis_refuses() -> None:
     assert f"Redis at 127.0.0.1:{redis.port} cannot be used: it says" in told[0]
 
 
-async def test_who_does_not_answer_is_waited_for(
-    redis_server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_does_not_answer_is_waited_for(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr("pattern_stack.atoms.broadcast.backends.redis_store._PATIENCE", 1.0)
     redis_server.configure(requirepass=SECRET)
     async with proxy(redis_server.port) as line:
         url = f"redis://:{SECRET}@127.0.0.1:{line.port}/0"
         line.swallow()
-        alone = RedisBroadcastBackend(url)
-        async with Instance(url) as one:
+        alone = RedisBroadcastBackend(url, patience=0.5)
+        async with Instance(url, patience=0.5) as one:
             await asyncio.gather(one.tells_the_truth(), raises(alone))
             await line.restore()
             await one.until_ready_says(200)

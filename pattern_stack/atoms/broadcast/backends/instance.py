@@ -37,6 +37,10 @@ class InstanceBackend(Publishing):
     def limits(self) -> Limits:
         return self._limits
 
+    def adopt_loop(self) -> None:
+        """Let a hub with a bridge belong to the running loop, if it belongs to none. Without a bridge it does nothing."""
+        self._instance.adopt_loop()
+
     async def run(self, call: Call[T]) -> T:
         """`await call()` on the hub's loop, whichever loop and thread this is: there, what has no await in between
         happens at once for everybody. Where nothing uses the hub yet it runs here."""
@@ -138,7 +142,7 @@ class InstanceBackend(Publishing):
         """What keeps this instance from its work, in words; None while it works."""
         if self._instance.closed or self._instance.connections.draining:
             return "this instance is on its way out"
-        return self._instance.link.unavailable_reason if self._instance.link else None
+        return self._instance.soon.trouble
 
     async def close(self) -> None:
         """Close connections with 1012, end handlers and listeners. Afterwards everything but this raises BroadcastClosed."""

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.ipc_store import IPCStore
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
+from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, check_patience
 from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
@@ -26,7 +27,7 @@ class IPCBroadcastBackend(InstanceBackend):
 
     `ipc://`: the workers of one server meet by their common parent process. `ipc:///run/app.sock`: whoever names this path,
     as the same user. `?name=` keeps several of them apart; so does `channel_prefix`. The order lies in a small process of
-    its own, which the first worker starts and which ends with the last: history does not outlive the workers.
+    its own, which the first worker starts and which ends with the last: history does not outlive the workers. `patience`: as that of RedisBroadcastBackend.
 
     Raises InvalidURL for a URL that cannot be read. What works with it raises BroadcastError where the folder of the socket
     is not this user's alone.
@@ -39,11 +40,12 @@ class IPCBroadcastBackend(InstanceBackend):
         channel_prefix: str = "pattern_stack",
         limits: Limits | None = None,
         history: History | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100:
             raise ValueError("a channel_prefix is 1 to 100 printable characters")
         channels = Channels(history or History())
-        self._store = IPCStore(_meeting(url, channel_prefix))
+        self._store = IPCStore(_meeting(url, channel_prefix), check_patience(patience))
         limits = limits or Limits()
         self.engine = SharedEngine(self._store, channels.window, limits)
         super().__init__(self.engine, self.engine, channels, limits)

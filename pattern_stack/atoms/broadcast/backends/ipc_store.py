@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from itertools import count
 from time import monotonic
 from typing import Any, TypeVar
 
-from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Placed, Reading, Store
+from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, Arrival, Attendance, OutcomeUnknown, Placed, Reading, Store
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.ledger import LEASE_SECONDS, Claim
@@ -21,14 +22,15 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE = 9.0
-"""Seconds that a call waits for the link."""
+_UNNOTICED = 6.0
+"""Seconds within which a link that is silent is found to be broken."""
 
 
 class IPCStore(Store):
     """All of it is in the broker's memory: with the last worker it is gone."""
 
-    def __init__(self, meet: Callable[[], Meeting]) -> None:
+    def __init__(self, meet: Callable[[], Meeting], patience: float = PATIENCE) -> None:
+        self.patience = patience
         self._link = Link(meet, self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._token = ProcessToken(6)
@@ -110,10 +112,13 @@ class IPCStore(Store):
                     first = (life, began)
                 raise
 
-        (epoch, offset, *repeat), body = await self._patiently(attempt)
+        (epoch, offset, *repeat), body = await self._patiently(attempt, math.inf if draft.patient else None)
         if offset is None:
-            raise BroadcastUnavailable("the link broke, and it cannot be known whether the event was published")
+            raise OutcomeUnknown("the link broke, and it cannot be known whether the event was published")
         return Placed(epoch, offset, body if repeat and repeat[1] else None, repeated=bool(repeat))
+
+    async def begin_anew(self, channel: str) -> None:
+        await self._call("anew", channel)
 
     async def send(self, draft: Draft) -> None:
         """Once at most: a try whose answer was lost is not repeated."""
@@ -165,15 +170,17 @@ class IPCStore(Store):
     async def _call(self, call: str, *arguments: Any) -> tuple[list[Any], bytes]:
         return await self._patiently(lambda: self._link.call(call, *arguments))
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Again while the link is down. Raises BroadcastUnavailable after 9 s."""
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]], patience: float | None = None) -> T:
+        """Again while the link is down. Raises BroadcastUnavailable once it has been down for `patience` seconds, or 6 s
+        later where nobody has noticed yet that it is."""
+        patience = self.patience if patience is None else patience
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(None if patience == math.inf else patience + _UNNOTICED):
                 await self.start()
                 while True:
                     try:
                         return await attempt()
                     except LinkDown:
-                        await self._link.wait_until_up()
+                        await self._link.wait_until_up(patience)
         except TimeoutError:
             raise BroadcastUnavailable(self.unavailable_reason or "the broker does not answer") from None

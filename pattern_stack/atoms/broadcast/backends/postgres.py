@@ -5,6 +5,7 @@ from typing import Any
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.postgres_store import PostgresStore
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
+from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, check_patience
 from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
@@ -14,7 +15,8 @@ class PostgresBroadcastBackend(InstanceBackend):
     """Events to the handlers of every process on one PostgreSQL; as a `bridge`, to the WebSocket clients of every instance.
 
     `channel_prefix` begins the names of its tables, and keeps applications on one database apart. The first start makes
-    them: see docs/postgresql.md for the rights that the role needs. InvalidURL for a URL that cannot be read.
+    them: see docs/postgresql.md for the rights that the role needs. `patience`: as that of
+    RedisBroadcastBackend. InvalidURL for a URL that cannot be read.
     """
 
     def __init__(
@@ -24,11 +26,12 @@ class PostgresBroadcastBackend(InstanceBackend):
         channel_prefix: str = "pattern_stack",
         limits: Limits | None = None,
         history: History | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100 or set(channel_prefix) & set("{} "):
             raise ValueError("a channel_prefix is 1 to 100 printable characters without braces and spaces")
         channels = Channels(history or History())
-        self._store = PostgresStore(url, channel_prefix)
+        self._store = PostgresStore(url, channel_prefix, check_patience(patience))
         limits = limits or Limits()
         self.engine = SharedEngine(self._store, channels.window, limits)
         super().__init__(self.engine, self.engine, channels, limits)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 from zlib import crc32
@@ -16,8 +17,8 @@ from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnava
 
 _log = LogEvery(logging.getLogger(__name__))
 
-_PATIENCE = 9.0
-"""Seconds that a publish or a read waits for the link."""
+_UNNOTICED = 6.0
+"""Seconds within which a link that is silent is found to be broken."""
 _TOPICS = 1024
 """A server looks through all names that a session listens to for each message: channels share so many."""
 
@@ -112,16 +113,18 @@ class LinkedStore(Store):
         rows: list[Row] = await self._patiently(lambda: self.carry_out(statement, *parameters, bulk=bulk))
         return rows
 
-    async def _patiently(self, attempt: Callable[[], Any]) -> Any:
-        """Again while the link is down. Raises BroadcastUnavailable after 9 s, or where the server will not do it."""
+    async def _patiently(self, attempt: Callable[[], Any], patience: float | None = None) -> Any:
+        """Again while the link is down. Raises BroadcastUnavailable once it has been down for `patience` seconds, or 6 s
+        later where nobody has noticed yet that it is; and where the server will not do it."""
+        patience = self.patience if patience is None else patience
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(None if patience == math.inf else patience + _UNNOTICED):
                 await self.start()
                 while True:
                     try:
                         return await attempt()
                     except LinkDown:
-                        await self._link.wait_until_up()
+                        await self._link.wait_until_up(patience)
         except TimeoutError:
             raise BroadcastUnavailable(self.unavailable_reason or "PostgreSQL does not answer") from None
         except Failed as error:

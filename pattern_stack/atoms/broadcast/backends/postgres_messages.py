@@ -12,6 +12,8 @@ _DIGITS = 17
 """Of an offset that nobody gave."""
 _EPHEMERAL = b"-"
 """Stands where an event has its epoch. Then come the number of the part, how many parts there are, and what is unique."""
+NEW_EPOCH = (b"0", b"-")
+"""Place and body of the message that tells of a new epoch: there is no event, and no row to be read."""
 _PART = 1_800
 """Characters in a part of what is ephemeral: each takes at most 4 bytes, and a message has less than 8,000."""
 
@@ -52,7 +54,11 @@ class Messages:
         if epoch == _EPHEMERAL:
             self._take_part(name, place, body)
             return
-        if not place.isdigit() or len(place) >= _DIGITS or (body and not is_event(name, body)):
+        if (
+            not place.isdigit()
+            or len(place) >= _DIGITS
+            or (body and not is_event(name, body) and (place, body) != NEW_EPOCH)
+        ):
             self._owner.unrecognised(name)
             return
         arrival = Arrival(epoch.decode(), int(place), body)

@@ -1,5 +1,6 @@
 """A channel's place and history in PostgreSQL, and its messages over LISTEN and NOTIFY."""
 
+import math
 import secrets
 from collections.abc import Sequence
 from itertools import count
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pattern_stack.atoms.broadcast.backends.postgres_link import LinkedStore
 from pattern_stack.atoms.broadcast.backends.postgres_messages import parts_of
-from pattern_stack.atoms.broadcast.bridge.store import Attendance, Placed, Reading, is_event
+from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, Attendance, OutcomeUnknown, Placed, Reading, is_event
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import KEY_SECONDS, History
 from pattern_stack.atoms.broadcast.core.ledger import KEPT_SECONDS, LEASE_SECONDS, Claim
@@ -20,7 +21,6 @@ from pattern_stack.atoms.postgres import (
     integer,
     unpacked,
 )
-from pattern_stack.errors import BroadcastUnavailable
 
 _PIECE_BYTES = 524_288
 """Of events in one answer. The last of them may go beyond it."""
@@ -51,8 +51,9 @@ class PostgresStore(LinkedStore):
     carries `channel epoch place body`, or no body where it would be too long: then the row is read.
     """
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, patience: float = PATIENCE) -> None:
         super().__init__(url, prefix)
+        self.patience = patience
         self._publishes = Batch(self._publish_all, lambda publish: len(publish.draft.body))
         self._sends = Batch(self._send_all, lambda send: sum(map(len, send[1])))
         self._positions = Batch(self._read_positions)
@@ -70,7 +71,7 @@ class PostgresStore(LinkedStore):
         async def attempt() -> Sequence[bytes | None]:
             began, life = monotonic(), self._life
             if tried and tried[0][1] != life:  # what was committed over there may be here, or not
-                raise BroadcastUnavailable(_LOST)
+                raise OutcomeUnknown(_LOST)
             since = int((began - tried[0][0]) * 1000) + 1_000 if tried else -1
             try:
                 return await self._publishes.call(_Publish(draft, window, id, since))
@@ -79,9 +80,9 @@ class PostgresStore(LinkedStore):
                     tried.append((began, life))
                 raise
 
-        epoch, place, state, body = await self._patiently(attempt)
+        epoch, place, state, body = await self._patiently(attempt, math.inf if draft.patient else None)
         if integer(state) == _UNKNOWN:
-            raise BroadcastUnavailable(_LOST)
+            raise OutcomeUnknown(_LOST)
         if integer(state) == _REPEATED:
             body = body if body and is_event(draft.channel, body) else None
             return Placed(epoch.decode(), integer(place), body, repeated=True)
@@ -102,6 +103,12 @@ class PostgresStore(LinkedStore):
             array(str, [one.draft.key for one in some]),
             KEY_SECONDS * 1000,
         )
+
+    async def begin_anew(self, channel: str) -> None:
+        """All channels begin a new epoch: it is named for the generation that they share."""
+        await self.ask("UPDATE @meta SET generation = md5(random()::text || clock_timestamp()::text)")
+        position = await self.position(channel)
+        await self.ask("SELECT pg_notify($1, $2)", self._topic(channel), f"{channel} {position.epoch} 0 -")
 
     async def send(self, draft: Draft) -> None:
         """Once at most: a try whose answer was lost is not repeated."""

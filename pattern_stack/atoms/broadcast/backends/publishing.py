@@ -124,6 +124,15 @@ class Publishing(BroadcastBackend):
         self._check_owned()
         return self._instance.loop_owner.run_sync(lambda: self._instance.publish_or_send(drafts))[0]
 
+    def broadcast_soon(
+        self, channel: str, event_type: str, payload: Payload, *, origin: str | None = None, key: str | None = None
+    ) -> None:
+        """See BroadcastBackend. In memory, and on a channel that is `local`, the event is published at once; from another
+        thread than the hub's, in the next turn of its loop. While a bridge has no loop yet, it waits for the start of the
+        application.
+        """
+        self._instance.publish_soon(self.draft(channel, event_type, payload, origin=origin, key=key))
+
     def draft(
         self,
         channel: str,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -10,18 +11,27 @@ from itertools import count, takewhile
 from time import monotonic
 from typing import Any
 
-from pattern_stack.atoms.broadcast.bridge.store import Arrival, Attendance, Placed, Reading, Store, is_event
+from pattern_stack.atoms.broadcast.bridge.store import (
+    PATIENCE,
+    Arrival,
+    Attendance,
+    OutcomeUnknown,
+    Placed,
+    Reading,
+    Store,
+    is_event,
+)
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import KEY_SECONDS, History
 from pattern_stack.atoms.broadcast.core.ledger import KEPT_SECONDS, LEASE_SECONDS, Claim
 from pattern_stack.atoms.log_every import LogEvery
-from pattern_stack.atoms.redis import Link, LinkDown, ResponseError, ServerRejected, in_short
+from pattern_stack.atoms.redis import CredentialProvider, Link, LinkDown, ResponseError, ServerRejected, in_short
 from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
 
 _log = LogEvery(logging.getLogger(__name__))
 
-_PATIENCE = 9.0
-"""Seconds that a publish or a read waits for the link."""
+_UNNOTICED = 6.0
+"""Seconds within which a link that is silent is found to be broken."""
 _KEPT = 86_400
 """Seconds that a channel's place outlives its last use."""
 _PIECE_BYTES = 524_288
@@ -53,11 +63,15 @@ class RedisStore(Store):
     A channel without an event has none of them but `:once:`. `{prefix}:generation` is one for all channels: see epoch.lua.
     """
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(
+        self, url: str, prefix: str, patience: float = PATIENCE, credentials: CredentialProvider | None = None
+    ) -> None:
         self._prefix = prefix
-        self._link = Link(url, self, prefix, probe=_script("probe"), bulk=True)
+        self.patience = patience
+        self._link = Link(url, self, prefix, probe=_script("probe"), bulk=True, credentials=credentials)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._publish, self._read = _script("epoch", "publish"), _script("epoch", "read")
+        self._anew = _script("forget", "epoch", "anew")
         self._presence = _script("presence")
         self._ledger = _script("ledger")
         self._ids = (f"{secrets.token_hex(6)}:{number}" for number in count())
@@ -96,9 +110,10 @@ class RedisStore(Store):
         name = channel[len(self._prefix) + 2 : -1].decode()
         epoch, _, rest = data.partition(b":")
         offset, _, body = rest.partition(b":")
+        is_new_epoch = offset == b"0" and not body
         if not epoch and not offset and is_event(name, body):
             self.sent(name, body)
-        elif offset.isdigit() and len(offset) < _DIGITS and is_event(name, body):
+        elif offset.isdigit() and len(offset) < _DIGITS and (is_new_epoch or is_event(name, body)):
             self.arrived(name, Arrival(epoch.decode("latin-1"), int(offset), body))
         else:
             self.unrecognised(name)
@@ -138,11 +153,9 @@ class RedisStore(Store):
                     tried.append(began)
                 raise
 
-        answer = await self._patiently(attempt)
+        answer = await self._patiently(attempt, math.inf if draft.patient else None)
         if not answer:
-            raise BroadcastUnavailable(
-                "the link to Redis broke, and it cannot be known whether the event was published"
-            )
+            raise OutcomeUnknown("the link to Redis broke, and it cannot be known whether the event was published")
         return _placed(draft.channel, *answer)
 
     async def send(self, draft: Draft) -> None:
@@ -157,6 +170,10 @@ class RedisStore(Store):
                     raise
 
         await self._patiently(attempt)
+
+    async def begin_anew(self, channel: str) -> None:
+        topic = self._topic(channel)
+        await self._patiently(lambda: self._run(self._anew, channel, 0, topic))
 
     async def position(self, channel: str) -> Position:
         answer = await self._patiently(lambda: self._run(self._read, channel, 0, "", 0, "+", 0))
@@ -209,16 +226,18 @@ class RedisStore(Store):
             lambda: self._link.call(topic, "EVAL", _terse(script), len(names), *names, *arguments, bulk=True)
         )
 
-    async def _patiently(self, attempt: Callable[[], Any]) -> Any:
-        """Again while the link is down. Raises BroadcastUnavailable after 9 s, or where the server will not do it."""
+    async def _patiently(self, attempt: Callable[[], Any], patience: float | None = None) -> Any:
+        """Again while the link is down. Raises BroadcastUnavailable once it has been down for `patience` seconds, or 6 s
+        later where nobody has noticed yet that it is; and where the server will not do it."""
+        patience = self.patience if patience is None else patience
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(None if patience == math.inf else patience + _UNNOTICED):
                 await self.start()
                 while True:
                     try:
                         return await attempt()
                     except LinkDown:
-                        await self._link.wait_until_up()
+                        await self._link.wait_until_up(patience)
         except TimeoutError:
             raise BroadcastUnavailable(self.unavailable_reason or "Redis does not answer") from None
         except ResponseError as error:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
 from pattern_stack.atoms.broadcast.bridge.routed import RoutedEngine
+from pattern_stack.atoms.broadcast.bridge.store import check_patience
 from pattern_stack.atoms.broadcast.core.channels import Authorize, Channel, Channels
 from pattern_stack.atoms.broadcast.core.connection import check_close_code
 from pattern_stack.atoms.broadcast.core.engine import Engine
@@ -54,8 +55,11 @@ class WebSocketBroadcastBackend(InstanceBackend):
     a template like `user:{user}` is each user's own channel, and nobody else gets on it. `authorize(connection, channel)`
     raises to refuse a client any channel, declared or not; a declared channel's own hook is called after it. `undeclared`:
     "refuse" lets no client on a channel that neither a pattern nor `everyone` names. Whoever made the bridge closes it.
+    `patience`: while the link of the bridge is down, calls wait until it has been down for so many seconds, counted from the
+    break, and raise BroadcastUnavailable at once from then on; None leaves what the bridge was made with, 3 s by default.
 
-    Raises ValueError for another `undeclared`, InvalidChannel for a name in `everyone` that no channel can have.
+    Raises ValueError for another `undeclared`, or a patience that cannot be; InvalidChannel for a name in `everyone` that no
+    channel can have.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         everyone: Iterable[str] = (),
         authorize: Authorize | None = None,
         undeclared: Literal["open", "refuse"] = "open",
+        patience: float | None = None,
     ) -> None:
         self.bridge = bridge
         limits = limits or Limits()
@@ -75,6 +80,8 @@ class WebSocketBroadcastBackend(InstanceBackend):
         if bridge is not None:
             engine = RoutedEngine(engine, bridge.engine, channels.is_local)
             bridge.engine.window = channels.window
+            if patience is not None:
+                bridge.engine.patience = check_patience(patience)
         super().__init__(engine, bridge.engine if bridge else None, channels, limits, everyone)
 
     # -- for the application

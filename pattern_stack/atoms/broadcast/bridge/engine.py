@@ -60,6 +60,14 @@ class SharedEngine(LinkedEngine):
     def unavailable_reason(self) -> str | None:
         return self._store.unavailable_reason
 
+    @property
+    def patience(self) -> float:
+        return self._store.patience
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._store.patience = seconds
+
     async def start(self) -> None:
         await self._store.start()
 
@@ -101,6 +109,9 @@ class SharedEngine(LinkedEngine):
             await asyncio.wait([echo], timeout=_ECHO_SECONDS)
         finally:
             del self._echoes[draft.body]
+
+    async def begin_anew(self, channel: str) -> None:
+        await self._store.begin_anew(channel)
 
     # -- subscribed channels
 

@@ -9,6 +9,14 @@ import orjson
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.ledger import Ledger
+from pattern_stack.errors import BroadcastUnavailable
+
+PATIENCE = 3.0
+"""Seconds: time enough for a failover."""
+
+
+class OutcomeUnknown(BroadcastUnavailable):
+    """It cannot be known whether the event was published."""
 
 
 class Arrival(NamedTuple):
@@ -64,6 +72,8 @@ class Store(Ledger):
     """Set by the engine. Called for a message that none of our instances can have published."""
 
     closed = False
+    patience: float = PATIENCE
+    """Seconds that calls wait while the link to the store is down, counted from the break. From then on they raise at once."""
 
     @property
     @abstractmethod
@@ -87,12 +97,21 @@ class Store(Ledger):
 
         Where its key was used on the channel within 300 s, in the same epoch, nothing is published: the answer is the place
         of the first. The key is taken in the same step: a publish that was refused uses none up, and one whose answer was
-        lost can be repeated.
+        lost can be repeated. A draft that is `patient` waits for the link however long it is down.
+
+        Raises OutcomeUnknown where the answer was lost, and it cannot be known whether the event was published.
         """
 
     @abstractmethod
     async def send(self, draft: Draft) -> None:
         """Send an ephemeral event to every instance that follows the channel. It gets no position, and nobody keeps it."""
+
+    @abstractmethod
+    async def begin_anew(self, channel: str) -> None:
+        """Begin a new epoch of the channel, because events of it were lost before they came here: its history is gone.
+
+        Every instance that follows the channel is told by an Arrival at offset 0 of the new epoch, without a body.
+        """
 
     @abstractmethod
     async def position(self, channel: str) -> Position:
@@ -127,3 +146,10 @@ def is_event(channel: str, body: bytes) -> bool:
         return False
     kinds = [type(message.get(name)) for name in ("event", "payload", "timestamp", "origin")]
     return message["channel"] == channel and kinds[:2] == [str, dict] and {*kinds[2:]} <= {str, type(None)}
+
+
+def check_patience(seconds: float) -> float:
+    """The seconds themselves. Raises ValueError where they are no number from 0 on."""
+    if not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
+        raise ValueError(f"patience is a number of seconds from 0 on, not {seconds!r}")
+    return seconds

@@ -97,6 +97,20 @@ class LinkedEngine(Engine):
     async def start(self) -> None:
         """Begin on this loop. A store that does not answer yet is waited for. Raises BroadcastError where it refuses."""
 
+    @property
+    @abstractmethod
+    def patience(self) -> float:
+        """Seconds that calls wait while the link to the store is down, counted from the break. From then on they raise at
+        once."""
+
+    @patience.setter
+    @abstractmethod
+    def patience(self, seconds: float) -> None: ...
+
+    @abstractmethod
+    async def begin_anew(self, channel: str) -> None:
+        """Begin a new epoch of the channel: every client that was on it is told `reset`. Raises BroadcastUnavailable."""
+
     @abstractmethod
     async def pause(self) -> None:
         """Release connections and tasks; reopened by the next call."""

@@ -65,6 +65,8 @@ class Draft(NamedTuple):
     body: bytes
     key: str | None = None
     ephemeral: bool = False
+    patient: bool = False
+    """It waits for a store that cannot be reached, however long that takes."""
 
     def at(self, epoch: str, offset: int) -> "Event":
         return Event(self.channel, self.body, epoch, offset)

@@ -25,6 +25,7 @@ from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
 from pattern_stack.atoms.broadcast.instance.presence_news import PresenceNews
 from pattern_stack.atoms.broadcast.instance.revocation import Revocation
+from pattern_stack.atoms.broadcast.instance.soon import Soon
 from pattern_stack.errors import BroadcastClosed, BroadcastError, NotFound
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ class Instance:
         self.revocation = Revocation(self.connections, self.hub)
         self.control = Control(link, self.revocation.carry_out, self.revocation.ask_again) if link else None
         """What reaches the connections of the other instances on the bridge."""
+        self.soon = Soon(engine, link, channels.is_local, self.loop_owner, self._spawn_here)
         self._controlling: asyncio.Task[None] | None = None
         self.failures = Failures(logger)
         """What goes wrong in hooks, logged once a minute and kind."""
@@ -95,12 +97,15 @@ class Instance:
     def _begin_loop(self) -> None:
         """The hub has a loop, maybe another one than before: nobody is subscribed, and nothing is scheduled on it."""
         self.hub.clear()
+        if self.soon.is_needed:
+            asyncio.get_running_loop().call_soon(self.soon.begin)
 
     def _forget_loop(self) -> None:
         """The loop was closed while connections, listeners or tasks were on it: none of them can end any more."""
         if self.link:
             self.link.forget_loop()
         self._adopted, self._servers = False, 0
+        self.soon.forget_loop()
         for listener in self.listeners:
             self.engine.unsubscribe(listener.channel)
         for connection in self.connections.open:
@@ -156,6 +161,7 @@ class Instance:
 
     def after_fork(self) -> None:
         self._is_copy = self.loop_owner.disown() or self._is_copy
+        self.soon.reset()
 
     def check_open(self) -> None:
         """Raises BroadcastClosed."""
@@ -180,6 +186,10 @@ class Instance:
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task of this instance. What it raises is logged with its traceback."""
         return self.watch(self.loop_owner.loop.create_task(coroutine))
+
+    def _spawn_here(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        self.adopt_loop()
+        return self.spawn(coroutine)
 
     def watch(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
         self._tasks.add(task)
@@ -232,6 +242,13 @@ class Instance:
             return await self.engine.last(channel, last, self.engine.position(channel))
         finally:
             self.engine.unsubscribe(channel)
+
+    def publish_soon(self, draft: Draft) -> None:
+        """Without waiting, from any thread. On a loop that works with a bridge alone, that becomes the hub's."""
+        with suppress(RuntimeError):  # no loop runs here
+            asyncio.get_running_loop()
+            self.adopt_loop()
+        self.soon.add(draft)
 
     async def catch_up(self, channel: str, position: Position | None) -> bool:
         """Deliver a subscribed channel's events up to this position, or the newest: see LinkedEngine.catch_up."""
@@ -304,12 +321,13 @@ class Instance:
         if self._controlling and not any(one.channel == CONTROL for one in self.listeners):
             self._controlling.cancel()  # the store has not answered yet
         await self.connections.drain(_DRAIN_SECONDS)
-        pending = [task for task in self._tasks if task is not asyncio.current_task()]
+        pending = [task for task in self._tasks if task not in (asyncio.current_task(), self.soon.sending)]
         if pending:
             _, stuck = await asyncio.wait(pending, timeout=_DRAIN_SECONDS)
             for task in stuck:
                 logger.error("%r did not end by itself and is cancelled", task.get_coro())
                 task.cancel()
+        await self.soon.end()
         if self.link:
             await self.link.pause()
         self.connections.draining = self.closed

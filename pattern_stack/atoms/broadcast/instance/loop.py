@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from pattern_stack.errors import BroadcastClosed, BroadcastError
@@ -110,6 +110,19 @@ class LoopOwner:
         """
         loop = self._loop
         return loop is not None and self._thread == threading.get_ident() and loop.is_running()
+
+    def call_soon(self, call: Callable[[], None], without_loop: Callable[[], None]) -> None:
+        """Make a call on the hub's loop, without waiting for it: at once there, in its next turn from elsewhere. Where the
+        hub has no loop, `without_loop` is called here."""
+        if self.is_current():
+            call()
+            return
+        with self._lock:
+            while (loop := self._owner()) is not None:
+                with suppress(RuntimeError):  # it was closed between the look and the call: look again
+                    loop.call_soon_threadsafe(call)
+                    return
+            without_loop()
 
     async def run(self, call: Call[T]) -> T:
         """Run `call()` on the hub's loop, and return its result.

@@ -37,6 +37,15 @@ class Space:
             log = self.logs[channel] = Log(self.epoch, now)
         return log
 
+    def begin_anew(self, channel: str, now: float) -> Log:
+        """The channel's log in another epoch, without an event. Who follows it goes on."""
+        self._generation += 1
+        before = self.logs.pop(channel, None)
+        log = self.log(channel, now)
+        if before:
+            log.followers, log.members, log.bounds = before.followers, before.members, before.bounds
+        return log
+
     def used_key(self, channel: str, key: str, now: float) -> tuple[str, int] | None:
         """The place of the publish that used this key up within 300 s."""
         while self._keys:

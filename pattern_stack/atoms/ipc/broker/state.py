@@ -126,6 +126,11 @@ class Broker:
             self._tell(log, pack((SENT, channel), body))
         self._answer(peer, number)
 
+    def _anew(self, peer: Peer, number: int, _: bytes, channel: str) -> None:
+        log = self._spaces[peer.space].begin_anew(channel, self._clock())
+        self._tell(log, pack((ARRIVED, channel, log.epoch, 0), b""))
+        self._answer(peer, number)
+
     def _position(self, peer: Peer, number: int, _: bytes, channel: str) -> None:
         space = self._spaces[peer.space]
         log = space.logs.get(channel)
@@ -185,6 +190,7 @@ _CALLS: dict[str, Callable[..., None]] = {
         "hello",
         "ping",
         "publish",
+        "anew",
         "send",
         "position",
         "read",
