@@ -17,6 +17,7 @@ _FAKES = {
     "redis-server": 'echo "Redis server v=7.0.15 sha=0"',
     "postgresql": "",
     "haproxy": "",
+    "nginx": "",
     "chromium": "",
     "openssl": "",
     "npm": "",
@@ -46,7 +47,7 @@ class System:
     def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         named = {
             name.upper().replace("-", "_"): str(self.directory / name)
-            for name in ("redis-server", "postgresql", "haproxy", "chromium", "openssl")
+            for name in ("redis-server", "postgresql", "haproxy", "nginx", "chromium", "openssl")
         }
         clean = {name: value for name, value in os.environ.items() if name not in ("CI", "SKIP_MISSING")}
         path = f"{self.directory}:{os.environ['PATH']}"

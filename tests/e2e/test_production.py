@@ -1,0 +1,79 @@
+"""The proxies of docs/production.md, run as the page has them."""
+
+import re
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+import yaml
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.support.address import Address
+from tests.support.client import client
+from tests.support.eventually import eventually
+from tests.support.instances import Instance, instances
+from tests.support.nginx import Haproxy, Nginx
+from tests.support.process import ROOT
+from tests.support.redis.server import RedisServer
+
+pytestmark = pytest.mark.redis
+
+PAGE = (ROOT / "docs" / "production.md").read_text()
+
+
+def block(language: str) -> str:
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[list[Instance]]:
+    with RedisServer() as redis, instances(2, REDIS_URL=redis.url, PATTERN_STACK_CHANNEL_PREFIX="shop") as both:
+        yield both
+
+
+async def serves_both_ways(proxy: Address, each: list[Instance], prefix: str) -> None:
+    """A page of the proxy's own origin gets in, and a publish to either instance arrives, whichever took the socket."""
+    ready = f"{proxy.http}{prefix}/ready"
+    async with httpx2.AsyncClient() as http:
+        eventually(lambda: httpx2.get(ready).status_code == 200, "the proxy passes nothing on")
+        async with client(f"ws://127.0.0.1:{proxy.port}{prefix}/ws/broadcast", origin=proxy.http) as one:
+            await one.subscribe("orders")
+            for instance in each:
+                body = {"channel": "orders", "event": "created", "payload": {"port": instance.port}}
+                assert (await http.post(f"{instance.http}/test/broadcast", json=body)).status_code == 200
+                assert (await one.event())["payload"] == {"port": instance.port}
+
+
+async def test_nginx_with_a_path_prefix(pair: list[Instance]) -> None:
+    with Nginx(block("nginx"), [one.port for one in pair]) as proxy:
+        await serves_both_ways(proxy, pair, "/shop")
+
+
+async def test_nginx_that_loses_the_port_is_found_out(pair: list[Instance]) -> None:
+    """Why the block says $http_host."""
+    block_without = block("nginx").replace("$http_host", "$host")
+    with (
+        Nginx(block_without, [one.port for one in pair]) as proxy,
+        pytest.raises((ConnectionClosed, InvalidStatus)),
+    ):
+        await serves_both_ways(proxy, pair, "/shop")
+
+
+async def test_haproxy(pair: list[Instance]) -> None:
+    with Haproxy(block("haproxy"), [one.port for one in pair]) as proxy:
+        await serves_both_ways(proxy, pair, "")
+
+
+def test_traefiks_block_is_yaml_that_asks_ready() -> None:
+    service = yaml.safe_load(block("yaml"))["http"]["services"]["shop"]["loadBalancer"]
+    assert service["healthCheck"]["path"] == "/ready"
+    assert service["passHostHeader"] is True
+
+
+def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
+    from pattern_stack.atoms.broadcast.bridge.store import PATIENCE
+    from pattern_stack.atoms.broadcast.core.backlog import LINK_DOWN
+
+    assert f"down for {PATIENCE:g} s, counted from the break" in PAGE
+    assert f"{LINK_DOWN.events:,} events or {LINK_DOWN.bytes // 1_048_576} MiB" in PAGE
