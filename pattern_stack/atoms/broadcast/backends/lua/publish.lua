@@ -25,6 +25,8 @@ if tried < 0 then
   if redis.call('EXISTS', KEYS[3]) == 1 then
     return {}
   end
+elseif not known then -- another server, or another life: what came through over there may be here, and may not
+  return {}
 else
   local first = now - tried
   local all = offset == 0 and began < first -- whether all that was published since the first try has been looked at
