@@ -27,7 +27,8 @@ class IPCBroadcastBackend(InstanceBackend):
 
     `ipc://`: the workers of one server meet by their common parent process. `ipc:///run/app.sock`: whoever names this path,
     as the same user. `?name=` keeps several of them apart; so does `channel_prefix`. The order lies in a small process of
-    its own, which the first worker starts and which ends with the last: history does not outlive the workers. `patience`: as that of RedisBroadcastBackend.
+    its own, which the first worker starts and which ends with the last: history does not outlive the workers.
+    `patience`: as that of RedisBroadcastBackend.
 
     Raises InvalidURL for a URL that cannot be read. What works with it raises BroadcastError where the folder of the socket
     is not this user's alone.

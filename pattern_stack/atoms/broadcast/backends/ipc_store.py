@@ -8,7 +8,15 @@ from itertools import count
 from time import monotonic
 from typing import Any, TypeVar
 
-from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, Arrival, Attendance, OutcomeUnknown, Placed, Reading, Store
+from pattern_stack.atoms.broadcast.bridge.store import (
+    PATIENCE,
+    Arrival,
+    Attendance,
+    OutcomeUnknown,
+    Placed,
+    Reading,
+    Store,
+)
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.ledger import LEASE_SECONDS, Claim
