@@ -43,11 +43,11 @@ class Drill(Journal):
 
 
 @asynccontextmanager
-async def drill(server: PostgresServer, *, past_the_line: bool = True) -> AsyncIterator[Drill]:
+async def drill(server: PostgresServer, *, past_the_line: bool = True, patience: float = 3) -> AsyncIterator[Drill]:
     async with AsyncExitStack() as ends:
         line = await ends.enter_async_context(proxy(server.port))
         url = over(line, server)
-        instances = [await ends.enter_async_context(Instance(url)) for _ in range(2)]
+        instances = [await ends.enter_async_context(Instance(url, patience)) for _ in range(2)]
         outside = PostgresBroadcastBackend(server.url if past_the_line else url)
         ends.push_async_callback(outside.close)
         one = Drill(server, line, instances, outside)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pattern_stack.atoms.broadcast.backends import postgres_link
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from tests.contract.postgres.drill import CHANNEL, Drill, drill
 from tests.support.ports import free_port
@@ -112,11 +111,10 @@ async def test_clients_are_caught_up_or_told(postgres_server: PostgresServer, fa
 
 @each(AWAY)
 async def test_while_it_is_away_nothing_is_promised(
-    postgres_server: PostgresServer, fault: Fault, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    postgres_server: PostgresServer, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(postgres_link, "_PATIENCE", 1.0)
-    async with drill(postgres_server) as one:
+    async with drill(postgres_server, patience=0.5) as one:
         async with fault(one):
             await one.until_away()
             await asyncio.gather(*(each.tells_the_truth() for each in one.instances))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from pattern_stack import InvalidURL, broadcast_from_url
-from pattern_stack.atoms.broadcast.backends import postgres_link
 from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
 from tests.contract.postgres.drill import CHANNEL, Instance, over
 from tests.contract.redis.drill import raises
@@ -129,15 +128,12 @@ async def test_prefixes_keep_applications_apart(server: PostgresServer) -> None:
             assert [event.event_type for event in await one.history(CHANNEL, last=5)] == [prefix[:9]] * 2
 
 
-async def test_who_does_not_answer_is_waited_for(
-    server: PostgresServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_does_not_answer_is_waited_for(server: PostgresServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(postgres_link, "_PATIENCE", 1.0)
     async with proxy(server.port) as line:
         line.swallow()
-        alone = PostgresBroadcastBackend(over(line, server))
-        async with Instance(over(line, server)) as one:
+        alone = PostgresBroadcastBackend(over(line, server), patience=0.5)
+        async with Instance(over(line, server), 0.5) as one:
             await asyncio.gather(one.tells_the_truth(), raises(alone))
             await line.restore()
             await one.until_ready_says(200)
