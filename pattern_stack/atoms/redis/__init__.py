@@ -9,6 +9,15 @@ except ModuleNotFoundError as error:
     raise NotInstalled("redis-py is missing: pip install '/path/to/pattern_stack[redis]'") from error
 
 from pattern_stack.atoms.redis.errors import LinkDown, ServerRejected, in_short
-from pattern_stack.atoms.redis.link import Link, Listener
+from pattern_stack.atoms.redis.link import Link, Listener, on_shards
 
-__all__ = ["CredentialProvider", "Link", "LinkDown", "Listener", "ResponseError", "ServerRejected", "in_short"]
+__all__ = [
+    "CredentialProvider",
+    "Link",
+    "LinkDown",
+    "Listener",
+    "ResponseError",
+    "ServerRejected",
+    "in_short",
+    "on_shards",
+]

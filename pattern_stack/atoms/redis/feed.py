@@ -4,17 +4,22 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from pattern_stack.atoms.redis.errors import give_up
+from pattern_stack.atoms.redis.errors import LinkDown, give_up
 from pattern_stack.atoms.redis.line import Line
 
 _NAMES = 512
 
 
 class Feed:
-    """One connection for messages, and the channels that it is subscribed to."""
+    """One connection for messages, and the channels that it is subscribed to.
 
-    def __init__(self, line: Line, message: Callable[[bytes, bytes], None]) -> None:
+    `sharded`: messages of this server alone. A channel whose slot has moved to another one breaks the connection.
+    """
+
+    def __init__(self, line: Line, message: Callable[[bytes, bytes], None], *, sharded: bool = False) -> None:
         self.line = line
+        self._shard = "S" if sharded else ""
+        self._names = 1 if sharded else _NAMES  # the names of one command have one slot
         self._message = message
         self._asked: set[bytes] = set()
         self._acknowledged: set[bytes] = set()
@@ -50,24 +55,29 @@ class Feed:
             await self._changed.wait()
             self._changed.clear()
             changes, self._changes = self._changes, {}
-            for word, wish in (("UNSUBSCRIBE", False), ("SUBSCRIBE", True)):
+            for word, wish in ((f"{self._shard}UNSUBSCRIBE", False), (f"{self._shard}SUBSCRIBE", True)):
                 names = [channel for channel, wished in changes.items() if wished == wish]
                 (self._asked.update if wish else self._asked.difference_update)(names)
                 if not wish:
                     self._acknowledged.difference_update(names)
-                for start in range(0, len(names), _NAMES):
+                for start in range(0, len(names), self._names):
+                    some = names[start : start + self._names]
                     if wish:
-                        self._due.update(names[start : start + _NAMES])
-                    await self.line.command(word, *names[start : start + _NAMES])
+                        self._due.update(some)
+                    await self.line.command(word, *some)
 
     async def read(self) -> None:
         """Hand on messages until the connection breaks."""
+        shard = self._shard.lower().encode()
+        message, subscribed, unsubscribed = shard + b"message", shard + b"subscribe", b"sunsubscribe"
         while True:
             kind, channel, *rest = await self.line.answer()
-            if kind == b"message":
+            if kind == message:
                 self._message(channel, rest[0])
-            elif kind == b"subscribe":
+            elif kind == subscribed:
                 self._acknowledge(channel)
+            elif kind == unsubscribed and channel in self._acknowledged:  # nobody has asked for it
+                raise LinkDown("another server has this channel now", sent=False)
 
     def _acknowledge(self, channel: bytes) -> None:
         self._due[channel] -= 1

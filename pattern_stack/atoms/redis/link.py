@@ -6,6 +6,8 @@ import math
 import random
 import secrets
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import cache
 from time import monotonic
 from typing import Any, Protocol
 
@@ -13,7 +15,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.credentials import CredentialProvider
 
 from pattern_stack.atoms.redis.errors import ELSEWHERE, LinkDown, ServerRejected, in_short, refused
-from pattern_stack.atoms.redis.feed import Feed
+from pattern_stack.atoms.redis.feeds import Feeds
 from pattern_stack.atoms.redis.line import Line
 from pattern_stack.atoms.redis.pipe import Pipe
 from pattern_stack.atoms.redis.servers import Servers
@@ -63,19 +65,24 @@ class Link:
         *,
         probe: str = _PROBE,
         bulk: bool = False,
+        sharded: bool = False,
         credentials: CredentialProvider | None = None,
     ) -> None:
         """`credentials`: they win over those of the URL. `probe`: a script that does all that the listener needs, on KEYS[1],
-        and publishes ARGV[1] on that channel. `bulk`: calls with a long answer have a connection of their own."""
+        and publishes ARGV[1] on that channel. `bulk`: calls with a long answer have a connection of their own.
+        `sharded`: messages come from SPUBLISH where the servers of a cluster have that: see `is_sharded`."""
         self._dial, self.place, self._sentinels = target_of(url, credentials)
         self._listener = listener
         self._probe_script = probe
         self._bulk = bulk
-        self._probe_channel = f"{name}:probe:{secrets.token_hex(8)}".encode()
+        self._sharded = sharded
+        self._probe_name = f"{name}:probe:{secrets.token_hex(8)}"
+        self._heard: dict[bytes, asyncio.Event] = {}
+        """By the probe's channels, of which each feed has one."""
         self._followed: set[bytes] = set()
         self._where: dict[str, Any] = {}
         self._servers: Servers | None = None
-        self._feed: Feed | None = None
+        self._feeds: Feeds | None = None
         self._lines: list[Line] = []
         self._task: asyncio.Task[None] | None = None
         self._token = b""
@@ -88,7 +95,7 @@ class Link:
     async def start(self) -> None:
         """Returns when it is up, or when the server did not answer: it tries on. Raises ServerRejected."""
         if self._task is None or self._task.done():
-            self._tried, self._up, self._heard, self._broken = (asyncio.Event() for _ in range(4))
+            self._tried, self._up, self._broken = (asyncio.Event() for _ in range(3))
             self._refusal = None
             self._down_since = monotonic()
             self._task = asyncio.get_running_loop().create_task(self._supervise())
@@ -106,7 +113,7 @@ class Link:
 
     def forget(self) -> None:
         """Its loop was closed, and has taken everything along."""
-        self._task = self._servers = self._feed = None
+        self._task = self._servers = self._feeds = None
         self._followed.clear()
         self._lines.clear()
         self.trouble = _NOT_YET
@@ -136,7 +143,9 @@ class Link:
         async with asyncio.timeout(_CONNECT_SECONDS):
             self._where = await self._sentinels.locate() if self._sentinels else {}
             self._servers = await Servers.behind(self._open, bulk=self._bulk)
-            self._feed = Feed(await self._open(), self._message)
+            self._feeds = await Feeds.behind(self._servers, self._open, self._message, sharded=self.is_sharded)
+            probes = self._servers.spread(self._probe_name) if self.is_sharded else [self._probe_name]
+            self._heard = {name.encode(): asyncio.Event() for name in probes}
 
     async def _reason(self, error: BaseException) -> BaseException:
         refusal = refused(error)
@@ -155,15 +164,22 @@ class Link:
         return line
 
     async def _work(self) -> None:
-        assert self._feed
+        assert self._feeds
         assert self._servers
+        feeds = self._feeds
         self._broken.clear()
         async with asyncio.TaskGroup() as group:
-            for run in (self._feed.read(), self._feed.write(), *(pipe.run() for pipe in self._servers.pipes)):
+            for run in (pipe.run() for pipe in self._servers.pipes):
                 group.create_task(run)
-            async with self._feed.line.moving(_CONNECT_SECONDS):
-                await asyncio.gather(*map(self._feed.subscribe, [self._probe_channel, *self._followed]))
-            await self._probe(self._servers, self._feed)
+            for feed in feeds.all:
+                group.create_task(feed.read())
+                group.create_task(feed.write())
+            subscribed = asyncio.gather(*map(feeds.subscribe, [*self._heard, *self._followed]))
+            async with AsyncExitStack() as watched:
+                for feed in feeds.all:
+                    await watched.enter_async_context(feed.line.moving(_CONNECT_SECONDS))
+                await subscribed
+            await self._probe(self._servers, feeds)
             self._up.set()  # before what was missed is fetched: whoever fetches may be waiting for it
             await self._listener.restored()
             logger.info("the link to Redis at %s is up", self.place)
@@ -171,28 +187,29 @@ class Link:
             self._tried.set()
             while not self._broken.is_set():
                 await wait_at_most(_PROBE_SECONDS, self._broken)
-                await self._probe(self._servers, self._feed)
+                await self._probe(self._servers, feeds)
             raise LinkDown("the server takes no writes", sent=False)
 
-    async def _probe(self, servers: Servers, feed: Feed) -> None:
+    async def _probe(self, servers: Servers, feeds: Feeds) -> None:
         """Through the commands' connection and back through the messages'; and whether the servers are those they were."""
         self._token = secrets.token_bytes(8)
-        self._heard.clear()
-        key = self._probe_channel.decode()
-        pipe = servers.server(key).commands
-        async with pipe.line.moving(_SILENT_SECONDS):
-            await pipe.call(("EVAL", self._probe_script, 1, key, self._token))
-        async with feed.line.moving(_SILENT_SECONDS):
-            await self._heard.wait()
+        script = on_shards(self._probe_script) if self.is_sharded else self._probe_script
+        for channel, heard in self._heard.items():
+            heard.clear()
+            pipe = servers.server(channel.decode()).commands
+            async with pipe.line.moving(_SILENT_SECONDS):
+                await pipe.call(("EVAL", script, 1, channel, self._token))
+            async with feeds.of(channel).line.moving(_SILENT_SECONDS):
+                await heard.wait()
         await servers.check(_SILENT_SECONDS)
         if self._sentinels and await self._sentinels.named() not in (None, self._where):
             raise LinkDown("its sentinels name another primary", sent=False)
 
     def _message(self, channel: bytes, data: bytes) -> None:
-        if channel != self._probe_channel:
+        if channel not in self._heard:
             self._listener.message(channel, data)
         elif data == self._token:
-            self._heard.set()
+            self._heard[channel].set()
 
     async def _down(self, error: BaseException | None) -> None:
         why = f"{type(error).__name__}: {error}" if error else "stopped"
@@ -202,9 +219,9 @@ class Link:
         if self._up.is_set():
             self._down_since = monotonic()
         self._up.clear()
-        for part in (*(self._servers.pipes if self._servers else ()), *([self._feed] if self._feed else ())):
+        for part in (*(self._servers.pipes if self._servers else ()), *(self._feeds.all if self._feeds else ())):
             part.close()
-        self._servers = self._feed = None
+        self._servers = self._feeds = None
         lines, self._lines = self._lines, []
         self._tried.set()
         for line in lines:
@@ -229,6 +246,11 @@ class Link:
         """Of the servers that it is connected to: a script's keys have to be on one of them."""
         return self._servers is not None and self._servers.is_cluster
 
+    @property
+    def is_sharded(self) -> bool:
+        """Whether a channel's messages have to be sent with SPUBLISH, to the server that has its key."""
+        return self._sharded and self._servers is not None and self._servers.can_shard
+
     async def scan(self, pattern: str) -> list[bytes]:
         """The keys of every server that match, each at least once. Raises LinkDown or ResponseError."""
         if self._servers is None:
@@ -238,14 +260,20 @@ class Link:
     async def follow(self, channel: bytes) -> None:
         """Hand its messages to the listener, across breaks, until `unfollow`. Also where this raises LinkDown."""
         self._followed.add(channel)
-        if self._feed is None:
+        if self._feeds is None:
             raise LinkDown(self.trouble or "down", sent=False)
-        await self._feed.subscribe(channel)
+        await self._feeds.subscribe(channel)
 
     def unfollow(self, channel: bytes) -> None:
         self._followed.discard(channel)
-        if self._feed:
-            self._feed.unsubscribe(channel)
+        if self._feeds:
+            self._feeds.unsubscribe(channel)
+
+
+@cache
+def on_shards(script: str) -> str:
+    """The same script for a cluster whose pub/sub is sharded."""
+    return script.replace("'PUBLISH'", "'SPUBLISH'")
 
 
 async def _keys(pipe: Pipe, pattern: str) -> list[bytes]:

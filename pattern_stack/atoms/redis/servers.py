@@ -1,6 +1,7 @@
 """Which servers a URL stands for: one, or those of a cluster; and which of them has a key."""
 
 from collections.abc import Awaitable, Callable, Collection
+from itertools import count
 from typing import NamedTuple, Self
 
 from redis.crc import key_slot
@@ -10,6 +11,7 @@ from pattern_stack.atoms.redis.line import Line
 from pattern_stack.atoms.redis.pipe import Pipe
 
 _OLDEST = (6, 2)
+_SHARDING = (7, 0)
 
 Open = Callable[..., Awaitable[Line]]
 """A new connection to the URL's server, or to another `host` and `port`."""
@@ -23,6 +25,7 @@ class Server(NamedTuple):
     bulk: Pipe
     """For long answers: commands do not wait behind them. It may be the same connection."""
     life: bytes
+    version: tuple[int, int]
 
 
 class Servers:
@@ -43,7 +46,7 @@ class Servers:
             return await cls._cluster(first, open, bulk)
         if about[b"role"] != b"master":
             raise LinkDown("it is a replica", sent=False)
-        return cls({None: Server(*await _pipes(first, open, bulk), about[b"master_replid"])}, [])
+        return cls({None: Server(*await _pipes(first, open, bulk), about[b"master_replid"], _version(about))}, [])
 
     @classmethod
     async def _cluster(cls, first: Line, open: Open, bulk: bool) -> Self:
@@ -56,8 +59,9 @@ class Servers:
                 return await open(host=host, port=port)
 
             line = await open_there()
-            life = (await _info(line))[b"master_replid"]
-            servers[host, port] = Server(*await _pipes(line, open_there, bulk), life)
+            about = await _info(line)
+            pipes = await _pipes(line, open_there, bulk)
+            servers[host, port] = Server(*pipes, about[b"master_replid"], _version(about))
         if sum(end - begin + 1 for begin, end, _ in slots) < 16_384:
             raise LinkDown("the cluster does not serve every slot", sent=False)
         return cls(servers, slots)
@@ -65,6 +69,26 @@ class Servers:
     @property
     def is_cluster(self) -> bool:
         return bool(self._slots)
+
+    @property
+    def can_shard(self) -> bool:
+        """Whether its servers have pub/sub that stays on the server of a channel."""
+        return self.is_cluster and all(server.version >= _SHARDING for server in self.all)
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Of a cluster."""
+        return [address for address in self._servers if address]
+
+    def spread(self, name: str) -> list[str]:
+        """Names that begin with this one: each server of a cluster has one of them."""
+        found: dict[Address | None, str] = {}
+        for number in count():
+            key = f"{name}:{number}"
+            found.setdefault(self.address(key), key)
+            if len(found) == len(self._servers):
+                break
+        return list(found.values())
 
     @property
     def all(self) -> Collection[Server]:
@@ -76,10 +100,14 @@ class Servers:
 
     def server(self, key: str) -> Server:
         """The one that has this key."""
+        return self._servers[self.address(key)]
+
+    def address(self, key: str) -> Address | None:
+        """Where that is; None where there is one server."""
         if not self._slots:
-            return self._servers[None]
+            return None
         slot = key_slot(key.encode())
-        return next(self._servers[address] for begin, end, address in self._slots if begin <= slot <= end)
+        return next(address for begin, end, address in self._slots if begin <= slot <= end)
 
     async def check(self, silent_seconds: float) -> None:
         """Raises LinkDown where one of them has become a replica, was promoted or has begun anew since."""
@@ -105,6 +133,11 @@ def _fields(info: bytes) -> dict[bytes, bytes]:
 
 
 def _check_version(about: dict[bytes, bytes]) -> None:
-    version = about[b"redis_version"].decode()
-    if tuple(map(int, version.split(".")[:2])) < _OLDEST:
+    if _version(about) < _OLDEST:
+        version = about[b"redis_version"].decode()
         raise ServerRejected(f"it is Redis {version}; {'.'.join(map(str, _OLDEST))} is the oldest that works")
+
+
+def _version(about: dict[bytes, bytes]) -> tuple[int, int]:
+    major, minor = about[b"redis_version"].decode().split(".")[:2]
+    return int(major), int(minor)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from redis.crc import key_slot
 
 from pattern_stack import Event, Position
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
@@ -66,3 +67,45 @@ async def test_handlers_of_a_bridge_alone(redis_cluster: RedisCluster) -> None:
     await backend.broadcast(CHANNEL, "e", {})
     await asyncio.wait_for(got.wait(), PATIENCE)
     await backend.close()
+
+
+def calls(cluster: RedisCluster, command: str) -> int:
+    """How often it was carried out, on all nodes."""
+    stats = [node.command("INFO", "commandstats").get(f"cmdstat_{command}", {"calls": 0}) for node in cluster.nodes]
+    return sum(int(one["calls"]) for one in stats)
+
+
+async def test_a_message_goes_to_one_shard(pair: list[Instance], redis_cluster: RedisCluster) -> None:
+    """Where the servers can do that: Redis 7 and later. Classic pub/sub sends it to every node."""
+    if not pair[0].backend.bridge.engine._store._link.is_sharded:  # type: ignore[union-attr]
+        pytest.skip("this Redis has no sharded pub/sub")
+    before = calls(redis_cluster, "publish")
+    journal = Journal()
+    await journal.follow(*[each.server.url for each in pair])
+    (node,) = [
+        each for each in redis_cluster.nodes if each.command("PUBSUB", "SHARDCHANNELS", "pattern_stack:{orders}")
+    ]
+    assert node is redis_cluster.node_of("{orders}")
+    await journal.publish(pair[0].backend, 20)
+    await pair[1].backend.broadcast("other", "cursor", {}, ephemeral=True)
+    await journal.finish(pair[1].backend)
+    await journal.end()
+    assert calls(redis_cluster, "publish") == before
+    assert not any(each.command("PUBSUB", "CHANNELS", "*") for each in redis_cluster.nodes)
+
+
+async def test_slots_that_move_while_events_flow(pair: list[Instance], redis_cluster: RedisCluster) -> None:
+    """Clients stay; those of the channel are caught up, or told."""
+    slot = key_slot(b"{orders}")
+    here = redis_cluster.node_of("{orders}")
+    there = next(node for node in redis_cluster.nodes if node is not here)
+    journal = Journal()
+    await journal.follow(*[each.server.url for each in pair] * 2)
+    publishing = [asyncio.create_task(journal.publish(each.backend, 100)) for each in pair]
+    for source, target in ((here, there), (there, here)):
+        await asyncio.to_thread(redis_cluster.move, slot, source, target)
+        await journal.publish(pair[0].backend, 5)
+    await asyncio.gather(*publishing)
+    await journal.finish(pair[1].backend)
+    await journal.end()
+    assert {one.connections for one in journal.followers} == {1}

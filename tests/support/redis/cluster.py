@@ -40,6 +40,15 @@ class RedisCluster:
     def node_of(self, key: str) -> RedisServer:
         return self.nodes[key_slot(key.encode()) * _NODES // _SLOTS]
 
+    def move(self, slot: int, source: RedisServer, target: RedisServer) -> None:
+        """All of its keys, and then the slot."""
+        target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.command("CLUSTER", "MYID"))
+        source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target.command("CLUSTER", "MYID"))
+        while keys := source.command("CLUSTER", "GETKEYSINSLOT", slot, 100):
+            source.command("MIGRATE", "127.0.0.1", target.port, "", 0, 1_000, "KEYS", *keys)
+        for node in (target, source, *self.nodes):
+            node.command("CLUSTER", "SETSLOT", slot, "NODE", target.command("CLUSTER", "MYID"))
+
     def flush(self) -> None:
         for node in self.nodes:
             node.command("FLUSHALL")

@@ -25,7 +25,15 @@ from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import KEY_SECONDS, History
 from pattern_stack.atoms.broadcast.core.ledger import KEPT_SECONDS, LEASE_SECONDS, Claim
 from pattern_stack.atoms.log_every import LogEvery
-from pattern_stack.atoms.redis import CredentialProvider, Link, LinkDown, ResponseError, ServerRejected, in_short
+from pattern_stack.atoms.redis import (
+    CredentialProvider,
+    Link,
+    LinkDown,
+    ResponseError,
+    ServerRejected,
+    in_short,
+    on_shards,
+)
 from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
 
 _log = LogEvery(logging.getLogger(__name__))
@@ -68,7 +76,7 @@ class RedisStore(Store):
     ) -> None:
         self._prefix = prefix
         self.patience = patience
-        self._link = Link(url, self, prefix, probe=_script("probe"), bulk=True, credentials=credentials)
+        self._link = Link(url, self, prefix, probe=_script("probe"), bulk=True, sharded=True, credentials=credentials)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._publish, self._read = _script("epoch", "publish"), _script("epoch", "read")
         self._anew = _script("forget", "epoch", "anew")
@@ -164,7 +172,8 @@ class RedisStore(Store):
 
         async def attempt() -> None:
             try:
-                await self._link.call(topic.decode(), "PUBLISH", topic, b"::" + draft.body)
+                word = "SPUBLISH" if self._link.is_sharded else "PUBLISH"
+                await self._link.call(topic.decode(), word, topic, b"::" + draft.body)
             except LinkDown as error:
                 if not error.sent:
                     raise
@@ -257,6 +266,8 @@ class RedisStore(Store):
         topic = self._topic(channel).decode()
         keys = [f"{topic}:state", f"{topic}:events", f"{topic}:again:{again}", f"{topic}:lives"]
         keys.append(f"{topic}:key:{key or ''}")
+        if self._link.is_sharded:
+            script = on_shards(script)
         if not self._link.is_cluster:
             keys.append(f"{self._prefix}:generation")
         call = ("EVAL", script, len(keys), *keys, secrets.token_hex(6), max(keep, _KEPT * 1000), *arguments)
