@@ -58,4 +58,6 @@ async def test_broadcast_soon_over_each_store(make_instance: Make) -> None:
             await socket.subscribe("orders")
             for n in range(100):
                 one.broadcast_soon("orders", "e", {"n": n})
+            one.broadcast_soon("orders", "cursor", {}, ephemeral=True)
             assert [(await socket.event())["payload"]["n"] for _ in range(100)] == list(range(100))
+            assert "offset" not in await socket.event()

@@ -90,13 +90,22 @@ class BroadcastBackend(ABC):
         """
 
     def broadcast_soon(
-        self, channel: str, event_type: str, payload: Payload, *, origin: str | None = None, key: str | None = None
+        self,
+        channel: str,
+        event_type: str,
+        payload: Payload,
+        *,
+        origin: str | None = None,
+        key: str | None = None,
+        ephemeral: bool = False,
     ) -> None:
         """Publish one event without waiting, from any thread or loop, also where the store cannot be reached.
 
         Events that are published so by one thread keep their order. While the link to the store is down they wait in this
         process: 1,000 events and 4 MiB at most. What is more is dropped, and when the link is back the clients of that
-        channel are told `reset`, on every instance. What waits when the process ends is lost: `trouble` tells how many do.
+        channel are told `reset`, on every instance. An `ephemeral` one does not wait: it is
+        dropped. What waits when the process ends is lost: `trouble` tells how many do.
+
         Raises InvalidChannel, InvalidEvent or BroadcastClosed; never BroadcastUnavailable.
         """
         raise NotImplementedError

@@ -125,13 +125,21 @@ class Publishing(BroadcastBackend):
         return self._instance.loop_owner.run_sync(lambda: self._instance.publish_or_send(drafts))[0]
 
     def broadcast_soon(
-        self, channel: str, event_type: str, payload: Payload, *, origin: str | None = None, key: str | None = None
+        self,
+        channel: str,
+        event_type: str,
+        payload: Payload,
+        *,
+        origin: str | None = None,
+        key: str | None = None,
+        ephemeral: bool = False,
     ) -> None:
         """See BroadcastBackend. In memory, and on a channel that is `local`, the event is published at once; from another
         thread than the hub's, in the next turn of its loop. While a bridge has no loop yet, it waits for the start of the
         application.
         """
-        self._instance.publish_soon(self.draft(channel, event_type, payload, origin=origin, key=key))
+        draft = self.draft(channel, event_type, payload, origin=origin, key=key, ephemeral=ephemeral)
+        self._instance.publish_soon(draft)
 
     def draft(
         self,

@@ -62,7 +62,9 @@ class Backlog:
             self.lose(one)
 
     def lose(self, one: Waiting) -> None:
-        """It is never published."""
+        """It is never published. Who misses an ephemeral event has lost nothing."""
+        if one.draft.ephemeral:
+            return
         self._lost[one.draft.channel] = self._numbers
         self.dropped += 1
 

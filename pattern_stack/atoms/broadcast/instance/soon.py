@@ -5,12 +5,13 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pattern_stack.atoms.broadcast.bridge.store import OutcomeUnknown
 from pattern_stack.atoms.broadcast.core.backlog import LINK_DOWN, LINK_UP, Backlog, Waiting
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
-from pattern_stack.atoms.broadcast.core.event import Draft
+from pattern_stack.atoms.broadcast.core.event import Draft, Event
 from pattern_stack.atoms.broadcast.instance.loop import LoopOwner, run_now
 from pattern_stack.errors import BroadcastClosed, BroadcastUnavailable
 
@@ -72,6 +73,8 @@ class Soon:
         """In any thread."""
         if self._link is None or self._is_local(draft.channel):
             self._here.append(draft)
+        elif draft.ephemeral and self._link.unavailable_reason:
+            return
         else:
             bounds = LINK_DOWN if self._link.unavailable_reason else LINK_UP
             with self._lock:
@@ -91,7 +94,8 @@ class Soon:
 
     def _publish_here(self) -> None:
         while self._here:
-            run_now(self._engine.publish([self._here.popleft()]))
+            draft = self._here.popleft()
+            run_now(self._engine.send([draft]) if draft.ephemeral else self._engine.publish([draft]))
 
     async def _send(self) -> None:
         assert self._link
@@ -112,7 +116,9 @@ class Soon:
 
     async def _publish(self, taken: Sequence[Waiting]) -> None:
         """Raises BroadcastUnavailable where some are to be tried again."""
-        publishes = [self._engine.publish([one.draft]) for one in taken]
+        publishes = [
+            self._pass(one.draft) if one.draft.ephemeral else self._engine.publish([one.draft]) for one in taken
+        ]
         results = await asyncio.gather(*publishes, return_exceptions=True)
         outcomes = [(one, result) for one, result in zip(taken, results, strict=True) if not isinstance(result, list)]
         lost = [(one, result) for one, result in outcomes if not _may_be_repeated(result)]
@@ -125,6 +131,11 @@ class Soon:
         for _, error in outcomes:
             if _may_be_repeated(error):
                 raise error
+
+    async def _pass(self, draft: Draft) -> list[Event]:
+        with suppress(BroadcastUnavailable):  # it is not kept
+            await self._engine.send([draft])
+        return []
 
     def forget_loop(self) -> None:
         """It was closed, with what was under way."""

@@ -49,6 +49,16 @@ async def test_each_thread_keeps_its_order() -> None:
                 assert [e["payload"]["n"] for e in events if e["payload"]["thread"] == thread] == list(range(100))
 
 
+async def test_an_ephemeral_one() -> None:
+    broadcast = WebSocketBroadcastBackend()
+    with serving_backend(broadcast) as server:
+        async with client(server.url) as one:
+            await one.subscribe("orders")
+            broadcast.broadcast_soon("orders", "cursor", {"x": 1}, ephemeral=True)
+            event = await one.event()
+            assert (event["event"], event["payload"], "offset" in event) == ("cursor", {"x": 1}, False)
+
+
 async def test_from_another_loop() -> None:
     broadcast = WebSocketBroadcastBackend()
 
