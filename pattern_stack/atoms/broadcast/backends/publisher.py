@@ -4,12 +4,12 @@ import os
 from types import TracebackType
 from typing import Any, Self
 
-from pattern_stack.atoms.broadcast.backends.bridges import bridge_from_url
+from pattern_stack.atoms.broadcast.backends.bridges import bridge_from_url, scheme_of
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.loop_thread import LoopThread
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.core.event import Event, Payload, Position
-from pattern_stack.errors import BroadcastClosed
+from pattern_stack.errors import BroadcastClosed, InvalidURL
 
 _SECONDS = 9.5
 """For one call, the connecting included. The bridge itself gives up earlier; this holds where its loop does not."""
@@ -40,8 +40,9 @@ class _Publishing:
 
     def __init__(self, url: str, channel_prefix: str, options: dict[str, Any]) -> None:
         given = {name: value for name, value in options.items() if value is not None}
+        _check_url(url)
         self._arguments = (url, {"channel_prefix": channel_prefix, **given})
-        self._unused: InstanceBackend | None = self._bridge()  # now, so that a wrong URL is told here
+        self._bridge()  # now, so that a wrong URL is told here
         self._closed = False
 
     def _bridge(self) -> InstanceBackend:
@@ -51,6 +52,13 @@ class _Publishing:
     def _check_open(self) -> None:
         if self._closed:
             raise BroadcastClosed("the publisher was closed")
+
+
+def _check_url(url: str) -> None:
+    if scheme_of(url) == "memory":
+        raise InvalidURL("memory:// is one process: nobody can publish to it from another one")
+    if url.partition("?")[0] == "ipc://":
+        raise InvalidURL("a publisher has no server's workers around it: give the path, like ipc:///run/app.sock")
 
 
 class Publisher(_Publishing):

@@ -131,7 +131,9 @@ def test_prefixes_are_apart(redis_server: RedisServer) -> None:
         assert other.broadcast(CHANNEL, "e", {}).offset == 1
 
 
-@pytest.mark.parametrize("url", ["memory://", "nats://:hunter2@host", "redis://:hunter2@host:port"])
+@pytest.mark.parametrize(
+    "url", ["memory://", "ipc://", "ipc://?name=x", "nats://:hunter2@host", "redis://:hunter2@host:port"]
+)
 def test_urls_that_nobody_can_publish_to(url: str) -> None:
     with pytest.raises(InvalidURL) as raised:
         Publisher(url)
