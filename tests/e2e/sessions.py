@@ -75,6 +75,10 @@ class SessionsPage(LivePage):
     def expect_outline(self, outline: Outline) -> None:
         self.wait_until(lambda: self.outline() == outline, f"the tree did not become {outline}")
 
+    def cursors(self, node: str) -> Locator:
+        """The labels of the others at a node."""
+        return self.node(node).locator(".cursors .person")
+
     def author(self, event: str) -> Locator:
         """The label of the client that caused an event in the list."""
         return self.page.locator("#events tr").filter(has_text=event).locator(".person")

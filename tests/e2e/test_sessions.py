@@ -54,6 +54,23 @@ def test_each_browser_shows_the_others_changes(page: SessionsPage, other: Sessio
     page.expect_client_count(1)
 
 
+def test_each_browser_shows_where_the_other_is_and_that_it_types(page: SessionsPage, other: SessionsPage) -> None:
+    page.add("Porsche 912", "Bodywork")
+    other.select("Bodywork")
+    expect(page.cursors("Bodywork")).to_have_count(1)
+    expect(other.cursors("Bodywork")).to_have_count(0)  # not the page's own
+    who = str(page.page.locator("#here .person:not(.you)").text_content())
+    expect(page.cursors("Bodywork")).to_have_text(who)
+    page.select("Porsche 912")
+    expect(other.cursors("Porsche 912")).to_have_count(1)
+    other.page.get_by_label("Name of the new child").press_sequentially("Floor")
+    expect(page.page.locator(".cursors .person.typing")).to_have_count(1)
+    page.screenshot("cursors")
+    page.node("Bodywork").click()
+    other.page.get_by_role("link", name="All sessions").click()
+    expect(page.page.locator(".cursors .person")).to_have_count(0)
+
+
 def test_each_browser_can_undo_and_redo_the_others_changes(page: SessionsPage, other: SessionsPage) -> None:
     both = (page, other)
     page.add("Porsche 912", "Bodywork")

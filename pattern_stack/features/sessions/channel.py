@@ -1,4 +1,4 @@
-"""`session:{session_id}`: subscribing joins the session."""
+"""`session:{session_id}`: subscribing joins the session. `session-cursors:{session_id}`: who is at which node."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from pattern_stack.features.sessions.session import Session
 
 
 def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -> None:
-    """Declare the channel. It is local, also where a bridge is configured: a session lives in one instance.
+    """Declare the channels. They are local, also where a bridge is configured: a session lives in one instance.
 
     A client is counted before it has its position, so its snapshot counts it too.
     """
@@ -61,3 +61,10 @@ def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -
                 session = find(session_id)
                 session.attendance.leave(connection.id)
                 await announcements.announce(session)
+
+    @broadcast.channel("session-cursors:{session_id:path}", presence=lambda user: None, local=True)
+    class CursorsChannel(Channel):
+        """Each client shows where it is by its state, like {"node": "...", "typing": true}. Nobody sees who the user is."""
+
+        async def authorize(self, connection: Connection, session_id: str) -> None:
+            find(session_id)

@@ -83,6 +83,7 @@ class Registry:
             await self.publish(session, [("session-closed", {})], origin=origin)
         finally:  # also if this call is cancelled: no later call could end the channel
             await self.broadcast.end(session.channel)
+            await self.broadcast.end(session.cursors_channel)
 
     # -- the projects that are live in them
 

@@ -41,6 +41,11 @@ class Session:
         return f"session:{self.id}"
 
     @property
+    def cursors_channel(self) -> str:
+        """Its members show where in the graph they are."""
+        return f"session-cursors:{self.id}"
+
+    @property
     def in_use(self) -> bool:
         """A client is on it, or a change is under way, which may wait for the store."""
         return bool(self.attendance.present) or self.turn.locked()

@@ -4,6 +4,7 @@ import { $, clock, element, write } from "../elements.js"
 import { Log } from "../log.js"
 import { api, setOrigin } from "../rest.js"
 import { attempt } from "../toasts.js"
+import { Cursors } from "./cursors.js"
 import { describe } from "./describe.js"
 import { Detail } from "./detail.js"
 import { Graph } from "./graph.js"
@@ -25,8 +26,9 @@ export class Session {
   #log = new Log($("events"), $("events-empty"))
   #people = new People($("here"))
   #detail = new Detail(this.#graph, this.#actions())
-  #tree = new Tree($("tree"), this.#graph, (id) => this.#detail.show(id, this.#schema))
+  #tree = new Tree($("tree"), this.#graph, (id) => this.#selected(id), () => this.#cursors?.draw())
   #ownIds = new Set() // the connection ids that this page has had: the origins of its own events
+  #cursors
   #stale = true // whether the graph has to be replaced by a snapshot
   #queue = null // events that arrive while the snapshot's template is read
   #infoRequest = null
@@ -35,6 +37,7 @@ export class Session {
   constructor(client, onEnd) {
     this.#client = client
     this.#onEnd = onEnd
+    this.#cursors = new Cursors(client, $("tree"), $("detail"), this.#ownIds)
     client.onStateChange((state) => state === "connected" && this.#updateOwnId())
     client.onReset((channel) => channel === this.#channel && this.#reset())
     client.onError((error) => error.channel === this.#channel && !error.temporary && this.#end(this.#reason(error)))
@@ -56,6 +59,7 @@ export class Session {
     $("add-root").disabled = true // until the types are known
     try {
       this.#unsubscribe = this.#client.subscribe(this.#channel, (event) => this.#receive(event))
+      this.#cursors.open(id)
     } catch (error) {
       this.#end(this.#reason(error))
     }
@@ -64,6 +68,7 @@ export class Session {
   leave() {
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
+    this.#cursors.leave()
     this.id = null
     this.#log.clear()
     this.#graph.replace({ roots: [] })
@@ -106,6 +111,11 @@ export class Session {
   /** A new connection has another id. The page gets it with a snapshot, which a recovered channel does not send by itself. */
   #updateOwnId() {
     if (this.#ownIds.size > 0 && this.#unsubscribe) this.#client.refresh(this.#channel)
+  }
+
+  #selected(id) {
+    this.#detail.show(id, this.#schema)
+    this.#cursors?.select(id)
   }
 
   // -- events

@@ -10,13 +10,17 @@ export class Tree {
   #graph
   #schema
   #onSelect
+  #onDraw
+  #drawing = false
   #expanded = new Set()
   #rows = new Map() // id -> li
 
-  constructor(container, graph, onSelect) {
+  /** `onDraw` is called after rows were built. */
+  constructor(container, graph, onSelect, onDraw) {
     this.#container = container
     this.#graph = graph
     this.#onSelect = onSelect
+    this.#onDraw = onDraw
     container.onclick = ({ target }) => this.#clicked(target)
     container.onkeydown = (event) => this.#pressed(event)
   }
@@ -104,14 +108,24 @@ export class Tree {
 
   #createRow(id) {
     const arrow = element("span", { className: "twist", "aria-hidden": "true" })
-    const parts = ["name", "type quiet", "tag"].map((className) => element("span", { className }))
+    const parts = ["name", "type quiet", "tag", "cursors"].map((className) => element("span", { className }))
     const row = element("li", { role: "treeitem", tabIndex: -1, "aria-selected": "false", data: { id } })
     row.append(element("div", { className: "row" }, arrow, ...parts), element("ul", { role: "group" }))
     this.#rows.set(id, row)
     this.#setLevel(row, this.#graph.ancestry(id).length)
     this.#update(id)
     if (this.#expanded.has(id)) this.#build(id)
+    this.#drawSoon()
     return row
+  }
+
+  #drawSoon() {
+    if (this.#drawing) return
+    this.#drawing = true
+    queueMicrotask(() => {
+      this.#drawing = false
+      this.#onDraw()
+    })
   }
 
   /** Builds the rows of a node's children. */
