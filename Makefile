@@ -43,7 +43,7 @@ test-floors: ## the same on the lowest versions that pyproject.toml allows, befo
 test-newest: ## the same on the newest versions that there are
 test-floors test-newest: test-%: system
 	@$(PYTHON) .ci/versions $* .cache/versions-$*
-	.cache/versions-$*/bin/python -m pytest -n $(AT_ONCE) --dist worksteal -m "not soak" tests/atoms tests/contract
+	.cache/versions-$*/bin/python -m pytest -n $(AT_ONCE) --dist worksteal -m "not soak" -W default::DeprecationWarning tests/atoms tests/contract
 
 soak: setup system browsers ## the long ones
 	$(BIN)/pytest tests/plan --times 200

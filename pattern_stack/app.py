@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
-from pattern_stack import pages
+from pattern_stack import metrics, pages
 from pattern_stack.access import Authorize, channel_authorize, rest_dependencies
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
 from pattern_stack.atoms.rest import OriginRoute, add_exception_handlers, error_answer
@@ -79,6 +79,7 @@ def create_app(
     )
     app.include_router(fleet.get_router(origins=settings.origins), dependencies=guard)
     app.include_router(pages.get_router())
+    app.include_router(metrics.get_router())
     _add_health_routes(
         app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble}
     )

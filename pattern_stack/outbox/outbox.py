@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.core.event import Payload
+from pattern_stack.atoms.broadcast.instance.meters import watch_rows
 from pattern_stack.atoms.tasks import Tasks
 from pattern_stack.outbox.database import Database
 from pattern_stack.outbox.enlist import Enlist, Transaction
@@ -52,6 +53,7 @@ class Outbox:
         self._database = Database(engine)
         self._enlist = Enlist(self._tables, self._database.engine, self._wake)
         self._relays: dict[Relay, Tasks] = {}
+        watch_rows(self)
 
     def broadcast(
         self,
@@ -102,6 +104,11 @@ class Outbox:
                 "the relay of the outbox does not run: include outbox.get_router(), and run the application's lifespan"
             )
         return next((found for relay, task in self._relays.items() if (found := task.trouble or relay.trouble)), None)
+
+    @property
+    def rows_waiting(self) -> int:
+        """What the relays of this process saw waiting last. `waiting` asks the database."""
+        return max((relay.rows_waiting for relay in list(self._relays)), default=0)
 
     def _queue(self) -> Queue:
         return Queue(self._tables, turns(self._database.dialect, self._tables))

@@ -28,6 +28,8 @@ class Relay:
     """That of one application. All but `wake` is used on its event loop."""
 
     def __init__(self, database: Database, queue: Queue, turns: Turns, publisher: RowPublisher) -> None:
+        self.rows_waiting = 0
+        """What it saw last: 0 where it publishes."""
         self.trouble: str | None = None
         """What keeps events waiting, and how many, in words; None while nothing does."""
         self._database = database
@@ -93,6 +95,7 @@ class Relay:
         while rows := await self._step():
             await self._publish(rows)
             published += len(rows)
+        self.rows_waiting = 0
         self._works()
         return published or (None if rows is None else 0)
 
@@ -134,6 +137,7 @@ class Relay:
         except Exception as error:
             self._is_in_trouble(f"{reason}; the outbox cannot use its database either: {in_one_line(error)}", error)
         else:
+            self.rows_waiting = waiting
             self._is_in_trouble(f"{reason}: {waiting} events wait in the outbox")
 
     def _is_in_trouble(self, what: str, error: Exception | None = None) -> None:

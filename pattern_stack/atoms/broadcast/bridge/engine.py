@@ -55,6 +55,8 @@ class SharedEngine(LinkedEngine):
         self.unrecognised = 0
         """Messages that none of our instances published, and that were skipped."""
         self._log = LogEvery(logger)
+        self._is_fresh = True
+        """It has not been up since it was started."""
 
     @property
     def unavailable_reason(self) -> str | None:
@@ -69,6 +71,7 @@ class SharedEngine(LinkedEngine):
         self._store.patience = seconds
 
     async def start(self) -> None:
+        self._is_fresh = True
         await self._store.start()
 
     async def pause(self) -> None:
@@ -254,6 +257,8 @@ class SharedEngine(LinkedEngine):
 
     async def _resumed(self) -> None:
         """Messages may have been missed on every channel. Done when all have caught up, or after 5 s."""
+        self.breaks += not self._is_fresh
+        self._is_fresh = False
         for channel, tracker in self._trackers.items():
             if tracker.position:
                 self._start_catching_up(channel, tracker)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from pattern_stack.atoms.broadcast.connection.execution import Accepted, accept, carry_out
 from pattern_stack.atoms.broadcast.connection.membership import NOT_YOURS, Membership
-from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.command_error import CommandError, Id
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.sending import Send, answer, refused_with
@@ -43,7 +42,7 @@ class CommandQueues:
             item = self._accepted(send, member)
         except CommandError as error:
             error.id = send.id
-            self._connection.send(protocol.error_frame(error))
+            self._connection.tell(error)
             return
         self._count_waiting(item, 1)
         queue = self._by_channel.get(send.channel)

@@ -55,7 +55,7 @@ class ClientConnection:
         self.identity = identity
         self._bulk_written: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.outbox = Outbox(transport, instance.limits.outbox_bytes, self)
+        self.outbox = Outbox(transport, instance.limits.outbox_bytes, self, instance.counters)
         self.subscriptions = Subscriptions(self, instance)
         self._commands = Commands(self, self.subscriptions, instance, verify)
         self.closed = self.revoked = False
@@ -145,6 +145,8 @@ class ClientConnection:
             return
         self.revoked = code in _DROPPING
         reason = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore")
+        if self._opened:
+            self._instance.counters.closes[code] += 1
         self._leave()
         self._instance.connections.start_closing(self)
         self._transport.expire(self._instance.limits.close_seconds)
@@ -166,10 +168,12 @@ class ClientConnection:
         else:
             self._taken_before = taken
 
-    def lost(self) -> None:
-        """The socket is gone. Called once, by the transport."""
+    def lost(self, code: int = 1006) -> None:
+        """The socket is gone. Called once, by the transport. `code`: that of a close which was not this connection's."""
         self.outbox.clear()
         if not self.closed:
+            if self._opened:
+                self._instance.counters.closes[code] += 1
             self._leave()
         if self._opened:
             self._instance.connections.remove(self)
@@ -186,6 +190,7 @@ class ClientConnection:
     # -- called by its outbox
 
     def too_slow(self) -> None:
+        self._instance.counters.slow_consumers += 1
         # called in the midst of a fan-out, which must not change who is on the channel
         self._instance.loop_owner.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
 
@@ -209,8 +214,13 @@ class ClientConnection:
         for batch in chunks(frames) if bulk else (Batch(frames),):
             self.outbox.take(batch, bulk=bulk)
 
-    def refuse(self, error: CommandError) -> None:
+    def tell(self, error: CommandError) -> None:
+        """Send an error frame that counts as nothing."""
+        self._instance.counters.refused[error.code] += 1
         self.send(protocol.error_frame(error))
+
+    def refuse(self, error: CommandError) -> None:
+        self.tell(error)
         if self._commands.count_violation(error):
             self.close(1008, "too many bad frames")
 

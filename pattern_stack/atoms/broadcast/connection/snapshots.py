@@ -6,7 +6,7 @@ from typing import Any
 
 from pattern_stack.atoms.broadcast.connection.membership import Membership
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
-from pattern_stack.atoms.broadcast.core.event import Event, Position, encode
+from pattern_stack.atoms.broadcast.core.event import Event, Position, Snapshot, encode
 from pattern_stack.atoms.broadcast.core.protocol import Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.errors import BroadcastUnavailable, InvalidEvent
@@ -89,7 +89,7 @@ async def make_snapshot(
         raise InvalidEvent(
             f"a snapshot of {len(draft.body)} bytes; Limits.snapshot_bytes is {instance.limits.snapshot_bytes}"
         )
-    return there, [draft.at(*there), *between]
+    return there, [Snapshot(member.channel, draft.body, *there), *between]
 
 
 async def _between(instance: Instance, channel: str, there: Position, here: Position) -> list[Event]:

@@ -145,6 +145,11 @@ class Subscriptions:
 
     def _release(self, joined: Sequence[Joined]) -> None:
         lost = {one.member.channel: self._next_after(one) for one in joined if one.recovered is False}
+        counters = self._instance.counters
+        for one in joined:
+            if one.recovered is not None:
+                counters.recoveries["recovered" if one.recovered else "reset"] += 1
+        counters.resets["history"] += len(lost)
         if lost:
             self._connection.send(protocol.reset(lost, self._moves([one for one in joined if one.recovered is False])))
         for one in joined:

@@ -58,6 +58,9 @@ class ManagedConnection(Connection, Protocol):
     def send(self, *frames: Frame, bulk: bool = False) -> None:
         """Send behind every event that was published before. `bulk`: a snapshot or replay."""
 
+    def tell(self, error: CommandError) -> None:
+        """Send an error frame that counts as no bad frame."""
+
     def refuse(self, error: CommandError) -> None:
         """Send an error frame. Too many of them close the connection."""
 

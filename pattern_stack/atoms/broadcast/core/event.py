@@ -77,6 +77,8 @@ class Event(Frame):
 
     __slots__ = ("channel", "epoch", "offset")
 
+    events = 1
+
     def __init__(self, channel: str, body: bytes, epoch: str, offset: int) -> None:
         self.data = b'%b,"offset":%d}' % (body[:-1], offset)
         self._text = self._deflated = None
@@ -145,10 +147,20 @@ class Event(Frame):
         return f"Event({self.channel!r}, {event_type!r}, {self.epoch}:{self.offset})"
 
 
+class Snapshot(Event):
+    """A channel's state, made for one client."""
+
+    __slots__ = ()
+
+    events = 0
+
+
 class Ephemeral(Frame):
     """An event without a place: it is not kept, and counts for nothing in order and recovery."""
 
     __slots__ = ("channel",)
+
+    events = 1
 
     def __init__(self, channel: str, body: bytes) -> None:
         super().__init__(body)
@@ -176,6 +188,8 @@ class Reset(Frame):
     """Continuity of a channel was lost: who is on it is told to refetch, and gets what follows this place."""
 
     __slots__ = ("channel", "position")
+
+    resets = 1
 
     def __init__(self, channel: str, position: Position) -> None:
         super().__init__(orjson.dumps({"reset": {channel: position._asdict()}}))

@@ -2,10 +2,12 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
+from time import monotonic
 from typing import Protocol
 
+from pattern_stack.atoms.broadcast.core.counters import Counters
 from pattern_stack.atoms.broadcast.core.event import Ephemeral, Event, PresenceEvent, Reset
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, EphemeralBatch, Frame
 
@@ -88,8 +90,16 @@ class Hub:
     What is more than `turn_bytes` goes on in the next turn; `schedule` is called for that too.
     """
 
-    def __init__(self, schedule: Callable[[], None], turn_bytes: int = _TURN_BYTES) -> None:
+    def __init__(
+        self, schedule: Callable[[], None], turn_bytes: int = _TURN_BYTES, *, counters: Counters | None = None
+    ) -> None:
         self._schedule = schedule
+        self._counters = counters or Counters()
+        self._woken = 0.0
+        self.subscriptions = 0
+        """Channels of all counted subscribers together."""
+        self.subscribed_channels = 0
+        """Channels with a counted subscriber."""
         self._turn_bytes = turn_bytes
         self._channels: dict[str, ChannelSubscribers] = {}
         self._runs: list[tuple[ChannelSubscribers, list[Frame], type[Batch]]] = []
@@ -135,13 +145,17 @@ class Hub:
     def flush(self) -> None:
         """Called at the end of a turn: send what was published, or as much of it as a turn may send."""
         self._scheduled = False
+        woken = self._woken
         self._send_runs(self._go_on(self._turn_bytes))
+        for record in self._counters.recorders:
+            record(monotonic() - woken)
         if self._unfinished:
             self._wake()
 
     def _wake(self) -> None:
         if not self._scheduled:
             self._scheduled = True
+            self._woken = monotonic()
             self._schedule()
 
     def flush_to(self, subscriber: Subscriber) -> None:
@@ -181,21 +195,25 @@ class Hub:
                 self._fan_out(batch, self.turn, there.live)
                 room -= size
 
-    def _fan_out(self, batch: Batch, turn: int, subscribers: Iterable[Subscriber]) -> None:
+    def _fan_out(self, batch: Batch, turn: int, subscribers: Collection[Subscriber]) -> None:
         """Hand the batch to each of them. One that raises does not affect the others."""
         wire = batch.wire
+        prepared = len(subscribers)
         for subscriber in subscribers:
             write = subscriber.write_prepared
             try:
                 if write is not None:
                     write(wire)
                 else:
+                    prepared -= 1  # it counts by itself what it writes
                     subscriber.take(batch, turn)
             except Exception:
                 logger.exception("%r did not take a batch", subscriber)
+        self._counters.wrote(batch, prepared)
 
     def clear(self) -> None:
         """Forget every channel and subscriber."""
+        self.subscriptions = self.subscribed_channels = 0
         self._channels.clear()
         self._runs.clear()
         self._unfinished.clear()
@@ -207,7 +225,7 @@ class Hub:
         self.flush_to(subscriber)
         there = self._channels.setdefault(channel, ChannelSubscribers())
         there.buffers[subscriber] = Buffer()
-        there.count += counted
+        self._count(there, counted)
 
     def start_buffering(self, channel: str, subscriber: Subscriber) -> None:
         """Buffer the channel's events for it until `stop_buffering`. What was buffered before is dropped."""
@@ -229,9 +247,15 @@ class Hub:
         there = self._channels[channel]
         there.live.pop(subscriber, None)
         there.buffers.pop(subscriber, None)
-        there.count -= counted
+        self._count(there, -counted)
         if not there.live and not there.buffers:
             del self._channels[channel]
+
+    def _count(self, there: ChannelSubscribers, by: int) -> None:
+        before = there.count
+        there.count += by
+        self.subscriptions += by
+        self.subscribed_channels += bool(there.count) - bool(before)
 
     def subscribers(self, channel: str) -> list[Subscriber]:
         there = self._channels.get(channel)

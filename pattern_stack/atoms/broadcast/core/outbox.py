@@ -5,6 +5,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
+from pattern_stack.atoms.broadcast.core.counters import Counters
 from pattern_stack.atoms.broadcast.core.transport import Transport
 from pattern_stack.atoms.broadcast.websocket.frames import Batch
 
@@ -41,6 +42,7 @@ class Outbox:
     __slots__ = (
         "_bulk",
         "_close",
+        "_counters",
         "_full",
         "_owner",
         "_queue",
@@ -52,7 +54,8 @@ class Outbox:
         "write_prepared",
     )
 
-    def __init__(self, transport: Transport, limit: int, owner: OutboxOwner) -> None:
+    def __init__(self, transport: Transport, limit: int, owner: OutboxOwner, counters: Counters | None = None) -> None:
+        self._counters = counters or Counters()
         self._transport = transport
         self.limit = limit
         self._owner = owner
@@ -90,6 +93,7 @@ class Outbox:
         count as one write."""
         if self._state is _OPEN:
             self._transport.write(batch)
+            self._counters.wrote(batch, 1)
             return
         if self._state is _CLOSING or batch.ephemeral:
             return
@@ -136,6 +140,7 @@ class Outbox:
             else:
                 self._waiting -= batch.size
             self._transport.write(batch)
+            self._counters.wrote(batch, 1)
         self._queue = self._queue or None
         if self._state is _BLOCKED and not self._full:
             self._enter(_OPEN)

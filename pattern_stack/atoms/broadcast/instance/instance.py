@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from pattern_stack.atoms.broadcast.core.channels import CONTROL, Channels
+from pattern_stack.atoms.broadcast.core.counters import Counters
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Last, Position, Since
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
@@ -23,6 +24,7 @@ from pattern_stack.atoms.broadcast.instance.control import Control
 from pattern_stack.atoms.broadcast.instance.failures import Failures
 from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
+from pattern_stack.atoms.broadcast.instance.meters import watch
 from pattern_stack.atoms.broadcast.instance.presence_news import PresenceNews
 from pattern_stack.atoms.broadcast.instance.revocation import Revocation
 from pattern_stack.atoms.broadcast.instance.soon import Soon
@@ -60,8 +62,9 @@ class Instance:
         self.limits = limits
         self.everyone = everyone
         self.loop_owner = LoopOwner(self._forget_loop, self._begin_loop, self._queued_frames_processed)
-        self.hub = Hub(self._schedule_flush)
-        self.connections = Connections(limits, self.loop_owner)
+        self.counters: Counters = watch(self)
+        self.hub: Hub = Hub(self._schedule_flush, counters=self.counters)
+        self.connections: Connections = Connections(limits, self.loop_owner)
         self.listeners: set[Listener] = set()
         self.revocation = Revocation(self.connections, self.hub)
         self.control = Control(link, self.revocation.carry_out, self.revocation.ask_again) if link else None
@@ -84,6 +87,11 @@ class Instance:
         """Of connections that show a state of themselves, by id."""
         engine.attach(self.hub.publish, self._pass_on)
         instances.add(self)
+
+    @property
+    def link_breaks(self) -> int:
+        """Times that the store was lost and came back."""
+        return self.link.breaks if self.link else 0
 
     # -- the loop
 
@@ -208,6 +216,7 @@ class Instance:
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         self.check_open()
         events = await self.engine.publish(drafts)
+        self.counters.published += sum(map(_is_new, drafts, events))
         await self._yield_if_much()
         return events
 
@@ -224,6 +233,7 @@ class Instance:
             some = list(run)
             if ephemeral:
                 await self.send(some)
+                self.counters.published += len(some)
                 events += [None] * len(some)
             else:
                 events += await self.publish(some)
@@ -334,6 +344,11 @@ class Instance:
         if self._adopted:
             self._adopted = False
             self.loop_owner.release()
+
+
+def _is_new(draft: Draft, event: Event) -> bool:
+    """Not the repeat of one with the same key, whose bytes have another time."""
+    return draft.key is None or event.data == draft.at(*event.position).data
 
 
 def _after_fork() -> None:

@@ -29,6 +29,7 @@ class ASGITransport:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self.taken = 0
+        self._code = 1006
         self._end = asyncio.timeout(None)
         self._connection: ClientConnection
 
@@ -44,12 +45,13 @@ class ASGITransport:
             abort_socket(self._server)
         finally:
             writer.cancel()
-            connection.lost()
+            connection.lost(self._code)
 
     async def _read_all(self) -> None:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
+                self._code = message.get("code") or 1006
                 return
             text = message.get("text")
             if text is None:

@@ -166,7 +166,7 @@ class SocketTransport(SocketWriter):
         if not self._closing:
             self._closing = True
             self._control(Opcode.CLOSE, payload)
-        self._lose()
+        self._lose(Close.parse(payload).code)
         self._transport.close()
         self.expire(_CLOSE_SECONDS)
 
@@ -175,7 +175,7 @@ class SocketTransport(SocketWriter):
         if not self._closing:
             self._closing = True
             self._control(Opcode.CLOSE, Close(code, reason).serialize())
-        self._lose()
+        self._lose(code)
         self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
@@ -194,10 +194,10 @@ class SocketTransport(SocketWriter):
         if self._deadline:
             self._deadline.cancel()
 
-    def _lose(self) -> None:
+    def _lose(self, code: int = 1006) -> None:
         self._discarding = True
         self._unread = None
         self._stop_pings()
         connection, self._connection = self._connection, None
         if connection:
-            connection.lost()
+            connection.lost(code)

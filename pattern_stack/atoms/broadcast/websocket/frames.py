@@ -15,6 +15,10 @@ class Frame:
 
     __slots__ = ("_deflated", "_text", "data")
 
+    events = 0
+    """1 where it is an event, and no snapshot, reply or error."""
+    resets = 0
+
     def __init__(self, data: bytes) -> None:
         self.data = data
         self._text: str | None = None
@@ -58,7 +62,7 @@ def control(opcode: int, data: bytes) -> bytes:
 class Batch:
     """Frames that leave together, in this order; shared by all the connections they go to."""
 
-    __slots__ = ("_deflated", "_size", "_wire", "frames", "streamed")
+    __slots__ = ("_deflated", "_size", "_tally", "_wire", "frames", "streamed")
 
     ephemeral = False
     """Whoever cannot take it at once never gets it."""
@@ -68,6 +72,7 @@ class Batch:
         self.streamed: bytes | None = None
         """What event streams of this one channel are sent: made by the first of them (transports/sse/wire.py)."""
         self._size: int | None = None
+        self._tally: tuple[int, int, int] | None = None
         self._wire: bytes | None = None
         self._deflated: bytes | None = None
 
@@ -77,6 +82,19 @@ class Batch:
         if self._size is None:
             self._size = sum([len(frame.data) for frame in self.frames])
         return self._size
+
+    @property
+    def tally(self) -> tuple[int, int, int]:
+        """How many of the frames are events, the bytes of these, and how many are resets."""
+        if self._tally is None:
+            events = resets = size = 0
+            for frame in self.frames:
+                if frame.events:
+                    events += 1
+                    size += len(frame.data)
+                resets += frame.resets
+            self._tally = (events, size, resets)
+        return self._tally
 
     @property
     def wire(self) -> bytes:

@@ -1,0 +1,58 @@
+"""What one instance has done so far, as totals: kept where it happens, and read by meters (instance/meters.py). No IO."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from pattern_stack.atoms.broadcast.websocket.frames import Batch
+
+
+class Counters:
+    """Only the loop that owns the hub changes them. They never fall."""
+
+    __slots__ = (
+        "closes",
+        "delivered",
+        "delivered_bytes",
+        "published",
+        "recorders",
+        "recoveries",
+        "refused",
+        "resets",
+        "slow_consumers",
+    )
+
+    def __init__(self) -> None:
+        self.published = 0
+        """Events that were published on this instance. A repeat under the same key is none."""
+        self.delivered = 0
+        """Event frames that were written to sockets: replays included, snapshots not."""
+        self.delivered_bytes = 0
+        """Of these frames, before compression."""
+        self.recoveries: Counter[str] = Counter()
+        """By outcome: `recovered` or `reset`, one for each channel that a client wanted to recover."""
+        self.resets: Counter[str] = Counter()
+        """By reason, one for each channel that a client was told to refetch: `history`, where the events after its position
+        are no longer kept, and `store`, where the store has lost data."""
+        self.closes: Counter[int] = Counter()
+        """By the code that was sent, else the peer's, else 1006."""
+        self.refused: Counter[str] = Counter()
+        """Error frames, by code."""
+        self.slow_consumers = 0
+        self.recorders: list[Callable[[float], None]] = []
+        """Called with the seconds from a turn's first event to the last write of that turn."""
+
+    def wrote(self, batch: Batch, sockets: int) -> None:
+        events, size, resets = batch.tally
+        self.delivered += events * sockets
+        self.delivered_bytes += size * sockets
+        if resets:
+            self.resets["store"] += resets * sockets
+
+    def add(self, other: "Counters") -> None:
+        """Its totals, on top of these."""
+        self.published += other.published
+        self.delivered += other.delivered
+        self.delivered_bytes += other.delivered_bytes
+        self.slow_consumers += other.slow_consumers
+        for name in ("recoveries", "resets", "closes", "refused"):
+            getattr(self, name).update(getattr(other, name))
