@@ -20,6 +20,8 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame, chunks
 
 _DROPPING = frozenset({4401, 4403})
 """Codes that end a right to read: what waits for the client is dropped."""
+_ORDINARY = frozenset({1000, 1001, 1012})
+"""Codes of ends that say nothing of the client."""
 _REASON_BYTES = 123
 
 _HOUR = 3600
@@ -96,6 +98,7 @@ class ClientConnection:
         self._instance.connections.add(self)
         self._instance.ensure_control()
         self._opened = True
+        self._instance.news.debug("opened", "opened a connection", self)
         if refusal:
             self.close(*refusal)
         elif self._instance.connections.draining or self._instance.closed:
@@ -147,10 +150,15 @@ class ClientConnection:
         reason = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore")
         if self._opened:
             self._instance.counters.closes[code] += 1
+            self._log_close(code, reason)
         self._leave()
         self._instance.connections.start_closing(self)
         self._transport.expire(self._instance.limits.close_seconds)
         self.outbox.close(code, reason, drop or code in _DROPPING)
+
+    def _log_close(self, code: int, reason: str) -> None:
+        log = self._instance.news.debug if code in _ORDINARY else self._instance.news.info
+        log(f"closed {code}", "closed a connection", self, code=code, reason=reason)
 
     def abort(self) -> None:
         self._transport.abort()
@@ -176,6 +184,7 @@ class ClientConnection:
                 self._instance.counters.closes[code] += 1
             self._leave()
         if self._opened:
+            self._instance.news.debug("gone", "a connection is gone", self)
             self._instance.connections.remove(self)
 
     def _leave(self) -> None:
@@ -217,6 +226,8 @@ class ClientConnection:
     def tell(self, error: CommandError) -> None:
         """Send an error frame that counts as nothing."""
         self._instance.counters.refused[error.code] += 1
+        told = {"code": error.code, "reason": str(error), "channel": error.channel}
+        self._instance.news.info(f"refused {error.code}", "refused a frame", self, **told)
         self.send(protocol.error_frame(error))
 
     def refuse(self, error: CommandError) -> None:

@@ -150,6 +150,8 @@ class Subscriptions:
             if one.recovered is not None:
                 counters.recoveries["recovered" if one.recovered else "reset"] += 1
         counters.resets["history"] += len(lost)
+        for channel in lost:
+            self._instance.news.info("refetch", "told a client to refetch", self._connection, channel=channel)
         if lost:
             self._connection.send(protocol.reset(lost, self._moves([one for one in joined if one.recovered is False])))
         for one in joined:

@@ -25,6 +25,7 @@ from pattern_stack.atoms.broadcast.instance.failures import Failures
 from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
 from pattern_stack.atoms.broadcast.instance.meters import watch
+from pattern_stack.atoms.broadcast.instance.news import News
 from pattern_stack.atoms.broadcast.instance.presence_news import PresenceNews
 from pattern_stack.atoms.broadcast.instance.revocation import Revocation
 from pattern_stack.atoms.broadcast.instance.soon import Soon
@@ -63,6 +64,7 @@ class Instance:
         self.everyone = everyone
         self.loop_owner = LoopOwner(self._forget_loop, self._begin_loop, self._queued_frames_processed)
         self.counters: Counters = watch(self)
+        self.news = News()
         self.hub: Hub = Hub(self._schedule_flush, counters=self.counters)
         self.connections: Connections = Connections(limits, self.loop_owner)
         self.listeners: set[Listener] = set()

@@ -150,6 +150,9 @@ class Door:
         left = identity.seconds_left(time.time()) if identity else None
         if left is not None and left <= 0:
             refusal = expired()
+        if refusal is not None:
+            told = {"code": refusal.code, "reason": refusal.reason, "user": identity.key if identity else None}
+            self._instance.news.info(f"handshake {refusal.code}", "refused a handshake", **told)
         extension = accepted(header(scope, EXTENSIONS) or "") if self._compress else None
         verify = self._verify if self._verify_token else None
         return Admission(

@@ -17,6 +17,7 @@ from pattern_stack.atoms.broadcast.transports.asgi import ASGITransport
 from pattern_stack.atoms.broadcast.transports.asking import ask
 from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, EXTENSION, Direct
 from pattern_stack.atoms.broadcast.transports.refusal import Refusal
+from pattern_stack.atoms.broadcast.transports.uvicorn_log import follow_uvicorn
 
 _HTTP_ANSWERS = "websocket.http.response"
 _numbers = itertools.count(1)
@@ -60,6 +61,7 @@ class Endpoint:
 
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[Mapping[str, Any]]:
+        follow_uvicorn()
         async with self._instance.serving():
             _serving.add(self)
             try:
