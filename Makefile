@@ -65,6 +65,7 @@ bench: setup ## how fast, 30 minutes; writes benchmarks/results. Some alone, and
 	$(BIN)/python -m benchmarks.run $(ONLY) $(if $(ONLY),,--out benchmarks/results)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.sessions)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.neighbours)
+	$(if $(ONLY),,$(BIN)/python -m benchmarks.turns)
 
 bench-peers: setup ## what make bench compares with, in a place of its own
 	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)
