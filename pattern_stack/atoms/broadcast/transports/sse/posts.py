@@ -1,4 +1,4 @@
-"""One frame over HTTP: `ping`, `presence`, each answered by its reply."""
+"""One frame over HTTP: `send`, `ping` or `presence`, each answered by its reply."""
 
 import asyncio
 import time
@@ -6,12 +6,16 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
+from starlette.types import Send as ASGISend
 
+from pattern_stack.atoms.broadcast.connection.command_queues import CommandQueues
 from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
+from pattern_stack.atoms.broadcast.connection.membership import Membership
 from pattern_stack.atoms.broadcast.core import protocol
 from pattern_stack.atoms.broadcast.core.protocol import Command, CommandError, Ping, PresenceQuery
 from pattern_stack.atoms.broadcast.core.rate_limit import RateLimit
+from pattern_stack.atoms.broadcast.core.sending import Send
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.transports.admission import Admission, Door
 from pattern_stack.atoms.broadcast.transports.refusal import Refusal
@@ -40,7 +44,7 @@ class Posts:
         self._door = door
         self._limits: OrderedDict[object, RateLimit] = OrderedDict()
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
         body = await _body(receive, self._instance.limits.message_bytes)
         leave = Leave(receive)
         try:
@@ -89,7 +93,7 @@ class Posts:
             text = f"more than {self._instance.limits.frames_per_second:g} frames a second"
             raise CommandError("rate_limited", text, retry_after=wait)
         command = protocol.parse(body, self._instance.limits)
-        if not isinstance(command, Ping | PresenceQuery):
+        if not isinstance(command, Ping | PresenceQuery | Send):
             raise CommandError("invalid_message", "over HTTP a frame is one of send, ping, presence")
         work = connection.subscriptions.cost(command) if isinstance(command, PresenceQuery) else 0
         if work and (wait := limit.spend(work)) is not None:
@@ -101,11 +105,26 @@ class Posts:
     ) -> Response:
         if isinstance(command, Ping):
             return answer(protocol.pong(command.value, command.id).data, 200, headers)
+        if isinstance(command, Send):
+            await self._send(command if command.id is not None else replace(command, id=0), connection, replies)
+            return replies.response(headers)
         assert isinstance(command, PresenceQuery)
         for error in protocol.invalid_channels(command, self._instance.limits):
             raise error
         await connection.subscriptions.presence(command if command.id is not None else replace(command, id=0))
         return replies.response(headers)
+
+    async def _send(self, command: Send, connection: ClientConnection, replies: Replies) -> None:
+        """`authorize` is asked in place of being on the channel. It is carried out to its end, whether or not the client
+        waits for it."""
+        spec, params = self._instance.channels.match(command.channel) or (None, {})
+        member = Membership(command.channel, spec, params, by_client=True)
+        try:
+            await member.authorize(connection, self._instance)
+        except Exception as error:
+            raise member.refusal(error, command.id, self._instance) from error
+        CommandQueues(connection, self._instance).send(command, member)
+        await replies.arrived.wait()
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:

@@ -1,9 +1,13 @@
 """Replies: a transport that keeps what a connection sends, for an HTTP answer."""
 
+import asyncio
+from typing import Any
+
 import orjson
 from starlette.responses import Response
 
-from pattern_stack.atoms.broadcast.transports.sse.answers import Header, answer, error_of
+from pattern_stack.atoms.broadcast.core.protocol import CommandError
+from pattern_stack.atoms.broadcast.transports.sse.answers import Header, answer, refused_command
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame
 
 
@@ -16,19 +20,21 @@ class Replies:
     def __init__(self) -> None:
         self._frames: list[Frame] = []
         self.taken = 0
+        self.arrived = asyncio.Event()
 
     def response(self, headers: list[Header]) -> Response:
         """The reply. An error where there is none, or where it is empty for that error."""
         replies = [orjson.loads(frame.data) for frame in self._frames]
         errors = [reply["error"] for reply in replies if "error" in reply]
         if errors and (len(errors) == len(replies) or not any(replies[-1].get("presence", [True]))):
-            return error_of(errors[0]["code"], errors[0]["message"], headers=headers)
+            return refused_command(_error_of(errors[0]), headers)
         return answer(self._frames[-1].data, 200, headers)
 
     # -- as a Transport
 
     def write(self, batch: Batch) -> None:
         self._frames += batch.frames
+        self.arrived.set()
 
     def resume_reading(self) -> None: ...
 
@@ -37,3 +43,7 @@ class Replies:
     def expire(self, seconds: float) -> None: ...
 
     def abort(self) -> None: ...
+
+
+def _error_of(error: dict[str, Any]) -> CommandError:
+    return CommandError(error["code"], error["message"], retry_after=error.get("retry_after"))

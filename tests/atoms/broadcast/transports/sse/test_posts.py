@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx2
 from fastapi import Header
+from pydantic import BaseModel
 
-from pattern_stack import Channel, Limits, WebSocketBroadcastBackend
+from pattern_stack import Channel, Forbidden, Limits, Rejected, WebSocketBroadcastBackend, command
 from tests.support.patience import PATIENCE
 from tests.support.server import Server, serving_backend
 from tests.support.stream import stream, stream_url
@@ -65,3 +66,42 @@ async def test_each_user_and_each_address_has_a_rate() -> None:
         for user in ("ann", None, "bob"):
             statuses = [(await post(server, {"ping": 1}, user))[0] for _ in range(4)]
             assert statuses == [200, 200, 200, 429]
+
+
+class Rename(BaseModel):
+    name: str
+
+
+class Desk(Channel):
+    async def authorize(self, connection: Any, desk: str) -> None:
+        if desk == "secret":
+            raise Forbidden("not yours")
+
+    @command("rename")
+    async def rename(self, connection: Any, payload: Rename, desk: str) -> dict[str, str]:
+        if payload.name == "taken":
+            raise Rejected("name_taken", "choose another")
+        return {"desk": desk, "name": payload.name, "user": connection.user}
+
+
+async def test_a_command_is_carried_out_and_answered() -> None:
+    backend = WebSocketBroadcastBackend()
+    backend.channel("desk:{desk}")(Desk)
+    with serving_backend(backend, authenticate=authenticate) as server:
+
+        async def send(channel: str, event: str, name: object) -> tuple[int, Any]:
+            return await post(
+                server, {"send": channel, "event": event, "payload": {"name": name}, "key": "k1", "id": 9}
+            )
+
+        done = {"id": 9, "result": {"desk": "1", "name": "b", "user": "ann"}}
+        assert await send("desk:1", "rename", "b") == (200, done)
+        assert await send("desk:1", "rename", "c") == (200, done)  # the same key
+        for channel, event, name, expected in [
+            ("desk:secret", "rename", "b", (403, "forbidden")),
+            ("desk:2", "paint", "b", (404, "unknown_event")),
+            ("desk:2", "rename", 5, (422, "invalid_payload")),
+            ("desk:2", "rename", "taken", (409, "name_taken")),
+        ]:
+            status, answer = await send(channel, event, name)
+            assert (status, answer["error"]["code"]) == expected
