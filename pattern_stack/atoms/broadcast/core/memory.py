@@ -112,6 +112,17 @@ class MemoryEngine(Engine):
             self._leave(channel, log)
         return log
 
+    def lose(self, channel: str) -> Position:
+        """Forget the channel's history, as a store does that loses its data: a new epoch begins. Returns its first position."""
+        now = self._clock()
+        old = self._log(channel, now)
+        self._occupy(channel, old)
+        new = self._logs[channel] = Log(f"{self._prefix}{next(self._epochs):x}", self._window(channel), now)
+        new.subscribed = old.subscribed
+        if not new.subscribed:
+            self._leave(channel, new)
+        return new.position
+
     def _leave(self, channel: str, log: Log) -> None:
         row = self._idle.setdefault(_row(log), OrderedDict())
         row[channel] = log

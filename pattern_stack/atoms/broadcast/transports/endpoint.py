@@ -47,6 +47,11 @@ class Endpoint:
         """What lives as long as this endpoint."""
 
     @property
+    def name(self) -> str:
+        """That of its route."""
+        return self._name
+
+    @property
     def asks_who_connects(self) -> bool:
         """Whether a connection has to prove itself, by its handshake or by a first frame."""
         return self._door.asks or self._door.asks_for_token
