@@ -65,7 +65,8 @@ def error_of(code: str, message: str, status: int | None = None, headers: Iterab
 
 
 def refused_command(error: CommandError, headers: Iterable[Header] = ()) -> Response:
-    after = [] if error.retry_after is None else [(b"retry-after", b"%d" % max(round(error.retry_after), 1))]
+    wait = error.retry_after or (_RETRY_SECONDS if error.code == "unavailable" else None)
+    after = [] if wait is None else [(b"retry-after", b"%d" % max(round(wait), 1))]
     return error_of(error.code, error.message, headers=[*headers, *after])
 
 

@@ -10,7 +10,7 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame, chunks
 
 COMMENT = b":\n\n"
 """It means nothing. Proxies see that the stream lives, and the server finds out whether the client does."""
-_PIECE_BYTES = 65_536
+PIECE_BYTES = 65_536
 
 
 class Wire:
@@ -24,13 +24,13 @@ class Wire:
     def pieces(self, batch: Batch) -> Iterator[tuple[bytes, bool]]:
         """The batch as bytes, 64 KiB or little more at a time, so that a client that reads slowly is seen to read; with each
         piece, whether it ends a frame."""
-        for part in chunks(batch.frames) if batch.size > _PIECE_BYTES else (batch,):
+        for part in chunks(batch.frames) if batch.size > PIECE_BYTES else (batch,):
             data = self._encode(part)
-            if len(part.frames) > 1 or len(data) <= _PIECE_BYTES:
+            if len(part.frames) > 1 or len(data) <= PIECE_BYTES:
                 yield data, True
                 continue
-            for start in range(0, len(data), _PIECE_BYTES):
-                yield data[start : start + _PIECE_BYTES], start + _PIECE_BYTES >= len(data)
+            for start in range(0, len(data), PIECE_BYTES):
+                yield data[start : start + PIECE_BYTES], start + PIECE_BYTES >= len(data)
 
     def _encode(self, batch: Batch) -> bytes:
         last = batch.frames[-1] if batch.frames else None
