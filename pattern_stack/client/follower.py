@@ -25,7 +25,7 @@ from pattern_stack.client.requests import Requests
 from pattern_stack.client.route import Route
 from pattern_stack.client.socket import SETTLED
 from pattern_stack.client.tokens import Tokens
-from pattern_stack.errors import Unauthenticated
+from pattern_stack.errors import BroadcastError, Unauthenticated
 
 _RENEWALS = 2
 """Tokens in a row that the server may refuse before the client gives up."""
@@ -70,8 +70,8 @@ class Follower:
                 await self._closed(closed, token)
             except NotOpened as error:
                 await asyncio.sleep(self._backoff.next(error.retry_after))
-            except Unauthenticated:
-                await self._renew(token)
+            except Unauthenticated as error:
+                await self._renew(token, error)
 
     async def _let_go(self) -> None:
         """While the link is still there: what is being sent on it ends first."""
@@ -167,15 +167,15 @@ class Follower:
 
     async def _closed(self, closed: Closed, token: str | None) -> None:
         if closed.code == EXPIRED:
-            await self._renew(token)
+            await self._renew(token, final_close(closed))
         elif closed.code in FINAL:
             raise final_close(closed)
         elif closed.code != 1000 or closed.reason != "renewed":
             await asyncio.sleep(self._backoff.next(asked_by(closed.reason)))
 
-    async def _renew(self, token: str | None) -> None:
-        """Raises Unauthenticated where there is no other token."""
+    async def _renew(self, token: str | None, error: BroadcastError) -> None:
+        """Raises the error where there is no other token."""
         self._refused += 1
         if self._refused > _RENEWALS or not await self._tokens.renew(token):
-            raise Unauthenticated(f"{self._route.url} does not take this token") from None
+            raise error
         await asyncio.sleep(self._backoff.next() if self._refused > 1 else 0)

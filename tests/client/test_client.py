@@ -188,7 +188,7 @@ async def test_a_token_that_runs_out_is_renewed(config: dict[str, Any], told: fl
 async def test_a_token_that_is_not_taken_raises(config: dict[str, Any]) -> None:
     with serving_backend(WebSocketBroadcastBackend(), config=config, verify_token=verifying(60)) as server:
         async with BroadcastClient(server.url, token="wrong") as client:
-            with pytest.raises(Unauthenticated):
+            with pytest.raises(Unauthenticated, match="no such token"):
                 await anext(client.listen("a"))
 
 
