@@ -27,6 +27,8 @@ Run = Callable[[Callable[[Connection], bool]], Awaitable[bool]]
 SECONDS = 0.75
 """A relay that does not renew its turn for so long has lost it: its process died, or was suspended."""
 
+RENEWED = SECONDS / 3
+
 
 class Turns(ABC):
     """The turns of one relay."""
@@ -136,7 +138,7 @@ class LeaseTurns(Turns):
 
     async def _renew(self, run: Run, done: asyncio.Event) -> None:
         while not done.is_set():
-            await wait_at_most(SECONDS / 3, done)
+            await wait_at_most(RENEWED, done)
             if not done.is_set():
                 with suppress(*FAILURES):  # then it runs out
                     await run(self.take)
