@@ -19,9 +19,6 @@ from pattern_stack.features.sessions.core.commands import canonical
 from pattern_stack.features.sessions.sql import SQLStore
 from pattern_stack.settings import Settings, from_environment
 
-Trouble = Callable[[], str | None]
-"""Why a part cannot work now, in words; None while it works."""
-
 
 def create_app(
     settings: Settings | None = None,
@@ -37,7 +34,8 @@ def create_app(
     raises Forbidden or NotFound to refuse. Without them everybody may do everything. Pages and /openapi.json contain no
     data, and /health and /ready are for load balancers: these are open. See docs/authentication.md.
 
-    `app.state` has the parts: `broadcast`, `notifications`, `sessions`, `fleet`. Every error is answered as {"error": {"code",
+    `app.state` has the parts: `broadcast`, `notifications`, `sessions`, `fleet`. /ready asks each for its `trouble`, and parts
+    that the application adds there, like `app.state.outbox`. Every error is answered as {"error": {"code",
     "message"}}. Pages of other origins than settings.origins cannot change anything. Raises InvalidSetting, InvalidURL,
     and TypeError if `authorize` is not a function.
     """
@@ -80,9 +78,7 @@ def create_app(
     app.include_router(fleet.get_router(origins=settings.origins), dependencies=guard)
     app.include_router(pages.get_router())
     app.include_router(metrics.get_router())
-    _add_health_routes(
-        app, {"BROADCAST_UNAVAILABLE": lambda: broadcast.trouble, "FLEET_UNAVAILABLE": lambda: fleet.trouble}
-    )
+    _add_health_routes(app)
     return app
 
 
@@ -106,7 +102,7 @@ def _fleet(broadcast: WebSocketBroadcastBackend, settings: Settings) -> Fleet:
     )
 
 
-def _add_health_routes(app: FastAPI, parts: dict[str, Trouble]) -> None:
+def _add_health_routes(app: FastAPI) -> None:
     @app.get("/health")
     async def health() -> dict[str, str]:
         """The process runs."""
@@ -115,7 +111,7 @@ def _add_health_routes(app: FastAPI, parts: dict[str, Trouble]) -> None:
     @app.get("/ready", responses={503: {"description": "it cannot do its work now"}})
     async def ready() -> JSONResponse:
         """Whether a load balancer should send clients here."""
-        for code, part in parts.items():
-            if (trouble := part()) is not None:
-                return error_answer(503, code, trouble)
+        for name, part in app.state._state.items():
+            if (trouble := getattr(part, "trouble", None)) is not None:
+                return error_answer(503, f"{name.upper()}_UNAVAILABLE", trouble)
         return JSONResponse({"status": "ready"})

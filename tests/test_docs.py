@@ -90,6 +90,36 @@ async def test_the_jwt_example() -> None:
             assert (await three.closed())[0] == 4401
 
 
+async def test_the_outbox_publishes_what_is_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx2
+
+    monkeypatch.chdir(tmp_path)
+    shown = run(blocks(ROOT / "docs" / "sqlalchemy.md")[0])
+    shown["Base"].metadata.create_all(shown["engine"])
+    with serving(shown["app"]) as server:
+        async with client(server.url) as one, httpx2.AsyncClient(base_url=server.http, timeout=PATIENCE) as http:
+            await one.subscribe("orders")
+            assert (await http.post("/orders", params={"item": "tea"})).json() == 1
+            assert (await one.event())["payload"] == {"entity_id": 1}
+    shown["engine"].dispose()
+
+
+async def test_the_outbox_in_an_application_of_sqlmodel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx2
+
+    monkeypatch.chdir(tmp_path)
+    first, second = blocks(ROOT / "docs" / "sqlalchemy.md")[:2]
+    shown = run(first + second)
+    shown["SQLModel"].metadata.create_all(shown["engine"])
+    shown["app"].include_router(shown["router"])
+    with serving(shown["app"]) as server:
+        async with client(server.url) as one, httpx2.AsyncClient(base_url=server.http, timeout=PATIENCE) as http:
+            await one.subscribe("user:ann")
+            assert (await http.post("/items", params={"title": "tea"})).json()["id"] == 1
+            assert (await one.event())["payload"] == {"entity_id": 1}
+    shown["engine"].dispose()
+
+
 async def test_the_session_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shown, use = blocks(ROOT / "docs" / "sessions.md")

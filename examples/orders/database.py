@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateTable
@@ -12,6 +14,15 @@ from sqlalchemy.schema import CreateTable
 URL = os.environ.get("DATABASE_URL", f"sqlite+aiosqlite:///{Path(__file__).parent / 'orders.db'}")
 
 engine = create_async_engine(URL)
+
+
+@event.listens_for(engine.sync_engine, "connect")
+def _with_readers(connection: DBAPIConnection, _: object) -> None:
+    """SQLite: who reads and who writes do not wait for each other."""
+    if engine.dialect.name == "sqlite":
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 

@@ -1,27 +1,35 @@
-"""REST for orders. Whoever has them on the screen is told of each change once it is committed."""
+"""REST for orders. Whoever has them on the screen is told of each change if and only if it is committed."""
 
-import logging
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, HTTPException
+from fastapi import APIRouter, Depends, Header, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.exc import IntegrityError
+from starlette.requests import HTTPConnection
 
-from pattern_stack import Broadcast, BroadcastUnavailable
+from pattern_stack.outbox import Outbox
 
 from .database import OrderRow, database, sessions
 
 IN_STOCK = 20
 """What the server knows and the page does not."""
 
-logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/api/orders", lifespan=database)
 
 Text = Annotated[str, Field(min_length=1, max_length=80)]
 Status = Literal["new", "packed", "shipped"]
 Origin = Annotated[str | None, Header(alias="X-Origin")]
 """The client whose doing this is: its own event tells it nothing new."""
+
+
+def _outbox(connection: HTTPConnection) -> Outbox:
+    outbox: Outbox = connection.app.state.outbox
+    return outbox
+
+
+Told = Annotated[Outbox, Depends(_outbox)]
+"""An event of a transaction goes to whoever is on the channel `orders`, once the transaction is committed."""
 
 
 class NewOrder(BaseModel):
@@ -51,45 +59,39 @@ async def orders() -> list[OrderRow]:
 
 
 @router.post("", status_code=201, response_model=Order)
-async def create(new: NewOrder, broadcast: Broadcast, origin: Origin = None) -> OrderRow:
+async def create(new: NewOrder, outbox: Told, origin: Origin = None) -> OrderRow:
     if new.quantity > IN_STOCK:
         raise HTTPException(409, f"Only {IN_STOCK} of these are in stock.")
     order = OrderRow(**new.model_dump())
     try:
         async with sessions.begin() as session:
             session.add(order)
+            outbox.broadcast(session, "orders", "created", {"entity_id": order.id}, origin=origin)
     except IntegrityError:
         raise HTTPException(409, "There is such an order already.") from None
-    await _tell(broadcast, "created", order.id, origin)
     return order
 
 
 @router.patch("/{order_id}", response_model=Order)
-async def change(order_id: str, change: OrderChange, broadcast: Broadcast, origin: Origin = None) -> OrderRow:
+async def change(order_id: str, change: OrderChange, outbox: Told, origin: Origin = None) -> OrderRow:
     changed = update(OrderRow).where(_is_open(order_id)).values(status=change.status, version=OrderRow.version + 1)
     async with sessions.begin() as session:
         order: OrderRow | None = await session.scalar(changed.returning(OrderRow))
+        if order is not None:
+            outbox.broadcast(session, "orders", "updated", {"entity_id": order_id}, origin=origin)
     if order is None:
         raise await _refusal(order_id)
-    await _tell(broadcast, "updated", order_id, origin)
     return order
 
 
 @router.delete("/{order_id}", status_code=204)
-async def remove(order_id: str, broadcast: Broadcast, origin: Origin = None) -> None:
+async def remove(order_id: str, outbox: Told, origin: Origin = None) -> None:
     async with sessions.begin() as session:
         removed = await session.scalar(delete(OrderRow).where(_is_open(order_id)).returning(OrderRow.id))
+        if removed is not None:
+            outbox.broadcast(session, "orders", "deleted", {"entity_id": order_id}, origin=origin)
     if removed is None:
         raise await _refusal(order_id)
-    await _tell(broadcast, "deleted", order_id, origin)
-
-
-async def _tell(broadcast: Broadcast, event: str, order_id: str, origin: str | None) -> None:
-    """Called after the commit: who hears of it and reads at once finds it."""
-    try:
-        await broadcast.broadcast("orders", event, {"entity_id": order_id}, origin=origin)
-    except BroadcastUnavailable:  # Redis is away. The order is saved: to say otherwise would be wrong
-        logger.warning("Nobody was told that order %s was %s", order_id, event)
 
 
 def _is_open(order_id: str) -> ColumnElement[bool]:
