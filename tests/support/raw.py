@@ -36,6 +36,8 @@ class Raw:
             + behind
         )
         self._buffer = b""
+        self.is_last = True
+        """Whether the frame that was read last ends its message."""
         while answered and b"\r\n\r\n" not in self._buffer:
             self._more()
         self.response, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
@@ -65,7 +67,7 @@ class Raw:
     def read_frame(self) -> tuple[int, bytes]:
         """The next frame: opcode and data. EOFError where the server has closed, ConnectionResetError where it reset."""
         head = self._take(2)
-        opcode, length = head[0] & 0x0F, head[1] & 0x7F
+        self.is_last, opcode, length = bool(head[0] & 0x80), head[0] & 0x0F, head[1] & 0x7F
         if length == 126:
             (length,) = struct.unpack("!H", self._take(2))
         elif length == 127:
@@ -79,6 +81,14 @@ class Raw:
             if opcode == 9:
                 continue
             assert opcode == 1, (opcode, data)
+            parts = [data]
+            last = self.is_last
+            while not last:
+                opcode, data = self.read_frame()
+                if opcode == 0:
+                    parts.append(data)
+                    last = self.is_last
+            data = b"".join(parts)
             message: dict[str, Any] = json.loads(data)
             return message
 

@@ -30,6 +30,7 @@ from pattern_stack.atoms.broadcast.core.event import Event, Position, Publish
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.websocket.frames import Shared
 
 __all__ = [
     "AsyncPublisher",
@@ -47,6 +48,7 @@ __all__ = [
     "Publish",
     "Publisher",
     "ScriptedBridge",
+    "Shared",
     "Subscription",
     "TableBridge",
     "WebSocketBroadcastBackend",

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import orjson
-
 from pattern_stack.atoms.broadcast import Channel, Connection, Position, WebSocketBroadcastBackend
 from pattern_stack.atoms.turns import in_turns
 from pattern_stack.errors import NotFound
@@ -51,7 +49,7 @@ def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry) -
                 find(session_id)  # if it was closed meanwhile, there is no snapshot
                 state = {
                     "session": session.info.model_dump(mode="json"),
-                    "graph": orjson.Fragment(graph),
+                    "graph": session.shared(graph),
                     "connection_id": connection.id,
                 }
                 return state, await broadcast.position(session.channel)

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime
 
+from pattern_stack.atoms.broadcast import Shared
 from pattern_stack.features.sessions.core.attendance import Attendance
 from pattern_stack.features.sessions.core.document import Document
 from pattern_stack.features.sessions.core.saved_form import Project
@@ -19,8 +20,8 @@ class Session:
     """
 
     __slots__ = (
-        *("attendance", "closed", "created_at", "document", "graph_lock", "id", "last_activity", "project"),
-        *("size", "turn"),
+        *("_shared", "attendance", "closed", "created_at", "document", "graph_lock", "id", "last_activity"),
+        *("project", "size", "turn"),
     )
 
     def __init__(self, id: str, now: datetime, document: Document) -> None:
@@ -33,8 +34,15 @@ class Session:
         self.closed = False
         self.size = 0
         """Bytes of the document when the registry asked last."""
+        self._shared: Shared | None = None
         self.turn = asyncio.Lock()
         self.graph_lock = asyncio.Lock()
+
+    def shared(self, graph: bytes) -> Shared:
+        """The encoded graph, as all snapshots carry it until it changes."""
+        if self._shared is None or self._shared.data is not graph:
+            self._shared = Shared(graph)
+        return self._shared
 
     @property
     def channel(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.session_turns import measure_turns
 from pattern_stack.atoms.steps import Steps
-from pattern_stack.atoms.turns import to_the_end
+from pattern_stack.atoms.turns import in_turns, to_the_end
 from pattern_stack.errors import BroadcastClosed, ServiceError
 from pattern_stack.features.sessions import (
     ApplyKit,
@@ -411,3 +411,11 @@ async def test_a_joiner_that_could_not_be_announced_is_not_counted(
     await one.send({"subscribe": [f"session:{session}"], "id": 1})
     await one.until(lambda message: "error" in message)
     assert (await world.info(session))["active_clients"] == 0
+
+
+async def test_snapshots_share_the_graph_until_it_changes(sessions: Sessions) -> None:
+    session = sessions.create()
+    first = session.shared(await in_turns(session.document.encode()))
+    assert session.shared(await in_turns(session.document.encode())) is first
+    await sessions.execute(session.id, CreateNode(blueprint_type_id="task", name="one"))
+    assert session.shared(await in_turns(session.document.encode())) is not first

@@ -56,7 +56,7 @@ class Joining:
                 continue
             outcome = await self._caught_up(entered, made > self._instance.limits.outbox_bytes)
             if isinstance(outcome, Joined) and not outcome.recovered:
-                made += sum(len(event.data) for event in outcome.events)
+                made += sum(event.size for event in outcome.events)
             outcomes.append(outcome)
         return outcomes
 

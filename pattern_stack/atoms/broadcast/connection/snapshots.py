@@ -6,10 +6,10 @@ from typing import Any
 
 from pattern_stack.atoms.broadcast.connection.membership import Membership
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
-from pattern_stack.atoms.broadcast.core.event import Event, Position, Snapshot, encode
+from pattern_stack.atoms.broadcast.core.event import Event, Position, encode_snapshot
 from pattern_stack.atoms.broadcast.core.protocol import Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
-from pattern_stack.errors import BroadcastUnavailable, InvalidEvent
+from pattern_stack.errors import BroadcastUnavailable
 
 
 class SnapshotQueue:
@@ -84,12 +84,7 @@ async def make_snapshot(
         state, there = state
         between = await _between(instance, member.channel, there, here)
         member.position = max(here, there)
-    draft = encode(member.channel, "snapshot", state, limits=instance.limits, bounded=False)
-    if len(draft.body) > instance.limits.snapshot_bytes:
-        raise InvalidEvent(
-            f"a snapshot of {len(draft.body)} bytes; Limits.snapshot_bytes is {instance.limits.snapshot_bytes}"
-        )
-    return there, [Snapshot(member.channel, draft.body, *there), *between]
+    return there, [encode_snapshot(member.channel, state, there, instance.limits), *between]
 
 
 async def _between(instance: Instance, channel: str, there: Position, here: Position) -> list[Event]:

@@ -1,13 +1,13 @@
 """The one message type and its only codec: where names meet the wire."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from pattern_stack.atoms.broadcast.core.limits import Limits
-from pattern_stack.atoms.broadcast.websocket.frames import Frame
+from pattern_stack.atoms.broadcast.websocket.frames import Frame, Part, Shared, fragments_of, size_of
 from pattern_stack.atoms.clock import iso, utc_now
 from pattern_stack.atoms.json import is_finite
 from pattern_stack.errors import InvalidChannel, InvalidEvent
@@ -155,6 +155,34 @@ class Snapshot(Event):
     events = 0
 
 
+class SharedSnapshot(Snapshot):
+    """One in parts, one of which other clients' snapshots have too: it is held once for all of them."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, channel: str, parts: Sequence[Part], position: Position) -> None:
+        self.parts = parts
+        self._text = self._deflated = None
+        self.channel = channel
+        self.epoch, self.offset = position
+
+    @property
+    def data(self) -> bytes:  # type: ignore[override]
+        """A copy of all of it."""
+        return b"".join([part.data if isinstance(part, Shared) else part for part in self.parts])
+
+    @property
+    def text(self) -> str:
+        return self.data.decode()
+
+    @property
+    def size(self) -> int:
+        return size_of(self.parts)
+
+    def fragments(self, deflating: bool) -> Iterator[bytes]:
+        return fragments_of(self.parts, deflating)
+
+
 class Ephemeral(Frame):
     """An event without a place: it is not kept, and counts for nothing in order and recovery."""
 
@@ -250,6 +278,33 @@ def encode(
     if bounded and len(body) > limits.event_bytes:
         raise InvalidEvent(f"{channel} {event_type}: {len(body)} bytes, more than {limits.event_bytes}")
     return Draft(channel, body, key, ephemeral)
+
+
+def encode_snapshot(channel: str, state: Mapping[str, Any], position: Position, limits: Limits) -> Snapshot:
+    """The event `snapshot` at a position. Values of the state that are Shared are held once for all who get them.
+
+    Raises InvalidEvent, also where it has more than `Limits.snapshot_bytes`.
+    """
+    shared = {name: value for name, value in state.items() if isinstance(value, Shared)}
+    plain = {name: value for name, value in state.items() if name not in shared} if shared else state
+    draft = encode(channel, "snapshot", plain, limits=limits, bounded=False)
+    size = len(draft.body) + size_of([*shared.values()])
+    if size > limits.snapshot_bytes:
+        raise InvalidEvent(f"a snapshot of {size} bytes; Limits.snapshot_bytes is {limits.snapshot_bytes}")
+    if not shared:
+        return Snapshot(channel, draft.body, *position)
+    return SharedSnapshot(channel, _spliced(draft.at(*position).data, shared, bool(plain)), position)
+
+
+def _spliced(data: bytes, shared: Mapping[str, Shared], behind: bool) -> list[Part]:
+    """The values become the last ones of the payload, whose end is what the last of these marks stands for."""
+    end = data.rindex(b'},"timestamp":"')
+    parts: list[Part] = []
+    before = data[:end]
+    for name, value in shared.items():
+        parts += [before + (b"," if behind else b"") + orjson.dumps(name) + b":", value]
+        before, behind = b"", True
+    return [*parts, data[end:]]
 
 
 def _check_key(key: object, ephemeral: bool) -> None:

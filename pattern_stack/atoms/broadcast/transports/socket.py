@@ -143,6 +143,7 @@ class SocketTransport(SocketWriter):
     # -- its ends
 
     def close(self, code: int, reason: str) -> None:
+        self._pieces = None
         if not self._closing:
             self._closing = True
             self._stop_pings()
@@ -196,7 +197,7 @@ class SocketTransport(SocketWriter):
 
     def _lose(self, code: int = 1006) -> None:
         self._discarding = True
-        self._unread = None
+        self._unread = self._pieces = None
         self._stop_pings()
         connection, self._connection = self._connection, None
         if connection:

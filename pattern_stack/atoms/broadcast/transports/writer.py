@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from websockets.frames import Opcode
@@ -15,6 +15,8 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch, control
 _UNSENT_BYTES = 131_072
 """What the kernel takes at most beyond what is on its way. By default it takes megabytes, which count as written, and
 which a ping has to wait for."""
+_LONG_BYTES = 2 * 1_048_576
+"""A longer message is written in fragments, as the peer takes them: it is not copied for each connection."""
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
@@ -34,6 +36,7 @@ class SocketWriter(asyncio.Protocol):
         "_keepalive",
         "_loop",
         "_paused",
+        "_pieces",
         "_ping",
         "_ping_taken",
         "_taken",
@@ -59,12 +62,30 @@ class SocketWriter(asyncio.Protocol):
         self._paused: int | None = None
         """While the transport is full: the bytes that it has been given, those that it held then among them."""
         self._timer: asyncio.TimerHandle | None = None
+        self._pieces: Iterator[bytes] | None = None
+        """What is left of a long message, while the transport is full."""
 
     def _fail(self, code: int, reason: str) -> None:
         raise NotImplementedError
 
     def write(self, batch: Batch) -> None:
-        self._send(batch.deflated if self._deflating else batch.wire)
+        if batch.size > _LONG_BYTES:
+            self._pieces = batch.fragments(self._deflating)
+            self._write_pieces()
+        else:
+            self._send(batch.deflated if self._deflating else batch.wire)
+
+    def _write_pieces(self) -> bool:
+        """As much of a long message as the transport takes now. True where nothing is left of it."""
+        while self._pieces is not None:
+            if self._paused is not None:
+                return False
+            piece = next(self._pieces, None)
+            if piece is None:
+                self._pieces = None
+            else:
+                self._send(piece)
+        return True
 
     def _control(self, opcode: int, data: bytes) -> None:
         self._send(control(opcode, data))
@@ -88,7 +109,7 @@ class SocketWriter(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._taken, self._paused = self.taken, None
-        if self._connection:
+        if self._write_pieces() and self._connection:
             self._connection.outbox.resume()
 
     # -- pings

@@ -2,7 +2,8 @@
 
 import zlib
 
-_TAIL = b"\x00\x00\xff\xff"
+TAIL = b"\x00\x00\xff\xff"
+"""What a compressed message ends with, and is sent without."""
 _SMALL = 128
 """Bytes below which a message goes as it is: deflating it gains nothing."""
 
@@ -47,14 +48,19 @@ def deflate(data: bytes) -> bytes | None:
     """A message's data as it is sent compressed; None where that is not shorter."""
     if len(data) < _SMALL:
         return None
+    shorter = deflated_segment(data)
+    return shorter[: -len(TAIL)] if len(shorter) - len(TAIL) < len(data) else None
+
+
+def deflated_segment(data: bytes) -> bytes:
+    """A part of a message, compressed alone: such parts behind each other are the whole message, compressed."""
     compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    shorter = compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
-    return shorter[: -len(_TAIL)] if len(shorter) - len(_TAIL) < len(data) else None
+    return compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
 
 
 def inflate(data: bytes, limit: int) -> bytes:
     """The message; where it has more than `limit` bytes, one byte more than that. ValueError where it is no such data."""
     try:
-        return zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(data + _TAIL, limit + 1)
+        return zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(data + TAIL, limit + 1)
     except zlib.error as error:
         raise ValueError("a compressed message is no deflate data") from error

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from pattern_stack.atoms.broadcast.websocket.deflate import deflate
+from pattern_stack.atoms.broadcast.websocket.deflate import TAIL, deflate, deflated_segment
 
 _CHUNK_BYTES = 65_536
 _FINAL = 0x80
 _TEXT = 0x81
 _COMPRESSED = 0x40
+_CONTINUATION = 0x00
 
 
 class Frame:
@@ -36,6 +37,18 @@ class Frame:
         return _framed(_TEXT, self.data)
 
     @property
+    def size(self) -> int:
+        """Bytes of its data."""
+        return len(self.data)
+
+    def fragments(self, deflating: bool) -> Iterator[bytes]:
+        """The same in fragments of at most 64 KiB, each a WebSocket frame of its own. Compressed, it is one."""
+        if deflating:
+            yield self.deflated
+        else:
+            yield from _fragmented(_TEXT, [self.data])
+
+    @property
     def deflated(self) -> bytes:
         """The same, compressed where that makes it shorter."""
         if self._deflated is None:
@@ -52,6 +65,50 @@ def _framed(first: int, data: bytes) -> bytes:
     if size < 65_536:
         return b"%c\x7e%b%b" % (first, size.to_bytes(2), data)
     return b"%c\x7f%b%b" % (first, size.to_bytes(8), data)
+
+
+def _fragmented(first: int, parts: Sequence[bytes]) -> Iterator[bytes]:
+    """One message (RFC 6455, 5.4). Control frames may stand between any two of its fragments."""
+    opcode, waiting = first & ~_FINAL, memoryview(b"")
+    for part in parts:
+        for at in range(0, len(part), _CHUNK_BYTES):
+            if waiting:
+                yield _framed(opcode, bytes(waiting))
+                opcode = _CONTINUATION
+            waiting = memoryview(part)[at : at + _CHUNK_BYTES]
+    yield _framed(opcode | _FINAL, bytes(waiting))
+
+
+class Shared:
+    """JSON that is encoded already: what several messages have in common is held once, and compressed once."""
+
+    __slots__ = ("_deflated", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._deflated: bytes | None = None
+
+    @property
+    def deflated(self) -> bytes:
+        if self._deflated is None:
+            self._deflated = deflated_segment(self.data)
+        return self._deflated
+
+
+Part = bytes | Shared
+
+
+def size_of(parts: Sequence[Part]) -> int:
+    return sum(len(part.data) if isinstance(part, Shared) else len(part) for part in parts)
+
+
+def fragments_of(parts: Sequence[Part], deflating: bool) -> Iterator[bytes]:
+    """A message in parts, in fragments of at most 64 KiB."""
+    if not deflating:
+        return _fragmented(_TEXT, [part.data if isinstance(part, Shared) else part for part in parts])
+    segments = [part.deflated if isinstance(part, Shared) else deflated_segment(part) for part in parts]
+    segments[-1] = segments[-1].removesuffix(TAIL)
+    return _fragmented(_TEXT | _COMPRESSED, segments)
 
 
 def control(opcode: int, data: bytes) -> bytes:
@@ -80,7 +137,7 @@ class Batch:
     def size(self) -> int:
         """Bytes of all the frames' data."""
         if self._size is None:
-            self._size = sum([len(frame.data) for frame in self.frames])
+            self._size = sum([frame.size for frame in self.frames])
         return self._size
 
     @property
@@ -103,6 +160,11 @@ class Batch:
             self._wire = b"".join([frame.wire for frame in self.frames])
         return self._wire
 
+    def fragments(self, deflating: bool) -> Iterator[bytes]:
+        """The same in fragments of at most 64 KiB: for what is too long to be held for each connection."""
+        for frame in self.frames:
+            yield from frame.fragments(deflating)
+
     @property
     def deflated(self) -> bytes:
         """The same for the connections that asked for compression."""
@@ -124,9 +186,9 @@ def chunks(frames: Sequence[Frame]) -> Iterator[Batch]:
     chunk: list[Frame] = []
     size = 0
     for frame in frames:
-        if size + len(frame.data) > _CHUNK_BYTES and chunk:
+        if size + frame.size > _CHUNK_BYTES and chunk:
             yield Batch(chunk)
             chunk, size = [], 0
         chunk.append(frame)
-        size += len(frame.data)
+        size += frame.size
     yield Batch(chunk)
