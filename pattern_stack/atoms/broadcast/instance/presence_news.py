@@ -32,8 +32,9 @@ class PresenceNews:
         self._send = send
         self._loop_owner = loop_owner
         self._failures = failures
-        self._told: dict[_Who, Told] = {}
-        """The one that was noted last is last."""
+        self._here: dict[_Who, Told] = {}
+        self._gone: dict[_Who, Told] = {}
+        """Those that may come again; the one that went last is last."""
         self._timers: dict[_Who, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -41,8 +42,12 @@ class PresenceNews:
         """A connection has come or gone. `at_once`: it is closed, and cannot come again."""
         self._forget_old()
         who = channel, str(change["connection_id"])
-        told = self._told[who] = self._told.pop(who) if who in self._told else Told()
+        told = self._here.pop(who, None) or self._gone.pop(who, None) or Told()
         told.here = here
+        if here:
+            self._here[who] = told
+        elif not at_once:
+            self._gone[who] = told
         self._stop(who)
         wait = told.wait(self._now)
         if wait is None:
@@ -52,9 +57,14 @@ class PresenceNews:
         else:
             await self._tell(channel, told, change)
 
+    def __len__(self) -> int:
+        """How many connections it remembers, each on each of its channels."""
+        return len(self._here) + len(self._gone)
+
     def forget(self) -> None:
         """The loop was closed, and every connection with it."""
-        self._told.clear()
+        self._here.clear()
+        self._gone.clear()
         self._timers.clear()
         self._tasks.clear()
 
@@ -74,7 +84,7 @@ class PresenceNews:
             task.add_done_callback(self._tasks.discard)
 
     async def _tell_later(self, who: _Who, change: Change) -> None:
-        channel, told = who[0], self._told.get(who)
+        channel, told = who[0], self._here.get(who) or self._gone.get(who)
         with suppress(BroadcastError):  # it stays as it was counted
             change["count"] = len(await self._engine.presence(channel).members(channel))
         if told and told.wait(self._now) == 0:
@@ -90,8 +100,8 @@ class PresenceNews:
 
     def _forget_old(self) -> None:
         now = self._now
-        while self._told:
-            who, told = next(iter(self._told.items()))
+        while self._gone:
+            who, told = next(iter(self._gone.items()))
             if not told.is_over(now):
                 break
-            del self._told[who]
+            del self._gone[who]

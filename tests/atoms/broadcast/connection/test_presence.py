@@ -138,6 +138,19 @@ async def test_who_comes_back_while_its_left_still_runs_is_there() -> None:
             assert users(await present(bob)) == ["ann", "bob"]
 
 
+async def test_nothing_is_remembered_of_connections_that_are_closed(backend: WebSocketBroadcastBackend) -> None:
+    with serving_backend(backend, authenticate=by_name) as server:
+        async with client(server.url) as ann:
+            await ann.subscribe("room:7")
+            for _ in range(5):
+                async with client(f"{server.url}?name=bob") as bob:
+                    await bob.subscribe("room:7")
+                    await bob.ask({"unsubscribe": ["room:7"]})
+                    await bob.subscribe("room:7")
+                assert [told(await ann.event())[0] for _ in range(2)] == ["presence-joined", "presence-left"]
+                assert len(backend._instance.presence_news) == 1
+
+
 # -- asking
 
 
