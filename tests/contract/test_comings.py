@@ -1,6 +1,7 @@
 """Coming and going costs the others little, and none of a channel's history, on every store."""
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -78,13 +79,19 @@ async def test_what_an_instance_has_missed_its_clients_are_told_later(redis_serv
         Watched(backend, presence=True)
         return backend
 
-    async with proxy(redis_server.port) as line:
-        far, near = over(f"redis://127.0.0.1:{line.port}/0"), over(redis_server.url)
-        with serving_backend(far, authenticate=by_name) as here, serving_backend(near, authenticate=by_name) as there:
+    with ExitStack() as stack:  # left in a thread: the line runs on this loop, and the servers need it
+
+        async def served(backend: WebSocketBroadcastBackend) -> str:
+            serving = serving_backend(backend, authenticate=by_name)
+            return (await asyncio.to_thread(stack.enter_context, serving)).url
+
+        async with proxy(redis_server.port) as line:
+            far = over(f"redis://127.0.0.1:{line.port}/0")
+            here, there = await served(far), await served(over(redis_server.url))
             async with (
-                client(f"{here.url}?name=ann") as ann,
-                client(f"{there.url}?name=bob") as bob,
-                client(f"{there.url}?name=cay") as cay,
+                client(f"{here}?name=ann") as ann,
+                client(f"{there}?name=bob") as bob,
+                client(f"{there}?name=cay") as cay,
             ):
                 await ann.subscribe(ROOM)
                 await bob.subscribe(ROOM)
@@ -101,6 +108,7 @@ async def test_what_an_instance_has_missed_its_clients_are_told_later(redis_serv
                     ("presence-joined", "cay", 2),
                 ]
                 await ann.nothing_more()
+            await asyncio.to_thread(stack.close)
 
 
 def told(event: Message) -> tuple[str, Any, int]:
