@@ -96,6 +96,8 @@ class SharedEngine(LinkedEngine):
         publishes = [self._store.publish(draft, self.window(draft.channel)) for draft in drafts]
         # one alone needs no task of its own
         placed = [await publishes[0]] if len(publishes) == 1 else await asyncio.gather(*publishes)
+        new = [draft for draft, place in zip(drafts, placed, strict=True) if not place.repeated]
+        self._counters.published += sum(draft.channel != CONTROL for draft in new)
         return [_event(draft, place) for draft, place in zip(drafts, placed, strict=True)]
 
     async def send(self, drafts: Sequence[Draft]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
+from pattern_stack.atoms.broadcast.core.counters import Counters
 from pattern_stack.atoms.broadcast.core.engine import Deliver, Engine, LinkedEngine, PassOn
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 from pattern_stack.atoms.broadcast.core.ledger import Ledger
@@ -24,6 +25,10 @@ class RoutedEngine(Engine):
     def attach(self, deliver: Deliver, pass_on: PassOn | None = None) -> None:
         self._local.attach(deliver, pass_on)
         self._shared.attach(deliver, pass_on)
+
+    def count_in(self, counters: Counters) -> None:
+        self._local.count_in(counters)
+        self._shared.count_in(counters)
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         """In their order, those of one engine at a time."""

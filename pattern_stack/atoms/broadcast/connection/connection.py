@@ -221,7 +221,8 @@ class ClientConnection:
     def send(self, *frames: Frame, bulk: bool = False) -> None:
         self._instance.hub.flush_to(self.outbox)
         for batch in chunks(frames) if bulk else (Batch(frames),):
-            self.outbox.take(batch, bulk=bulk)
+            if self.outbox.take(batch, bulk=bulk):
+                self._instance.counters.wrote(batch, 1)
 
     def tell(self, error: CommandError) -> None:
         """Send an error frame that counts as nothing."""

@@ -23,7 +23,7 @@ class Counters:
 
     def __init__(self) -> None:
         self.published = 0
-        """Events that were published on this instance. A repeat under the same key is none."""
+        """Events that this instance gave a place. An ephemeral one, and a repeat under the same key, is none."""
         self.delivered = 0
         """Event frames that were written to sockets: replays included, snapshots not."""
         self.delivered_bytes = 0

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
+from pattern_stack.atoms.broadcast.core.counters import Counters
 from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position, Reset
 from pattern_stack.atoms.broadcast.core.ledger import Ledger
 from pattern_stack.atoms.broadcast.core.presence import Presence
@@ -20,6 +21,7 @@ class Engine(ABC):
     def __init__(self) -> None:
         self._deliver: tuple[Deliver, ...] = ()
         self._passing: tuple[PassOn, ...] = ()
+        self._counters = Counters()
 
     def attach(self, deliver: Deliver, pass_on: PassOn | None = None) -> None:
         """Call `deliver` with each event of a subscribed channel, in the channel's order, and with a Reset where that was
@@ -27,6 +29,10 @@ class Engine(ABC):
         self._deliver += (deliver,)
         if pass_on:
             self._passing += (pass_on,)
+
+    def count_in(self, counters: Counters) -> None:
+        """Events that get a place are counted there."""
+        self._counters = counters
 
     def _pass_on(self, event: Ephemeral) -> None:
         for pass_on in self._passing:

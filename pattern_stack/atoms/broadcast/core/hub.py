@@ -26,8 +26,8 @@ class Subscriber(Protocol):
     def write_prepared(self) -> Callable[[bytes], None] | None:
         """Fast path: `write_prepared(batch.wire)` is equivalent to `take(batch)`. None while blocked or compressed."""
 
-    def take(self, batch: Batch, turn: int | None = None) -> None:
-        """An ephemeral batch is dropped while it is blocked."""
+    def take(self, batch: Batch, turn: int | None = None) -> bool | None:
+        """Whether it was written to a socket at once. An ephemeral batch is dropped while it is blocked."""
 
     def channel_ended(self, channel: str) -> None:
         """The application ended the channel."""
@@ -198,18 +198,17 @@ class Hub:
     def _fan_out(self, batch: Batch, turn: int, subscribers: Collection[Subscriber]) -> None:
         """Hand the batch to each of them. One that raises does not affect the others."""
         wire = batch.wire
-        prepared = len(subscribers)
+        written = len(subscribers)
         for subscriber in subscribers:
             write = subscriber.write_prepared
             try:
                 if write is not None:
                     write(wire)
-                else:
-                    prepared -= 1  # it counts by itself what it writes
-                    subscriber.take(batch, turn)
+                elif not subscriber.take(batch, turn):
+                    written -= 1
             except Exception:
                 logger.exception("%r did not take a batch", subscriber)
-        self._counters.wrote(batch, prepared)
+        self._counters.wrote(batch, written)
 
     def clear(self) -> None:
         """Forget every channel and subscriber."""

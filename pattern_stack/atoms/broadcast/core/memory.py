@@ -44,6 +44,7 @@ class MemoryEngine(Engine):
         now = self._clock()
         new: list[Event] = []
         events = [self._append(draft, now, new) for draft in drafts]
+        self._counters.published += len(new)
         for deliver in self._deliver:
             for event in new:
                 deliver(event)

@@ -88,18 +88,17 @@ class Outbox:
     def closing(self) -> bool:
         return self._state is _CLOSING
 
-    def take(self, batch: Batch, turn: int | None = None, bulk: bool = False) -> None:
+    def take(self, batch: Batch, turn: int | None = None, bulk: bool = False) -> bool:
         """Write it, or keep it until the transport takes more; what is ephemeral is not kept. Batches with the same turn
-        count as one write."""
+        count as one write. Returns whether it was written at once."""
         if self._state is _OPEN:
             self._transport.write(batch)
-            self._counters.wrote(batch, 1)
-            return
+            return True
         if self._state is _CLOSING or batch.ephemeral:
-            return
+            return False
         if not bulk and self._is_over(turn):
             self.too_slow()
-            return
+            return False
         if self._queue is None:
             self._queue = deque()
         self._queue.append((batch, bulk))
@@ -107,6 +106,7 @@ class Outbox:
             self._bulk += 1
         else:
             self._waiting += batch.size
+        return False
 
     def _is_over(self, turn: int | None) -> bool:
         if turn is not None and turn == self._turn:

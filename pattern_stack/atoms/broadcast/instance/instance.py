@@ -88,6 +88,7 @@ class Instance:
         self.showing: dict[str, Outbox] = {}
         """Of connections that show a state of themselves, by id."""
         engine.attach(self.hub.publish, self._pass_on)
+        engine.count_in(self.counters)
         instances.add(self)
 
     @property
@@ -218,7 +219,6 @@ class Instance:
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         self.check_open()
         events = await self.engine.publish(drafts)
-        self.counters.published += sum(map(_is_new, drafts, events))
         await self._yield_if_much()
         return events
 
@@ -235,7 +235,6 @@ class Instance:
             some = list(run)
             if ephemeral:
                 await self.send(some)
-                self.counters.published += len(some)
                 events += [None] * len(some)
             else:
                 events += await self.publish(some)
@@ -346,11 +345,6 @@ class Instance:
         if self._adopted:
             self._adopted = False
             self.loop_owner.release()
-
-
-def _is_new(draft: Draft, event: Event) -> bool:
-    """Not the repeat of one with the same key, whose bytes have another time."""
-    return draft.key is None or event.data == draft.at(*event.position).data
 
 
 def _after_fork() -> None:
