@@ -96,6 +96,7 @@ class MemoryLedger(Ledger):
             self._size += record.size
 
     def _touch(self, place: str, key: str, owner: str) -> _Record | None:
+        self._forget(self._clock())
         record = self._records.get((place, key))
         if record is None or record.owner != owner:
             return None

@@ -59,8 +59,10 @@ async def test_parameters_come_by_name(backend: WebSocketBroadcastBackend) -> No
     assert seen == [("acme", "7", 32)]
 
 
-async def test_no_odd_name_slips_past_authorize(backend: WebSocketBroadcastBackend) -> None:
-    Watched(backend, authorize=Forbidden("no"))
+@pytest.mark.parametrize(("pattern", "undeclared"), [("room:{name:path}", "open"), ("room:{name}", "refuse")])
+async def test_no_odd_name_slips_past_authorize(pattern: str, undeclared: Any) -> None:
+    backend = WebSocketBroadcastBackend(undeclared=undeclared)
+    Watched(backend, pattern, authorize=Forbidden("no"))
     with serving_backend(backend) as server:
         async with client(server.url) as one:
             for name in ("room:", "room::", "room:a:b", "room:room:", "room:a/b", "room:@", "room:..", "room:-"):

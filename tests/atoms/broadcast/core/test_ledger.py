@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pattern_stack import BroadcastUnavailable
@@ -74,6 +74,7 @@ steps = st.lists(
 
 
 @given(steps)
+@settings(max_examples=400, deadline=None)
 def test_a_key_is_new_to_one_owner_until_it_is_forgotten(steps: list[tuple[str, str, str, int]]) -> None:
     """The model remembers for each key: its owner, when it was last heard of, and its result."""
     ledger, clock = ledger_and_clock()
