@@ -259,7 +259,7 @@ def test_an_error_of_redis_is_one_line(redis_server: RedisServer, arguments: lis
         ("PATTERN_STACK_FLEET_HEARTBEAT_SECONDS=hunter2", "PATTERN_STACK_FLEET_HEARTBEAT_SECONDS: "),
         ("PATTERN_STACK_ORIGINS=http://hunter2", "PATTERN_STACK_ORIGINS is not a JSON list"),
         ("PATTERN_STACK_ORIGINS=[7]", "PATTERN_STACK_ORIGINS: "),
-        ("PATTERN_STACK_DATABASE_URL=postgres://ann:hunter2@nowhere/x", "the database's URL cannot be used"),
+        ("PATTERN_STACK_DATABASE_URL=postgres://ann:hunter2@nowhere/x", "a driver that does not work here: postgres"),
     ],
 )
 def test_an_invalid_setting_ends_the_start_with_one_line(variable: str, said: str) -> None:

@@ -80,6 +80,7 @@ async def test_calls_may_be_awaited_on_any_loop_and_thread() -> None:
     with computer("a", clock=clock) as a:
         async with client(a.url) as one:
             await watch(one, "sessions")
+            threads.clear()  # the fleet was made in the test's thread
             session, is_new = await a.fleet.put_session(FleetSessionBody(session_id="s1", title="x"), origin="test")
             assert (is_new, await a.fleet.records("sessions")) == (True, [session])
             assert await a.fleet.snapshot("sessions") == {"sessions": [session.as_json()]}
