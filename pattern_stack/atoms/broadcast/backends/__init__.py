@@ -1,7 +1,7 @@
 """One engine a URL: the setting that an application changes to change where its events go."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from pattern_stack.atoms.broadcast.backends.bridges import bridge_from_url, scheme_of
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
@@ -20,14 +20,21 @@ def broadcast_from_url(
     authorize: Authorize | None = None,
     channel_prefix: str = "pattern_stack",
     patience: float = PATIENCE,
+    undeclared: Literal["open", "refuse"] = "open",
 ) -> WebSocketBroadcastBackend:
     """The backend that a URL names: `memory://` is one process, `ipc://` the worker processes of one server on one host,
     `redis://`, `rediss://` (TLS), `unix://` and `redis+sentinel://` a Redis that instances share, `postgresql://`,
     `postgres://` and `postgresql+psycopg://` a PostgreSQL.
 
-    `channel_prefix` keeps applications on one server apart. `patience`: see WebSocketBroadcastBackend; `memory://` is never
-    down. InvalidURL for any other scheme, and for a URL that cannot be read."""
-    options: dict[str, Any] = {"limits": limits, "history": history, "everyone": everyone, "authorize": authorize}
+    `channel_prefix` keeps applications on one server apart. `patience`, `undeclared`: see WebSocketBroadcastBackend;
+    `memory://` is never down. InvalidURL for any other scheme, and for a URL that cannot be read."""
+    options: dict[str, Any] = {
+        "limits": limits,
+        "history": history,
+        "everyone": everyone,
+        "authorize": authorize,
+        "undeclared": undeclared,
+    }
     if scheme_of(url) == "memory":
         return WebSocketBroadcastBackend(**options)
     bridge: Any = bridge_from_url(url, channel_prefix=channel_prefix, limits=limits, patience=patience)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi import Header
 
-from pattern_stack import Channel, InvalidChannel, WebSocketBroadcastBackend
+from pattern_stack import Channel, InvalidChannel, WebSocketBroadcastBackend, broadcast_from_url
 from tests.support.client import client
 from tests.support.server import serving_backend
 from tests.support.stream import refused, stream
@@ -104,3 +104,5 @@ async def test_undeclared_channels_can_be_refused() -> None:
 def test_undeclared_is_one_of_two_words() -> None:
     with pytest.raises(ValueError, match='"open" or "refuse"'):
         WebSocketBroadcastBackend(undeclared="closed")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match='"open" or "refuse"'):
+        broadcast_from_url("memory://", undeclared="closed")  # type: ignore[arg-type]
