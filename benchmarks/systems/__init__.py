@@ -125,6 +125,13 @@ def _over_redis(build: Path) -> dict[str, System]:
     return {
         "redis-none": replace(ours, title="pattern_stack, one process in memory", shared=True),
         "redis": _sharing(ours),
+        "ipc": replace(
+            ours,
+            title="pattern_stack, workers of one host",
+            command=["env", "BROADCAST_URL=ipc://", *ours.command],
+            shared=True,
+            instances=2,
+        ),
         "redis-channels": replace(_sharing(ours), shared=False, instances=1, only="links"),
         "redis-socketio": _sharing(
             _socketio("python-socketio over Redis", _uvicorn(peers, "redis_socketio"), socketio)

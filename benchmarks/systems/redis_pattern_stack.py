@@ -1,16 +1,15 @@
-"""pattern_stack over Redis in a FastAPI application, as a user would write it; without REDIS_URL one process in memory."""
+"""pattern_stack over Redis in a FastAPI application, as a user would write it; with BROADCAST_URL over another bridge, without
+either of them one process in memory."""
 
 import os
 
 from events import PAYLOAD, publish_asked
 from fastapi import FastAPI, WebSocket
 
-from pattern_stack import WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from pattern_stack import broadcast_from_url
 
 app = FastAPI()
-bridge = RedisBroadcastBackend(os.environ["REDIS_URL"]) if "REDIS_URL" in os.environ else None
-broadcast = WebSocketBroadcastBackend(bridge=bridge)
+broadcast = broadcast_from_url(os.environ.get("BROADCAST_URL") or os.environ.get("REDIS_URL") or "memory://")
 app.include_router(broadcast.get_router(direct=True))
 
 
