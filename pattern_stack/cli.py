@@ -67,6 +67,10 @@ def serve(
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65_535)] = 8000,
     uds: Annotated[Path | None, typer.Option(help="A Unix socket to listen on, in place of host and port.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that serve, linked with each other. Default: $WEB_CONCURRENCY, else 1.", min=1),
+    ] = None,
     root_path: Annotated[str, typer.Option(help="The prefix that a proxy in front strips from paths.")] = "",
     reload: Annotated[
         bool, typer.Option("--reload", help="Start again when a file in this directory changes.")
@@ -95,6 +99,7 @@ def serve(
         forwarded_allow_ips=forwarded_allow_ips,
         access_log=access_log,
         uds=uds,
+        workers=workers,
     )
 
 

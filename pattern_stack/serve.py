@@ -4,6 +4,7 @@ import contextlib
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pattern_stack.atoms.printable import printable
 from pattern_stack.errors import PatternStackError
 from pattern_stack.loopback import is_loopback
 from pattern_stack.serve_errors import OneLine, check_application
+from pattern_stack.supervisor import run_workers
 
 _DRAIN_SECONDS = 4.0
 _HTTP_SECONDS = 5
@@ -32,6 +34,9 @@ class PacedServer(uvicorn.Server):
 
     A close that has not been answered within 4 s ends with the socket aborted.
     """
+
+    serves: Callable[[], None] = staticmethod(lambda: None)
+    """Called once it does."""
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Until SIGTERM or SIGINT. Where the application cannot be made, exits with one line and status 1."""
@@ -49,6 +54,8 @@ class PacedServer(uvicorn.Server):
         except OSError as error:  # of a Unix socket; of an address uvicorn says it itself
             await self.lifespan.shutdown()
             sys.exit(f"cannot listen on {self.config.uds}: {error.strerror}")
+        if self.started:
+            self.serves()
         if self.started and not self.config.uds and not is_loopback(self.config.host):
             self._warn_of_open_doors()
 
@@ -106,10 +113,13 @@ def serve(
     forwarded_allow_ips: str | None = None,
     access_log: bool = False,
     uds: Path | None = None,
+    workers: int | None = None,
 ) -> None:
     """Run `module:app` until SIGTERM or SIGINT. Where it cannot start, the process ends with a status other than 0.
 
-    The options mean what uvicorn's mean. Requests are logged with `access_log` only, WebSocket handshakes never.
+    With `workers`, or $WEB_CONCURRENCY, so many processes serve: one that ends by itself is replaced, SIGHUP replaces all of
+    them one after the other, and all are stopped together. The options mean what uvicorn's mean. Requests are logged with
+    `access_log` only, WebSocket handshakes never.
     """
     sys.path.insert(0, "")
     _raise_file_limit()
@@ -124,6 +134,7 @@ def serve(
         reload=reload,
         forwarded_allow_ips=forwarded_allow_ips,
         access_log=access_log,
+        workers=workers,
         backlog=4096,
         timeout_graceful_shutdown=_HTTP_SECONDS,
         http=HTTPProtocol,
@@ -137,12 +148,26 @@ def serve(
         if config.should_reload:
             logger.addFilter(OneLine(host, port))
             ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
+        elif config.workers > 1:
+            logger.addFilter(OneLine(host, port))
+            run_workers(config, run_worker)
         else:
             server.run()
             if not server.started:
                 sys.exit(1)
     if config.uds:
         _remove(config.uds)
+
+
+def run_worker(config: uvicorn.Config, sockets: list[socket.socket], serves: Callable[[], None]) -> None:
+    """One of several processes. `serves` is called once it does. Where it cannot start, it ends with status 1."""
+    sys.path.insert(0, "")
+    _raise_file_limit()
+    server = PacedServer(config)
+    server.serves = serves
+    server.run(sockets)
+    if not server.started:
+        sys.exit(1)
 
 
 def _remove(path: str) -> None:
