@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, populate_by_name=True)
 
     broadcast_url: str = Field(
-        default="memory://", validation_alias=AliasChoices("BROADCAST_URL", "REDIS_URL"), repr=False
+        default="auto://", validation_alias=AliasChoices("BROADCAST_URL", "REDIS_URL"), repr=False
     )
     """Where events go: see `broadcast_from_url`. BROADCAST_URL wins over REDIS_URL."""
     channel_prefix: str = Field(default="pattern_stack", pattern=r"^[^\s{}]{1,100}$")

@@ -87,9 +87,10 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
             signal.signal(number, self._signalled)
         logger.info("Started supervisor process [%d] of %d workers", os.getpid(), self._config.workers)
+        # all at once: the first would take every client that waits for the server
+        self._workers = [self._start() for _ in range(self._config.workers)]
         status = 0 if self._first_serves() else 1
-        if not status and not self._stopping:
-            self._workers += [self._start() for _ in range(self._config.workers - 1)]
+        if not status:
             self._watch()
         self._stop_all()
         self._listener.close()
@@ -106,11 +107,14 @@ class Supervisor:
         self._woken.send(number)
 
     def _first_serves(self) -> bool:
-        """One alone says what is wrong where they cannot start."""
-        first = self._start()
-        self._workers = [first]
-        self._wait_for(first)
-        return first.serves or self._stopping
+        """False where one ends before any of them serves: none of them can."""
+        while not self._stopping and not any(worker.serves for worker in self._workers):
+            if not all(worker.is_alive for worker in self._workers):
+                return False
+            wait([self._wake, *(part for worker in self._workers for part in (worker.said, worker.process.sentinel))])
+            for worker in self._workers:
+                worker.look()
+        return True
 
     def _wait_for(self, worker: _Worker) -> None:
         while worker.is_alive and not worker.serves and not self._stopping:

@@ -58,14 +58,17 @@ class Line:
         if self.broken.is_set():
             return
         waited = bool(self._unsent)
-        self._unsent = memoryview(b"".join((self._unsent, *self._out)))
-        self._out.clear()
         try:
-            self._unsent = self._unsent[self._line.send(self._unsent) :]
+            while self._unsent or self._out:
+                if not self._unsent:
+                    self._unsent = memoryview(b"".join(self._out))
+                    self._out.clear()
+                self._unsent = self._unsent[self._line.send(self._unsent) :]
         except BlockingIOError:
             pass
         except OSError:  # reading tells what is left, and the end
             self._unsent = memoryview(b"")
+            self._out.clear()
         if self._unsent and not waited:
             self._loop.add_writer(self._line, self._write)
         elif waited and not self._unsent:

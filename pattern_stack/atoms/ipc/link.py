@@ -22,7 +22,6 @@ _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 2.0
 _SILENT_SECONDS = 3.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
-_POLL_SECONDS = 0.01
 _NOT_YET = "the link to the other workers is not up yet"
 
 
@@ -61,6 +60,8 @@ class Link:
         self._refusal: Refused | None = None
         self.life = ""
         """The name of the broker that it is, or was last, connected to."""
+        self.is_first = False
+        """Nobody was in its space before it, since the broker is there."""
         self.trouble: str | None = _NOT_YET
         self._down_since = monotonic()
 
@@ -123,25 +124,33 @@ class Link:
 
     async def _connected(self) -> Line:
         """To the broker, which is started where there is none."""
-        self._meeting = self._meeting or self._meet()
+        meeting = self._meeting = self._meeting or self._place_to_meet()
+        pause = _SHORTEST_PAUSE
         async with asyncio.timeout(_CONNECT_SECONDS):
             while True:
                 line = socket.socket(socket.AF_UNIX)
                 line.setblocking(False)
                 try:
-                    line.connect(str(self._meeting.path))
+                    line.connect(str(meeting.path))
                 except (FileNotFoundError, ConnectionRefusedError):
                     line.close()
-                    await asyncio.to_thread(start_broker, self._meeting)
-                    await asyncio.sleep(_POLL_SECONDS)
+                    await asyncio.to_thread(start_broker, meeting)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 1.5, _LONGEST_PAUSE)
                 except BlockingIOError:  # more connect at this moment than its queue holds
                     line.close()
-                    await asyncio.sleep(_POLL_SECONDS)
+                    await asyncio.sleep(pause)
                 except BaseException:
                     line.close()
                     raise
                 else:
                     return self._trusted(line)
+
+    def _place_to_meet(self) -> Meeting:
+        try:
+            return self._meet()
+        except OSError as error:
+            raise Untrusted(f"{error.filename}: {error.strerror}") from error
 
     def _trusted(self, line: socket.socket) -> Line:
         if not is_own_user(line):
@@ -157,7 +166,7 @@ class Link:
         assert self._meeting
         try:
             async with asyncio.timeout(_SILENT_SECONDS):
-                (life,), _ = await line.call("hello", VERSION, self._meeting.space)
+                (life, self.is_first), _ = await line.call("hello", VERSION, self._meeting.space)
                 if self._followed:
                     await line.call("follow", *self._followed)
             self.life, self._line = life, line

@@ -43,7 +43,7 @@ def _take(path: Path) -> int | None:
 def _start(meeting: Meeting, lock: int) -> None:
     pid, began = meeting.parent or (0, "")
     command = [sys.executable, "-E", "-S", str(_PROGRAM), str(meeting.path), str(lock), str(pid), began, *_folders()]
-    subprocess.run(  # noqa: S603 - our own program, which goes on in a child of its own
+    done = subprocess.run(  # noqa: S603 - our own program, which goes on in a child of its own
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -51,8 +51,10 @@ def _start(meeting: Meeting, lock: int) -> None:
         pass_fds=[lock],
         start_new_session=True,
         cwd="/",
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise OSError(f"the workers' broker does not start: {sys.executable} ends with status {done.returncode}")
 
 
 def _folders() -> list[str]:

@@ -45,6 +45,7 @@ def _of_multiprocessing() -> Worker | None:
         server, config = "granian", None
     elif server not in ("uvicorn", "hypercorn") or config is None:
         return None
+    _ = getattr(config, "log", None)  # hypercorn sets its logger up when it is first asked for
     names = ("app", "application_path", "host", "port", "uds", "fd", "bind")
     application = [str(getattr(config, name, "")) for name in names]
     since = Parent(parent.pid, began(parent.pid) or "")

@@ -23,8 +23,8 @@ def broadcast_from_url(
     undeclared: Literal["open", "refuse"] = "open",
 ) -> WebSocketBroadcastBackend:
     """The backend that a URL names: `memory://` is one process, `ipc://` the worker processes of one server on one host,
-    `redis://`, `rediss://` (TLS), `unix://` and `redis+sentinel://` a Redis that instances share, `postgresql://`,
-    `postgres://` and `postgresql+psycopg://` a PostgreSQL.
+    `auto://` the latter in such a worker and else the former, `redis://`, `rediss://` (TLS), `unix://` and `redis+sentinel://`
+    a Redis that instances share, `postgresql://`, `postgres://` and `postgresql+psycopg://` a PostgreSQL.
 
     `channel_prefix` keeps applications on one server apart. `patience`, `undeclared`: see WebSocketBroadcastBackend;
     `memory://` is never down. InvalidURL for any other scheme, and for a URL that cannot be read."""
@@ -35,7 +35,9 @@ def broadcast_from_url(
         "authorize": authorize,
         "undeclared": undeclared,
     }
-    if scheme_of(url) == "memory":
-        return WebSocketBroadcastBackend(**options)
+    if (scheme := scheme_of(url)) == "memory":
+        return WebSocketBroadcastBackend(bridge=None, **options)
+    if scheme == "auto":
+        return WebSocketBroadcastBackend(patience=patience, channel_prefix=channel_prefix, **options)
     bridge: Any = bridge_from_url(url, channel_prefix=channel_prefix, limits=limits, patience=patience)
     return WebSocketBroadcastBackend(bridge=bridge, **options)

@@ -48,7 +48,7 @@ def bridge_from_url(url: str, **options: Any) -> InstanceBackend:
     """Raises InvalidURL for a scheme that has no bridge, and for a URL that cannot be read; NotInstalled without its extra."""
     scheme = scheme_of(url)
     if scheme not in BRIDGES:
-        raise InvalidURL(f"no broadcast backend for {scheme}://, only for memory://, {_names()}")
+        raise InvalidURL(f"no broadcast backend for {scheme}://, only for memory://, auto://, {_names()}")
     bridge: InstanceBackend = BRIDGES[scheme]()(url, **options)
     return bridge
 

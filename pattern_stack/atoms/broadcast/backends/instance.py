@@ -7,12 +7,11 @@ from pattern_stack.atoms.broadcast.backends.event_stream import EventStream
 from pattern_stack.atoms.broadcast.backends.publishing import Publishing
 from pattern_stack.atoms.broadcast.base import Handler, Subscription
 from pattern_stack.atoms.broadcast.core.channels import Channels
-from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Event, Last, Position, check_channel
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.atoms.broadcast.core.limits import Limits
-from pattern_stack.atoms.broadcast.instance.instance import Instance
+from pattern_stack.atoms.broadcast.instance.instance import Choose, Instance
 from pattern_stack.atoms.broadcast.instance.loop import Call
 
 T = TypeVar("T")
@@ -23,15 +22,14 @@ class InstanceBackend(Publishing):
 
     def __init__(
         self,
-        engine: Engine,
-        link: LinkedEngine | None,
+        choose: Choose,
         channels: Channels,
         limits: Limits,
         everyone: Iterable[str] = (),
     ) -> None:
         self._limits = limits
         self._channels = channels
-        self._instance = Instance(engine, link, channels, limits, Everyone(everyone, limits))
+        self._instance = Instance(choose, channels, limits, Everyone(everyone, limits))
 
     @property
     def limits(self) -> Limits:

@@ -1,5 +1,6 @@
 """IPCBroadcastBackend: one order for the worker processes of one host, over a Unix socket, with no server to install."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -8,21 +9,55 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
-from pattern_stack.atoms.broadcast.backends.ipc_store import IPCStore
+from pattern_stack.atoms.broadcast.backends.ipc_store import IPCStore, Told
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
 from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, check_patience
 from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.ipc.rendezvous import PATH_BYTES, Meeting, at_path, under_parent
-from pattern_stack.atoms.ipc.worker import by_parent, this_worker
+from pattern_stack.atoms.ipc.worker import Worker, by_parent, this_worker
 from pattern_stack.errors import InvalidURL
 
 _made: Counter[tuple[str, str]] = Counter()
 """How many backends without a path this process has, by prefix and name: the n-th meets the n-th of the other workers."""
 
 
-class IPCBroadcastBackend(InstanceBackend):
+class Linked(InstanceBackend):
+    """Over the broker of wherever `meet` says. `told` is called by the first worker, once it is linked."""
+
+    def __init__(
+        self,
+        meet: Callable[[], Meeting],
+        *,
+        limits: Limits | None = None,
+        history: History | None = None,
+        patience: float = PATIENCE,
+        told: Told | None = None,
+    ) -> None:
+        channels = Channels(history or History())
+        self._store = IPCStore(meet, patience, told)
+        limits = limits or Limits()
+        self.engine = SharedEngine(self._store, channels.window, limits)
+        super().__init__(lambda: (self.engine, self.engine), channels, limits)
+
+    @property
+    def place(self) -> str:
+        """The path of the socket that the workers meet at; ? before the first use."""
+        return self._store.place
+
+    async def rows(self, place: str, most: int, oldest: float, what: str, *arguments: Any) -> Any:
+        """One step on a table that all workers share: a method of Table by its name, after rows beyond `most`, and those
+        with a timestamp before `oldest`, were dropped. Only on the hub's loop. Raises BroadcastUnavailable."""
+        return await self._store.rows(place, most, oldest, what, *arguments)
+
+    async def close(self) -> None:
+        """End every subscription, and the link; what used it as its bridge has no store from then on."""
+        self.engine.close()
+        await super().close()
+
+
+class IPCBroadcastBackend(Linked):
     """Events to the handlers of every worker process; as a `bridge`, to the WebSocket clients of every worker.
 
     `ipc://`: the workers of one server meet by their common parent process. `ipc:///run/app.sock`: whoever names this path,
@@ -45,35 +80,37 @@ class IPCBroadcastBackend(InstanceBackend):
     ) -> None:
         if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100:
             raise ValueError("a channel_prefix is 1 to 100 printable characters")
-        channels = Channels(history or History())
-        self._store = IPCStore(_meeting(url, channel_prefix), check_patience(patience))
-        limits = limits or Limits()
-        self.engine = SharedEngine(self._store, channels.window, limits)
-        super().__init__(self.engine, self.engine, channels, limits)
+        super().__init__(
+            _meeting(url, channel_prefix), limits=limits, history=history, patience=check_patience(patience)
+        )
 
-    @property
-    def place(self) -> str:
-        """The path of the socket that the workers meet at; ? before the first use."""
-        return self._store.place
 
-    async def rows(self, place: str, most: int, oldest: float, what: str, *arguments: Any) -> Any:
-        """One step on a table that all workers share: a method of Table by its name, after rows beyond `most`, and those
-        with a timestamp before `oldest`, were dropped. Only on the hub's loop. Raises BroadcastUnavailable."""
-        return await self._store.rows(place, most, oldest, what, *arguments)
+class Numbered:
+    """A backend's number among those of this process, for one that is made later."""
 
-    async def close(self) -> None:
-        """End every subscription, and the link; what used it as its bridge has no store from then on."""
-        self.engine.close()
-        await super().close()
+    def __init__(self, prefix: str) -> None:
+        self._space = _numbered_space(prefix, "")
+
+    def bridge(self, worker: Worker, limits: Limits, log: logging.Logger) -> Linked:
+        """That of the workers of one server. The first of them says so in the log."""
+
+        def told(place: str) -> None:
+            log.info("Workers of this %s are linked over the Unix socket %s", worker.server, place)
+
+        return Linked(partial(under_parent, worker.parent, worker.application, self._space), limits=limits, told=told)
+
+
+def _numbered_space(prefix: str, name: str) -> str:
+    number = _made[prefix, name]
+    _made[prefix, name] += 1
+    return f"{prefix}\n{name}\n{number}"
 
 
 def _meeting(url: str, prefix: str) -> Callable[[], Meeting]:
     path, name = _parsed(url)
     if path is not None:
         return partial(at_path, path, f"{prefix}\n{name}")
-    number = _made[prefix, name]
-    _made[prefix, name] += 1
-    return partial(_at_parent, f"{prefix}\n{name}\n{number}")
+    return partial(_at_parent, _numbered_space(prefix, name))
 
 
 def _at_parent(space: str) -> Meeting:

@@ -34,11 +34,16 @@ _UNNOTICED = 6.0
 """Seconds within which a link that is silent is found to be broken."""
 
 
+Told = Callable[[str], None]
+"""Called with the socket's path by the first worker of a space, once it is linked."""
+
+
 class IPCStore(Store):
     """All of it is in the broker's memory: with the last worker it is gone."""
 
-    def __init__(self, meet: Callable[[], Meeting], patience: float = PATIENCE) -> None:
+    def __init__(self, meet: Callable[[], Meeting], patience: float = PATIENCE, told: Told | None = None) -> None:
         self.patience = patience
+        self._told = told
         self._link = Link(meet, self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._token = ProcessToken(6)
@@ -80,6 +85,9 @@ class IPCStore(Store):
         self._loop = None
 
     async def restored(self) -> None:
+        if self._link.is_first and self._told:
+            told, self._told = self._told, None
+            told(self._link.place)
         await self.resumed()
 
     async def follow(self, channel: str) -> None:

@@ -34,7 +34,7 @@ class PostgresBroadcastBackend(InstanceBackend):
         self._store = PostgresStore(url, channel_prefix, check_patience(patience))
         limits = limits or Limits()
         self.engine = SharedEngine(self._store, channels.window, limits)
-        super().__init__(self.engine, self.engine, channels, limits)
+        super().__init__(lambda: (self.engine, self.engine), channels, limits)
 
     async def rows(self, place: str, most: int, oldest: float, what: str, *arguments: Any) -> Any:
         """One step on a table that all instances share: get, swap, page, count, keys or clear, after rows beyond `most`, and

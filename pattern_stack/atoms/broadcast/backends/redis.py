@@ -42,7 +42,7 @@ class RedisBroadcastBackend(InstanceBackend):
         self._store = RedisStore(redis_url, channel_prefix, check_patience(patience), credential_provider)
         limits = limits or Limits()
         self.engine = SharedEngine(self._store, channels.window, limits)
-        super().__init__(self.engine, self.engine, channels, limits)
+        super().__init__(lambda: (self.engine, self.engine), channels, limits)
 
     async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
         """Run a Lua script of an application's own over this link, on the keys `{prefix}:{place}:{key}`, which a cluster

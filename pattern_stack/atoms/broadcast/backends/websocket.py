@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter
 
+from pattern_stack.atoms.broadcast.backends.bridge import Bridge as Bridge
+from pattern_stack.atoms.broadcast.backends.bridge import ScriptedBridge as ScriptedBridge
+from pattern_stack.atoms.broadcast.backends.bridge import TableBridge as TableBridge
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
-from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
+from pattern_stack.atoms.broadcast.backends.workers import Workers, warn_of_other_workers
 from pattern_stack.atoms.broadcast.bridge.routed import RoutedEngine
 from pattern_stack.atoms.broadcast.bridge.store import check_patience
 from pattern_stack.atoms.broadcast.core.channels import Authorize, Channel, Channels
 from pattern_stack.atoms.broadcast.core.connection import check_close_code
-from pattern_stack.atoms.broadcast.core.engine import Engine
+from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import check_channel
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.identity import Identity
@@ -26,37 +29,18 @@ C = TypeVar("C", bound=type[Channel])
 T = TypeVar("T")
 
 
-class Bridge(Protocol):
-    """A backend that instances share, like RedisBroadcastBackend."""
-
-    engine: SharedEngine
-
-
-@runtime_checkable
-class ScriptedBridge(Bridge, Protocol):
-    """Its store runs scripts."""
-
-    async def evaluate(self, script: str, place: str, keys: Sequence[str], *arguments: Any) -> Any:
-        """A script in the store: see RedisBroadcastBackend."""
-
-
-@runtime_checkable
-class TableBridge(Bridge, Protocol):
-    """Its store has tables."""
-
-    async def rows(self, place: str, most: int, oldest: float, what: str, *arguments: Any) -> Any:
-        """One step on a table: see IPCBroadcastBackend and PostgresBroadcastBackend."""
-
-
 class WebSocketBroadcastBackend(InstanceBackend):
     """Events to the WebSocket clients and the handlers of one process; with a `bridge`, to those of every instance on it.
 
+    Without `bridge=` the worker processes of one server are linked with each other, and any other process is alone: that is
+    decided at the first use, by the server's own marks (see docs/workers.md). `bridge=None` is alone in any case.
     `history` holds for channels whose pattern names none. `everyone`: channels that each connection is on without asking;
     a template like `user:{user}` is each user's own channel, and nobody else gets on it. `authorize(connection, channel)`
     raises to refuse a client any channel, declared or not; a declared channel's own hook is called after it. `undeclared`:
     "refuse" lets no client on a channel that neither a pattern nor `everyone` names. Whoever made the bridge closes it.
     `patience`: while the link of the bridge is down, calls wait until it has been down for so many seconds, counted from the
     break, and raise BroadcastUnavailable at once from then on; None leaves what the bridge was made with, 3 s by default.
+    `channel_prefix` keeps this backend apart from others, where workers are linked without a `bridge=`.
 
     Raises ValueError for another `undeclared`, or a patience that cannot be; InvalidChannel for a name in `everyone` that no
     channel can have.
@@ -65,24 +49,41 @@ class WebSocketBroadcastBackend(InstanceBackend):
     def __init__(
         self,
         *,
-        bridge: Bridge | None = None,
+        bridge: Bridge | Literal["auto"] | None = "auto",
         limits: Limits | None = None,
         history: History | None = None,
         everyone: Iterable[str] = (),
         authorize: Authorize | None = None,
         undeclared: Literal["open", "refuse"] = "open",
         patience: float | None = None,
+        channel_prefix: str = "pattern_stack",
     ) -> None:
-        self.bridge = bridge
         limits = limits or Limits()
         channels = Channels(history or History(), authorize, undeclared)
-        engine: Engine = MemoryEngine(channels.window, limits)
-        if bridge is not None:
-            engine = RoutedEngine(engine, bridge.engine, channels.is_local)
-            bridge.engine.window = channels.window
-            if patience is not None:
-                bridge.engine.patience = check_patience(patience)
-        super().__init__(engine, bridge.engine if bridge else None, channels, limits, everyone)
+        self._workers = Workers(limits, channel_prefix) if bridge == "auto" else None
+        self._bridge = None if bridge == "auto" else bridge
+        self._patience = None if patience is None else check_patience(patience)
+        super().__init__(self._choose, channels, limits, everyone)
+
+    def _choose(self) -> tuple[Engine, LinkedEngine | None]:
+        alone = MemoryEngine(self._channels.window, self._limits)
+        if self._workers:
+            self._bridge = self._workers.bridge()
+        elif self._bridge is None:
+            warn_of_other_workers()
+        if self._bridge is None:
+            return alone, None
+        shared = self._bridge.engine
+        shared.window = self._channels.window
+        if self._patience is not None:
+            shared.patience = self._patience
+        return RoutedEngine(alone, shared, self._channels.is_local), shared
+
+    @property
+    def bridge(self) -> Bridge | None:
+        """What links it to other instances. Asking decides it, where that was left to "auto"."""
+        _ = self._instance.link
+        return self._bridge
 
     # -- for the application
 

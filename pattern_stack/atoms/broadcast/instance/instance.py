@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import groupby
 from typing import Any, TypeVar
@@ -33,6 +33,11 @@ from pattern_stack.errors import BroadcastClosed, BroadcastError, NotFound
 
 T = TypeVar("T")
 
+Choose = Callable[[], tuple[Engine, LinkedEngine | None]]
+"""The engine, and the part of it that works with a store outside this process."""
+
+_CHOSEN = ("engine", "link", "control", "presence_news", "soon")
+
 logger = logging.getLogger(__name__)
 
 # A publisher that never waits would keep what it published from leaving: past this it yields to the loop once.
@@ -48,17 +53,23 @@ instances: "WeakSet[Instance]" = WeakSet()
 class Instance:
     """What backends, endpoints and connections share. Only the loop that owns the hub uses it."""
 
+    engine: Engine
+    link: LinkedEngine | None
+    """The engine, or the part of it, that works with a store outside this process."""
+    control: Control | None
+    """What reaches the connections of the other instances on the bridge."""
+    soon: Soon
+    presence_news: PresenceNews
+    """What the others on a channel are told of who comes and goes."""
+
     def __init__(
         self,
-        engine: Engine,
-        link: LinkedEngine | None,
+        choose: Choose,
         channels: Channels,
         limits: Limits,
         everyone: Everyone,
     ) -> None:
-        self.engine = engine
-        self.link = link
-        """The engine, or the part of it, that works with a store outside this process."""
+        self._choose = choose
         self.channels = channels
         self.limits = limits
         self.everyone = everyone
@@ -69,14 +80,9 @@ class Instance:
         self.connections: Connections = Connections(limits, self.loop_owner)
         self.listeners: set[Listener] = set()
         self.revocation = Revocation(self.connections, self.hub)
-        self.control = Control(link, self.revocation.carry_out, self.revocation.ask_again) if link else None
-        """What reaches the connections of the other instances on the bridge."""
-        self.soon = Soon(engine, link, channels.is_local, self.loop_owner, self._spawn_here)
         self._controlling: asyncio.Task[None] | None = None
         self.failures = Failures(logger)
         """What goes wrong in hooks, logged once a minute and kind."""
-        self.presence_news = PresenceNews(engine, self.send, self.loop_owner, self.failures)
-        """What the others on a channel are told of who comes and goes."""
         self.closed = False
         self._is_copy = False
         """In a child of a fork: the parent serves with this backend."""
@@ -87,14 +93,25 @@ class Instance:
         self._hook_slots: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
         self.showing: dict[str, Outbox] = {}
         """Of connections that show a state of themselves, by id."""
-        engine.attach(self.hub.publish, self._pass_on)
-        engine.count_in(self.counters)
         instances.add(self)
 
     @property
     def link_breaks(self) -> int:
         """Times that the store was lost and came back."""
         return self.link.breaks if self.link else 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Which engine it has is decided when the hub comes to life: whoever asks first needs it."""
+        if name not in _CHOSEN:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name}")
+        self.engine, link = self.__dict__["_choose"]()
+        self.link = link
+        self.control = Control(link, self.revocation.carry_out, self.revocation.ask_again) if link else None
+        self.presence_news = PresenceNews(self.engine, self.send, self.loop_owner, self.failures)
+        self.soon = Soon(self.engine, link, self.channels.is_local, self.loop_owner, self._spawn_here)
+        self.engine.attach(self.hub.publish, self._pass_on)
+        self.engine.count_in(self.counters)
+        return self.__dict__[name]
 
     # -- the loop
 
@@ -172,7 +189,11 @@ class Instance:
 
     def after_fork(self) -> None:
         self._is_copy = self.loop_owner.disown() or self._is_copy
-        self.soon.reset()
+        if self._is_copy or self.__dict__.get("link") is not None:
+            self.soon.reset()
+            return
+        for name in _CHOSEN:  # its parent may be no worker of a server, while it is one
+            self.__dict__.pop(name, None)
 
     def check_open(self) -> None:
         """Raises BroadcastClosed."""

@@ -91,7 +91,7 @@ def _outbox_bytes() -> float:
 
 
 def _links() -> list[Any]:
-    return [instance.link for instance in list(_instances) if instance.link and instance.loop_owner.is_owned]
+    return [instance.link for instance in list(_instances) if instance.loop_owner.is_owned and instance.link]
 
 
 def _link_up() -> list[tuple[float, dict[str, str]]]:

@@ -1,10 +1,9 @@
 """The broker's sockets: one thread, a turn at a time."""
 
-import os
 import selectors
 import socket
 import time
-from collections.abc import Iterable
+from collections import deque
 from contextlib import suppress
 from secrets import token_hex
 
@@ -28,7 +27,9 @@ class Worker:
         self.line = line
         self.peer = peer
         self.unpacker = Unpacker()
-        self.unsent = memoryview(b"")
+        self._unsent: deque[memoryview] = deque()
+        self.waiting = 0
+        """Bytes that are still to be written."""
 
     def read(self) -> bytes | None:
         """None: there is nothing. b"": it is gone."""
@@ -40,17 +41,24 @@ class Worker:
             return b""
 
     def write(self, data: bytes) -> bool:
-        """As much as goes; what does not is in `unsent`. False: it is gone, or takes too little."""
-        self.unsent = memoryview(bytes(self.unsent) + data) if self.unsent else memoryview(data)
-        with suppress(BlockingIOError):
-            try:
-                while self.unsent:
-                    self.unsent = self.unsent[self.line.send(self.unsent) :]
-            except BlockingIOError:
-                raise
-            except OSError:
-                return False
-        return len(self.unsent) <= _MOST_UNSENT
+        """As much as goes; the rest waits. False: it is gone, or takes too little."""
+        if data:
+            self._unsent.append(memoryview(data))
+            self.waiting += len(data)
+        try:
+            while self._unsent:
+                self._sent(self.line.send(self._unsent[0]))
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        return self.waiting <= _MOST_UNSENT
+
+    def _sent(self, count: int) -> None:
+        self.waiting -= count
+        first = self._unsent.popleft()
+        if count < len(first):
+            self._unsent.appendleft(first[count:])
 
 
 class BrokerServer:
@@ -143,7 +151,7 @@ class BrokerServer:
     def _written(self, worker: Worker) -> bool:
         """Nothing of its answers is left. A worker that does not read is waited for, for a moment."""
         until = time.monotonic() + _ANSWER_SECONDS
-        while worker.unsent:
+        while worker.waiting:
             with selectors.DefaultSelector() as writable:
                 writable.register(worker.line, selectors.EVENT_WRITE)
                 if not writable.select(max(until - time.monotonic(), 0)) or not worker.write(b""):
@@ -153,13 +161,13 @@ class BrokerServer:
     def _write(self, worker: Worker, data: bytes) -> None:
         if worker.peer not in self._workers:
             return
-        before = len(worker.unsent) + len(data)
+        before = worker.waiting + len(data)
         if not worker.write(data):
             self._drop(worker)
             return
-        if len(worker.unsent) < before:
+        if worker.waiting < before:
             worker.peer.heard = time.monotonic()  # it takes something
-        wanted = selectors.EVENT_WRITE if worker.unsent else selectors.EVENT_READ
+        wanted = selectors.EVENT_WRITE if worker.waiting else selectors.EVENT_READ
         if self._selector.get_key(worker.line).events != wanted:
             self._selector.modify(worker.line, wanted, worker)
 
@@ -168,10 +176,3 @@ class BrokerServer:
             self._selector.unregister(worker.line)
             worker.line.close()
             self._broker.leave(worker.peer)
-
-
-def close_others(kept: Iterable[int]) -> None:
-    """Nothing of the server that started it is held open: its port least of all."""
-    keep = sorted({0, 1, 2, *kept})
-    for low, high in zip(keep, [*keep[1:], 65_536], strict=True):
-        os.closerange(low + 1, high)

@@ -23,12 +23,11 @@ def main() -> None:
         module.__path__ = [str(folder)]
 
     from pattern_stack.atoms.ipc.broker.life import Life
-    from pattern_stack.atoms.ipc.broker.server import BrokerServer, close_others
+    from pattern_stack.atoms.ipc.broker.server import BrokerServer
     from pattern_stack.atoms.ipc.parent import Parent
 
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are for the server; this ends by itself
-    close_others([int(lock)])
     os.umask(0o177)
     os.chdir("/")
     Path(path).unlink(missing_ok=True)  # of a broker that was killed

@@ -69,8 +69,9 @@ class Broker:
         if version != VERSION:
             raise Refused(f"a worker speaks version {version!r:.40} of the protocol, this broker {VERSION}")
         peer.space = space
+        is_first = space not in self._spaces
         self._spaces.setdefault(space, Space(self.life))
-        self._answer(peer, number, self.life)
+        self._answer(peer, number, self.life, is_first)
 
     def _ping(self, peer: Peer, number: int, _: bytes) -> None:
         self._answer(peer, number)
