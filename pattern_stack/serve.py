@@ -149,7 +149,9 @@ def serve(
             logger.addFilter(OneLine(host, port))
             ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
         elif config.workers > 1:
-            logger.addFilter(OneLine(host, port))
+            logger.addFilter(OneLine(host, port, config.uds))
+            if config.uds and Path(config.uds).is_socket():  # of a server that was killed
+                _remove(config.uds)
             run_workers(config, run_worker)
         else:
             server.run()

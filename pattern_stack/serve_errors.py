@@ -54,14 +54,17 @@ class OneLine(logging.Filter):
     """For uvicorn's log: an error that ends the start is one line that says what to change. A traceback of an error of this
     package adds nothing."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, uds: str | None = None) -> None:
         super().__init__()
         self._host = host
         self._port = port
+        self._uds = uds
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.msg, OSError):
-            record.msg, record.args = listening_error(record.msg, self._host, self._port), ()
+            error = record.msg
+            record.msg = f"cannot listen on {self._uds}: {error.strerror}" if self._uds else ""
+            record.msg, record.args = record.msg or listening_error(error, self._host, self._port), ()
             return True
         text = str(record.msg)
         kind, _, message = text.rstrip().rpartition("\n")[2].partition(": ")
