@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 64
 _AGAIN_SECONDS = 0.5
-_END_SECONDS = 2.0
+_END_SECONDS = 4.0
 
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
