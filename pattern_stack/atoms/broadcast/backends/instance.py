@@ -142,6 +142,11 @@ class InstanceBackend(Publishing):
             return "this instance is on its way out"
         return self._instance.soon.trouble
 
+    async def _publish_waiting(self) -> None:
+        """What `broadcast_soon` took, as far as the store takes it now: for a bridge, before it takes nothing more."""
+        if self._instance.soon.is_needed and not self._instance.closed:
+            await self._instance.run(self._instance.soon.end)
+
     async def close(self) -> None:
         """Close connections with 1012, end handlers and listeners. Afterwards everything but this raises BroadcastClosed."""
         self._instance.closed = True

@@ -53,6 +53,7 @@ class Linked(InstanceBackend):
 
     async def close(self) -> None:
         """End every subscription, and the link; what used it as its bridge has no store from then on."""
+        await self._publish_waiting()
         self.engine.close()
         await super().close()
 

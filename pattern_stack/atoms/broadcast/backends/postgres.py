@@ -48,5 +48,6 @@ class PostgresBroadcastBackend(InstanceBackend):
 
     async def close(self) -> None:
         """End every subscription, and the connections to PostgreSQL; what used it as its bridge has no store from then on."""
+        await self._publish_waiting()
         self.engine.close()
         await super().close()

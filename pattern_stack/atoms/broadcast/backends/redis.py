@@ -55,5 +55,6 @@ class RedisBroadcastBackend(InstanceBackend):
 
     async def close(self) -> None:
         """End every subscription, and the connections to Redis; what used it as its bridge has no store from then on."""
+        await self._publish_waiting()
         self.engine.close()
         await super().close()

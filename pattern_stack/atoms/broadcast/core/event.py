@@ -66,7 +66,7 @@ class Draft(NamedTuple):
     key: str | None = None
     ephemeral: bool = False
     patient: bool = False
-    """It waits for a store that cannot be reached, however long that takes."""
+    """Nobody waits for it: it waits itself for a store that cannot be reached, however long that takes."""
 
     def at(self, epoch: str, offset: int) -> "Event":
         return Event(self.channel, self.body, epoch, offset)

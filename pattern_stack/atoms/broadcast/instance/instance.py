@@ -108,7 +108,7 @@ class Instance:
         self.link = link
         self.control = Control(link, self.revocation.carry_out, self.revocation.ask_again) if link else None
         self.presence_news = PresenceNews(self.engine, self.send, self.loop_owner, self.failures)
-        self.soon = Soon(self.engine, link, self.channels.is_local, self.loop_owner, self._spawn_here)
+        self.soon = Soon(self._publish_taken, link, self.channels.is_local, self.loop_owner, self._spawn_here)
         self.engine.attach(self.hub.publish, self._pass_on)
         self.engine.count_in(self.counters)
         return self.__dict__[name]
@@ -238,16 +238,16 @@ class Instance:
     # -- events
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
-        self.check_open()
+        self._check_awaited(drafts)
         events = await self.engine.publish(drafts)
-        await self._yield_if_much()
+        await self._yield_if_much(drafts)
         return events
 
     async def send(self, drafts: Sequence[Draft]) -> None:
         """Ephemeral events."""
-        self.check_open()
+        self._check_awaited(drafts)
         await self.engine.send(drafts)
-        await self._yield_if_much()
+        await self._yield_if_much(drafts)
 
     async def publish_or_send(self, drafts: Sequence[Draft]) -> list[Event | None]:
         """One after the other. None stands for an ephemeral one."""
@@ -261,7 +261,17 @@ class Instance:
                 events += await self.publish(some)
         return events
 
-    async def _yield_if_much(self) -> None:
+    def _check_awaited(self, drafts: Sequence[Draft]) -> None:
+        """Raises BroadcastClosed; what nobody waits for was taken before, and is published still."""
+        if not _is_patient(drafts):
+            self.check_open()
+
+    async def _publish_taken(self, drafts: Sequence[Draft]) -> list[Event | None]:
+        return await self.publish_or_send(drafts)
+
+    async def _yield_if_much(self, drafts: Sequence[Draft]) -> None:
+        if _is_patient(drafts):  # in the middle of a call that must not wait
+            return
         if self.hub.pending_events >= _TURN_EVENTS or self.hub.pending_bytes >= _TURN_BYTES:
             await asyncio.sleep(0)
 
@@ -366,6 +376,10 @@ class Instance:
         if self._adopted:
             self._adopted = False
             self.loop_owner.release()
+
+
+def _is_patient(drafts: Sequence[Draft]) -> bool:
+    return bool(drafts) and all(draft.patient for draft in drafts)
 
 
 def _after_fork() -> None:

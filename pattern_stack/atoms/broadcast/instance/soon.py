@@ -10,7 +10,7 @@ from typing import Any
 
 from pattern_stack.atoms.broadcast.bridge.store import OutcomeUnknown
 from pattern_stack.atoms.broadcast.core.backlog import LINK_DOWN, LINK_UP, Backlog, Waiting
-from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
+from pattern_stack.atoms.broadcast.core.engine import LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Event
 from pattern_stack.atoms.broadcast.instance.loop import LoopOwner, run_now
 from pattern_stack.errors import BroadcastClosed, BroadcastUnavailable
@@ -21,6 +21,8 @@ _AT_ONCE = 64
 _AGAIN_SECONDS = 0.5
 _END_SECONDS = 4.0
 
+Publish = Callable[[Sequence[Draft]], Coroutine[Any, Any, list[Event | None]]]
+"""One after the other. It does not wait for what stays in this process."""
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
@@ -32,18 +34,19 @@ class Soon:
 
     def __init__(
         self,
-        engine: Engine,
+        publish: Publish,
         link: LinkedEngine | None,
         is_local: Callable[[str], bool],
         owner: LoopOwner,
         spawn: Spawn,
     ) -> None:
-        self._engine = engine
+        self._publish_or_send = publish
         self._link = link
         self._is_local = is_local
         self._owner = owner
         self._spawn = spawn
         self._refusal: str | None = None
+        self._has_published = False
         self.sending: asyncio.Task[None] | None = None
         self.reset()
 
@@ -72,7 +75,7 @@ class Soon:
     def add(self, draft: Draft) -> None:
         """In any thread."""
         if self._link is None or self._is_local(draft.channel):
-            self._here.append(draft)
+            self._here.append(draft._replace(patient=True))
         elif draft.ephemeral and self._link.unavailable_reason:
             return
         else:
@@ -94,8 +97,7 @@ class Soon:
 
     def _publish_here(self) -> None:
         while self._here:
-            draft = self._here.popleft()
-            run_now(self._engine.send([draft]) if draft.ephemeral else self._engine.publish([draft]))
+            run_now(self._publish_or_send([self._here.popleft()]))
 
     async def _send(self) -> None:
         assert self._link
@@ -109,7 +111,9 @@ class Soon:
                     self._backlog.told(channel)
                 else:
                     await self._publish(taken)
-                self._refusal = None
+                self._refusal, self._has_published = None, True
+            except BroadcastClosed:  # the store takes nothing more: `end` tells what is left
+                return
             except BroadcastUnavailable as error:
                 self._refusal = str(error)
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -117,7 +121,7 @@ class Soon:
     async def _publish(self, taken: Sequence[Waiting]) -> None:
         """Raises BroadcastUnavailable where some are to be tried again."""
         publishes = [
-            self._pass(one.draft) if one.draft.ephemeral else self._engine.publish([one.draft]) for one in taken
+            self._pass(one.draft) if one.draft.ephemeral else self._publish_or_send([one.draft]) for one in taken
         ]
         results = await asyncio.gather(*publishes, return_exceptions=True)
         outcomes = [(one, result) for one, result in zip(taken, results, strict=True) if not isinstance(result, list)]
@@ -132,9 +136,9 @@ class Soon:
             if _may_be_repeated(error):
                 raise error
 
-    async def _pass(self, draft: Draft) -> list[Event]:
+    async def _pass(self, draft: Draft) -> list[Event | None]:
         with suppress(BroadcastUnavailable):  # it is not kept
-            await self._engine.send([draft])
+            await self._publish_or_send([draft])
         return []
 
     def forget_loop(self) -> None:
@@ -147,15 +151,17 @@ class Soon:
         """Publish what the store takes now. The rest is dropped, with a logged error."""
         if self._link is None:
             return
+        self.begin()
         if self.sending and not self.sending.done():
-            if self._link.unavailable_reason is None:
+            if self._link.unavailable_reason is None or not self._has_published:  # it may be about to connect
                 await asyncio.wait([self.sending], timeout=_END_SECONDS)
             self.sending.cancel()
             await asyncio.wait([self.sending])
+        why = self.trouble or "there was no time"
         with self._lock:
             left, self._backlog = len(self._backlog), Backlog()
         if left:
-            logger.error("%d events were not published: the link was down when this instance stopped", left)
+            logger.error("%d events were not published before this instance stopped: %s", left, why)
 
 
 def _may_be_repeated(error: Any) -> bool:

@@ -99,3 +99,19 @@ async def test_what_is_wrong_is_told_by_the_call() -> None:
     await broadcast.close()
     with pytest.raises(BroadcastClosed):
         broadcast.broadcast_soon("orders", "e", {})
+
+
+async def test_more_than_a_turn_holds_and_all_of_it_is_counted() -> None:
+    """Whoever awaits would yield to the loop in between."""
+    broadcast = WebSocketBroadcastBackend()
+    with serving_backend(broadcast) as server:
+        async with client(server.url) as one:
+            await one.subscribe("orders")
+
+            def publish() -> int:
+                for n in range(500):
+                    broadcast.broadcast_soon("orders", "e", {"n": n})
+                return broadcast._instance.counters.published
+
+            assert await server.acall(publish) == 500
+            assert [(await one.event())["payload"]["n"] for _ in range(500)] == list(range(500))
