@@ -104,3 +104,8 @@ def give_up(answers: Iterable[asyncio.Future[Any]], why: str, *, sent: bool) -> 
     for answer in answers:
         if not answer.done():
             answer.set_exception(LinkDown(why, sent))
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Out of a group, the one that began it."""
+    return first_of(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

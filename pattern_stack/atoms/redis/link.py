@@ -14,10 +14,10 @@ from typing import Any, Protocol
 from redis.asyncio.connection import AbstractConnection
 from redis.credentials import CredentialProvider
 
-from pattern_stack.atoms.redis.errors import ELSEWHERE, LinkDown, ServerRejected, in_short, refused
+from pattern_stack.atoms.redis.errors import ELSEWHERE, LinkDown, ServerRejected, first_of, in_short, refused
 from pattern_stack.atoms.redis.feeds import Feeds
 from pattern_stack.atoms.redis.line import Line
-from pattern_stack.atoms.redis.pipe import Pipe
+from pattern_stack.atoms.redis.pipe import scan
 from pattern_stack.atoms.redis.servers import Servers
 from pattern_stack.atoms.redis.tls import mismatch
 from pattern_stack.atoms.redis.url import target_of
@@ -29,7 +29,6 @@ _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 2.0
 _SILENT_SECONDS = 3.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
-_SCANNED = 1_000
 _NOT_YET = "the link to Redis is not up yet"
 
 _PROBE = """
@@ -133,7 +132,7 @@ class Link:
                     await self._work()
                 except Exception as error:
                     pause = pause if self.trouble else _SHORTEST_PAUSE
-                    await self._down(await self._reason(_first(error)))
+                    await self._down(await self._reason(first_of(error)))
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, _LONGEST_PAUSE)
         finally:
@@ -255,7 +254,7 @@ class Link:
         """The keys of every server that match, each at least once. Raises LinkDown or ResponseError."""
         if self._servers is None:
             raise LinkDown(self.trouble or "down", sent=False)
-        return [key for server in self._servers.all for key in await _keys(server.bulk, pattern)]
+        return [key for server in self._servers.all for key in await scan(server.bulk, pattern)]
 
     async def follow(self, channel: bytes) -> None:
         """Hand its messages to the listener, across breaks, until `unfollow`. Also where this raises LinkDown."""
@@ -274,16 +273,3 @@ class Link:
 def on_shards(script: str) -> str:
     """The same script for a cluster whose pub/sub is sharded."""
     return script.replace("'PUBLISH'", "'SPUBLISH'")
-
-
-async def _keys(pipe: Pipe, pattern: str) -> list[bytes]:
-    cursor, keys = b"", list[bytes]()
-    while cursor != b"0":
-        cursor, some = await pipe.call(("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", _SCANNED))
-        keys += some
-    return keys
-
-
-def _first(error: BaseException) -> BaseException:
-    """Out of a group, the one that began it."""
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -14,6 +14,7 @@ Command = tuple[Any, ...]
 _SILENT_SECONDS = 5.0
 _BATCH_COMMANDS = 512
 _BATCH_BYTES = 1_048_576
+_SCANNED = 1_000
 
 
 class Pipe:
@@ -75,3 +76,12 @@ class Pipe:
     def close(self) -> None:
         give_up([answer for _, answer in self._queue], "the link to Redis is down", sent=False)
         self._queue.clear()
+
+
+async def scan(pipe: Pipe, pattern: str) -> list[bytes]:
+    """The keys of its server that match, each at least once."""
+    cursor, keys = b"", list[bytes]()
+    while cursor != b"0":
+        cursor, some = await pipe.call(("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", _SCANNED))
+        keys += some
+    return keys

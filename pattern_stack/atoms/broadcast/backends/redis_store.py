@@ -5,12 +5,12 @@ import logging
 import math
 import secrets
 from collections.abc import Callable, Sequence
-from functools import cache, partial
-from importlib.resources import files
+from functools import partial
 from itertools import count, takewhile
 from time import monotonic
 from typing import Any
 
+from pattern_stack.atoms.broadcast.backends.redis_scripts import lua_script, placed, terse
 from pattern_stack.atoms.broadcast.bridge.store import (
     PATIENCE,
     Arrival,
@@ -50,17 +50,6 @@ _DIGITS = 17
 """Of an offset that nobody gave: Lua counts to 2**53."""
 
 
-@cache
-def _terse(lua: str) -> str:
-    """Without comments and indentation: every call sends it, and the server takes a hash of all of it."""
-    return "\n".join(filter(None, (line.partition("--")[0].strip() for line in lua.splitlines())))
-
-
-def _script(*parts: str) -> str:
-    lua = files("pattern_stack.atoms.broadcast.backends") / "lua"
-    return _terse("\n".join((lua / f"{part}.lua").read_text() for part in parts))
-
-
 class RedisStore(Store):
     """A channel's keys share a hash tag, so that a cluster keeps them together:
 
@@ -76,12 +65,14 @@ class RedisStore(Store):
     ) -> None:
         self._prefix = prefix
         self.patience = patience
-        self._link = Link(url, self, prefix, probe=_script("probe"), bulk=True, sharded=True, credentials=credentials)
+        self._link = Link(
+            url, self, prefix, probe=lua_script("probe"), bulk=True, sharded=True, credentials=credentials
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._publish, self._read = _script("epoch", "publish"), _script("epoch", "read")
-        self._anew = _script("forget", "epoch", "anew")
-        self._presence = _script("presence")
-        self._ledger = _script("ledger")
+        self._publish, self._read = lua_script("epoch", "publish"), lua_script("epoch", "read")
+        self._anew = lua_script("forget", "epoch", "anew")
+        self._presence = lua_script("presence")
+        self._ledger = lua_script("ledger")
         self._ids = (f"{secrets.token_hex(6)}:{number}" for number in count())
 
     # -- the link
@@ -164,7 +155,7 @@ class RedisStore(Store):
         answer = await self._patiently(attempt, math.inf if draft.patient else None)
         if not answer:
             raise OutcomeUnknown("the link to Redis broke, and it cannot be known whether the event was published")
-        return _placed(draft.channel, *answer)
+        return placed(draft.channel, *answer)
 
     async def send(self, draft: Draft) -> None:
         """Once at most: a try whose answer was lost is not repeated."""
@@ -232,7 +223,7 @@ class RedisStore(Store):
         topic = self._topic(place).decode()
         names = [f"{topic}:{key}" for key in keys]
         return await self._patiently(
-            lambda: self._link.call(topic, "EVAL", _terse(script), len(names), *names, *arguments, bulk=True)
+            lambda: self._link.call(topic, "EVAL", terse(script), len(names), *names, *arguments, bulk=True)
         )
 
     async def _patiently(self, attempt: Callable[[], Any], patience: float | None = None) -> Any:
@@ -275,11 +266,3 @@ class RedisStore(Store):
 
     def _topic(self, channel: str) -> bytes:
         return f"{self._prefix}:{{{channel}}}".encode()
-
-
-def _placed(channel: str, epoch: bytes, offset: int, *first: bytes) -> Placed:
-    """`first`: there where the key was used before; the bytes of the first publish, or none."""
-    if not first:
-        return Placed(epoch.decode(), int(offset))
-    body = first[0] if is_event(channel, first[0]) else None
-    return Placed(epoch.decode(), int(offset), body, repeated=True)
