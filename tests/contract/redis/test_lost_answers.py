@@ -171,8 +171,9 @@ async def test_a_new_epoch_forgets_keys(redis_server: RedisServer) -> None:
     async with RedisBroadcastBackend(redis_server.url) as one:
         first = await one.broadcast(CHANNEL, "e", {}, key="a1")
         redis_server.command("DEL", f"pattern_stack:{{{CHANNEL}}}:state")
+        await one.broadcast(CHANNEL, "begins the epoch", {})
         second = await one.broadcast(CHANNEL, "e", {}, key="a1")
-        assert (second.offset, second.epoch != first.epoch) == (1, True)
+        assert (second.offset, second.epoch != first.epoch) == (2, True)
         assert await one.broadcast(CHANNEL, "e", {}, key="a1") == second
         left = redis_server.command("PTTL", f"pattern_stack:{{{CHANNEL}}}:key:a1")
         assert 299_000 < left <= 300_000
