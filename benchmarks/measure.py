@@ -21,6 +21,7 @@ from typing import IO, TypeVar
 import psutil
 
 from benchmarks.plan import Crowd, Phase
+from benchmarks.postgres import Postgres, postgres_server
 from benchmarks.redis import Redis, redis_server
 from benchmarks.systems import System
 
@@ -56,8 +57,12 @@ def measure(loadgen: Path, system: System, crowd: Crowd) -> Run:
     run = Run()
     try:
         with ExitStack() as stack:
-            redis = stack.enter_context(redis_server(pinned(1))) if system.over_redis else None
-            environment = _environment(system, redis)
+            store: Redis | Postgres | None = None
+            if system.over_redis:
+                store = stack.enter_context(redis_server(pinned(1)))
+            elif system.over_postgres:
+                store = stack.enter_context(postgres_server(pinned(1)))
+            environment = _environment(system, store)
             started = [stack.enter_context(_running(system, environment)) for _ in range(system.instances)]
             command = [*pinned(1), *(crowd.driver or (str(loadgen),)), *_where(system, started), *_what(system, crowd)]
             done = subprocess.run(
@@ -85,10 +90,11 @@ def _what(system: System, crowd: Crowd) -> list[str]:
     return [str(one) for one in (crowd.clients, crowd.channels, *speech, *phases) if one != ""]
 
 
-def _environment(system: System, redis: Redis | None) -> dict[str, str]:
+def _environment(system: System, store: Redis | Postgres | None) -> dict[str, str]:
     deflate = {"DEFLATE": "1"} if system.deflate else {}
-    store = {"REDIS_URL": redis.url, "STORE": str(redis.pid)} if redis else {}
-    return {**os.environ, **deflate, **store}
+    name = "REDIS_URL" if system.over_redis else "POSTGRES_URL"
+    shared = {name: store.url, "STORE": str(store.pid)} if store else {}
+    return {**os.environ, **deflate, **shared}
 
 
 def _figures(phases: list[Phase], printed: str) -> dict[str, Figures]:

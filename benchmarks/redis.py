@@ -23,7 +23,7 @@ class Redis(NamedTuple):
 @contextmanager
 def redis_server(prefix: list[str]) -> Iterator[Redis]:
     """`prefix`: what its command begins with. RuntimeError where it does not start."""
-    port = _free_port()
+    port = free_port()
     with TemporaryDirectory(prefix="bench-redis-") as home:
         process = subprocess.Popen(
             [*prefix, SERVER, *SETTINGS, "--port", str(port), "--dir", home], stdout=subprocess.DEVNULL
@@ -36,7 +36,7 @@ def redis_server(prefix: list[str]) -> Iterator[Redis]:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as one:
         port: int = one.getsockname()[1]
         return port

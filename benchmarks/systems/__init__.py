@@ -32,6 +32,7 @@ class System:
     forks: bool = False  # its only child does the work
     shared: bool = False  # measured with the crowds that instances over Redis are for, and no others
     over_redis: bool = False  # a Redis is started for it, and named in REDIS_URL
+    over_postgres: bool = False  # a PostgreSQL, named in POSTGRES_URL
     instances: int = 1
 
 
@@ -130,6 +131,15 @@ def _over_redis(build: Path) -> dict[str, System]:
             title="pattern_stack, workers of one host",
             command=["env", "BROADCAST_URL=ipc://", *ours.command],
             shared=True,
+            instances=2,
+        ),
+        "postgres": replace(
+            ours,
+            title="pattern_stack over PostgreSQL",
+            command=_uvicorn(home, "postgres_pattern_stack", "--ws", "pattern_stack.fastlane:FastLane"),
+            versions=packages.python(home, "make setup", *SERVER, "orjson", "psycopg"),
+            shared=True,
+            over_postgres=True,
             instances=2,
         ),
         "redis-channels": replace(_sharing(ours), shared=False, instances=1, only="links"),
