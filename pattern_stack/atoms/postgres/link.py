@@ -5,20 +5,18 @@ import logging
 import math
 import random
 import secrets
-from collections.abc import Awaitable
 from time import monotonic
 from typing import Any, Protocol
 
-from psycopg import OperationalError
-from psycopg.pq import PGconn, Ping
-
 from pattern_stack.atoms.postgres.deadline import deadline
-from pattern_stack.atoms.postgres.errors import Failed, LinkDown, ServerRejected, first_line, in_short
+from pattern_stack.atoms.postgres.errors import LinkDown, ServerRejected, first_line, in_short
 from pattern_stack.atoms.postgres.feed import Feed
 from pattern_stack.atoms.postgres.pipe import Answer, Pipe
+from pattern_stack.atoms.postgres.refusal import refusal
 from pattern_stack.atoms.postgres.server import Server, check_pooler, examined, is_pooled, pooler_rejected, prepare
-from pattern_stack.atoms.postgres.session import Run, Session
+from pattern_stack.atoms.postgres.session import Notified, Run, Session
 from pattern_stack.atoms.postgres.url import conninfo_of
+from pattern_stack.atoms.tasks import wait_at_most
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +25,6 @@ _PROBE_SECONDS = 2.0
 _SILENT_SECONDS = 3.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _NOT_YET = "the link to PostgreSQL is not up yet"
-_LATER = ("too many", "connection slots", "cannot connect to server", "server login", "no more connections")
-"""What a server or a pooler says that may take the connection later."""
 
 
 class Listener(Protocol):
@@ -47,8 +43,9 @@ class Listener(Protocol):
 class Link:
     """Statements and messages of one URL, on one loop. It reconnects by itself, with full jitter up to 2 s.
 
-    It has three sessions: one for short statements, one for what is long, one for messages. Every 2 s it sends itself a
-    message: a link on which nothing comes for 3 s while that is due is broken, whatever TCP says.
+    It has one session for statements and, from the first name that is followed on, one more for what is long and one for
+    messages. Every 2 s it asks something, or sends itself a message: a link on which nothing comes for 3 s while that is
+    due is broken, whatever TCP says.
     `trouble` is what keeps it from working, in words that name neither host nor port; None while it works.
     InvalidURL for what is no PostgreSQL URL.
     """
@@ -59,6 +56,8 @@ class Link:
         self._listener = listener
         self._probe_name = f"{name}_probe_{secrets.token_hex(6)}"
         self._followed: set[str] = set()
+        self.listens = False
+        """Open the sessions for messages at once. The first name that is followed sets it: who only publishes needs one."""
         self._sessions: list[Session] = []
         self._task: asyncio.Task[None] | None = None
         self._commands: Pipe | None = None
@@ -66,6 +65,8 @@ class Link:
         self._feed: Feed | None = None
         self._token = b""
         self._pooled = False
+        self._listening: asyncio.Future[None] | None = None
+        """Done once the sessions for messages are there, or the link is down."""
         self._refusal: ServerRejected | None = None
         self.trouble: str | None = _NOT_YET
         self._down_since = monotonic()
@@ -76,7 +77,7 @@ class Link:
         """Returns when it is up, or when the server did not answer: it tries on. Raises ServerRejected."""
         if self._task is None or self._task.done():
             self._down_since = monotonic()
-            self._tried, self._up, self._heard = (asyncio.Event() for _ in range(3))
+            self._tried, self._up, self._heard, self._asked = (asyncio.Event() for _ in range(4))
             self._refusal = None
             self._task = asyncio.get_running_loop().create_task(self._supervise())
         await self._tried.wait()
@@ -93,7 +94,7 @@ class Link:
 
     def forget(self) -> None:
         """Its loop was closed, and has taken everything along."""
-        self._task = self._commands = self._bulk = self._feed = None
+        self._task = self._commands = self._bulk = self._feed = self._listening = None
         self._followed.clear()
         self._sessions.clear()
         self.trouble = _NOT_YET
@@ -119,49 +120,24 @@ class Link:
             await self._down(None)
 
     async def _reason(self, error: BaseException) -> BaseException:
-        """At the first try, whether the server will go on refusing. One that has just begun to serve is asked again."""
+        """At the first try, whether the server will go on refusing."""
         if self._tried.is_set():
             return error
-        if isinstance(error, OperationalError) and await self._answers():
-            try:
-                async with asyncio.timeout(_CONNECT_SECONDS):
-                    (await Session.open(self._conninfo)).close()
-            except OperationalError as again:
-                said = first_line(again)
-                if not any(text in said for text in _LATER) and await self._answers():
-                    error = ServerRejected(f"it says: {said}")
-            except TimeoutError:
-                pass
-        if isinstance(error, Failed):
-            error = pooler_rejected() if self._pooled else ServerRejected(f"it says: {error}")
-        self._refusal = error if isinstance(error, ServerRejected) else None
-        return error
-
-    async def _answers(self) -> bool:
-        """Whether it is there and takes connections, other than one that is starting up."""
-        conninfo = f"{self._conninfo} connect_timeout={int(_CONNECT_SECONDS)}".encode()
-        return await asyncio.to_thread(PGconn.ping, conninfo) == Ping.OK
+        self._refusal = await refusal(error, self._conninfo, self._pooled)
+        return self._refusal or error
 
     async def _work(self) -> None:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            for notified in (None, None, self._notified):
-                self._sessions.append(await Session.open(self._conninfo, notified))
-        commands, bulk, messages = self._sessions
-        self._pooled = await is_pooled(commands)
-        if self._pooled:
-            await check_pooler(messages, commands)
+        self._listening = asyncio.get_running_loop().create_future()
+        commands = await self._open()
+        await self._check_pooler(commands)
         server = await examined(commands)
-        for session in self._sessions:
-            await prepare(session)
+        await prepare(commands)
         await self._listener.connected(commands.run, server)
-        self._commands, self._bulk, self._feed = Pipe(commands), Pipe(bulk), Feed(messages)
+        self._commands = Pipe(commands)
         async with asyncio.TaskGroup() as group:
-            for run in (self._commands.run, self._bulk.run, self._feed.run):
-                group.create_task(run())
-            for session in self._sessions:
-                group.create_task(_until_it_ends(session))
-            async with deadline(_CONNECT_SECONDS):
-                await asyncio.gather(*map(self._feed.listen, [self._probe_name, *self._followed]))
+            _keep(group, commands, self._commands)
+            if self.listens:
+                await self._listen(group)
             await self._first_probe()
             self._up.set()  # before what was missed is fetched: whoever fetches may be waiting for it
             await self._listener.restored()
@@ -169,8 +145,40 @@ class Link:
             self.trouble = None
             self._tried.set()
             while True:
-                await asyncio.sleep(_PROBE_SECONDS)
+                await wait_at_most(_PROBE_SECONDS, self._asked)
+                if self._asked.is_set():
+                    self._asked.clear()
+                    await self._listen(group)
                 await self._probe()
+
+    async def _listen(self, group: asyncio.TaskGroup) -> None:
+        """Open the sessions for messages and for what is long."""
+        if self._feed:
+            return
+        bulk, messages = await self._open(), await self._open(self._notified)
+        for session in (bulk, messages):
+            await prepare(session)
+        self._bulk, self._feed = Pipe(bulk), Feed(messages)
+        _keep(group, bulk, self._bulk)
+        _keep(group, messages, self._feed)
+        async with deadline(_CONNECT_SECONDS):
+            await asyncio.gather(*map(self._feed.listen, [self._probe_name, *self._followed]))
+        if self._listening:
+            self._listening.set_result(None)
+
+    async def _open(self, notified: Notified | None = None) -> Session:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            session = await Session.open(self._conninfo, notified)
+        self._sessions.append(session)
+        return session
+
+    async def _check_pooler(self, commands: Session) -> None:
+        self._pooled = await is_pooled(commands)
+        if self._pooled:
+            other = await self._open()
+            await check_pooler(other, commands)
+            self._sessions.remove(other)
+            other.close()
 
     async def _first_probe(self) -> None:
         try:
@@ -179,8 +187,11 @@ class Link:
             raise pooler_rejected() if self._pooled else TimeoutError from None
 
     async def _probe(self) -> None:
-        """Through the session of statements and back through that of messages."""
+        """Through the session of statements and back through that of messages, if there is one."""
         assert self._commands
+        if self._feed is None:
+            await self._commands.call("SELECT pg_is_in_recovery()")
+            return
         self._token = secrets.token_hex(8).encode()
         self._heard.clear()
         await self._commands.call("SELECT pg_notify($1, $2)", self._probe_name, self._token.decode())
@@ -200,6 +211,8 @@ class Link:
         if self._up.is_set():
             self._down_since = monotonic()
         self._up.clear()
+        if self._listening and not self._listening.done():
+            self._listening.set_result(None)
         for part in (self._commands, self._bulk, self._feed):
             if part:
                 part.close()
@@ -214,22 +227,31 @@ class Link:
     def call(self, statement: str, *parameters: Any, bulk: bool = False) -> Answer:
         """The rows of a statement; `bulk`, where they may be long. In the order of the calls, those with and those without
         `bulk` each for themselves. Raises LinkDown, or Failed with what the server says."""
-        pipe = self._bulk if bulk else self._commands
+        pipe = (self._bulk if bulk else None) or self._commands
         if pipe is None:
             raise LinkDown(self.trouble or "down", sent=False)
         return pipe.call(statement, *parameters)
 
-    def follow(self, name: str) -> Awaitable[None]:
+    async def follow(self, name: str) -> None:
         """Hand its messages to the listener, across breaks, until `unfollow`. Also where this raises LinkDown."""
         self._followed.add(name)
+        self.listens = True
+        if self._commands and self._listening and not self._listening.done():
+            self._asked.set()
+            await asyncio.shield(self._listening)
         if self._feed is None:
             raise LinkDown(self.trouble or "down", sent=False)
-        return self._feed.listen(name)
+        await self._feed.listen(name)
 
     def unfollow(self, name: str) -> None:
         self._followed.discard(name)
         if self._feed:
             self._feed.unlisten(name)
+
+
+def _keep(group: asyncio.TaskGroup, session: Session, user: Pipe | Feed) -> None:
+    group.create_task(user.run())
+    group.create_task(_until_it_ends(session))
 
 
 async def _until_it_ends(session: Session) -> None:

@@ -4,8 +4,11 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from pattern_stack.atoms.postgres.errors import Failed, LinkDown, give_up
+from pattern_stack.atoms.postgres.errors import Failed, LinkDown, give_up, in_short
 from pattern_stack.atoms.postgres.session import Row, Session
+
+_FORBIDDEN = "42501"
+"""A right was taken away: a new connection looks which one, and readiness says that nothing works until it is back."""
 
 Answer = asyncio.Future[list[Row]]
 
@@ -37,6 +40,10 @@ class Pipe:
         try:
             rows = await self.session.run(statement, *parameters)
         except Failed as error:
+            if error.code == _FORBIDDEN:
+                lost = LinkDown(in_short(error), sent=False)
+                give_up(answer, lost)
+                raise lost from error
             give_up(answer, error)
         except BaseException as error:
             give_up(

@@ -87,6 +87,11 @@ async def test_a_right_that_is_missing_is_named(server: PostgresServer) -> None:
         async with Instance(url) as one:  # what docs/postgresql.md names is enough
             assert (await one.backend.broadcast(CHANNEL, "e", {}, key="k")).offset == 2
             assert await one.backend.history(CHANNEL, last=2)
+            connection.execute("REVOKE INSERT ON pattern_stack_events FROM app")
+            await raises(one.backend)
+            await one.until_ready_says(503)
+            connection.execute("GRANT INSERT ON pattern_stack_events TO app")
+            await one.until_ready_says(200)
         connection.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
         assert 'the role "app" lacks the right EXECUTE on pg_control_system()' in await start(url)
 
@@ -140,3 +145,19 @@ async def test_who_does_not_answer_is_waited_for(server: PostgresServer, caplog:
             await one.backend.broadcast("orders", "e", {})
         await alone.close()
     assert SECRET not in caplog.text
+
+
+async def test_who_only_publishes_has_one_session(server: PostgresServer) -> None:
+    def sessions() -> int:
+        ((count,),) = server.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'few'")
+        return int(count)
+
+    one = PostgresBroadcastBackend(f"{server.url}?application_name=few")
+    first = await one.broadcast(CHANNEL, "e", {})
+    assert sessions() == 1
+    events = one.listen(CHANNEL, since=first.position)
+    await one.broadcast(CHANNEL, "f", {})
+    assert (await anext(events)).event_type == "f"
+    await events.aclose()
+    assert sessions() == 3
+    await one.close()

@@ -41,6 +41,11 @@ class LinkedStore(Store):
         return self._link.trouble or self._sweeper.trouble
 
     async def start(self) -> None:
+        self._link.listens = True
+        await self._begin()
+
+    async def _begin(self) -> None:
+        """Without the sessions for messages, where nobody has asked for them."""
         if self.closed:
             raise BroadcastClosed("the bridge was closed")
         running = asyncio.get_running_loop()
@@ -119,7 +124,7 @@ class LinkedStore(Store):
         patience = self.patience if patience is None else patience
         try:
             async with asyncio.timeout(None if patience == math.inf else patience + _UNNOTICED):
-                await self.start()
+                await self._begin()
                 while True:
                     try:
                         return await attempt()

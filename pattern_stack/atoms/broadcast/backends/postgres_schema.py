@@ -8,7 +8,7 @@ from zlib import crc32
 from pattern_stack.atoms.postgres import Failed, Run, Server, ServerRejected, array
 
 _PARTS = ("tables", "publish", "read", "presence", "ledger", "rows", "sweep")
-_TABLES = ("meta", "events", "keys", "tries", "members", "leases", "claims", "rows")
+_TABLES = ("meta", "events", "lives", "keys", "tries", "members", "leases", "claims", "rows")
 _RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _VERSION = b"1"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")

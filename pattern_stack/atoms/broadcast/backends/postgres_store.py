@@ -105,10 +105,10 @@ class PostgresStore(LinkedStore):
         )
 
     async def begin_anew(self, channel: str) -> None:
-        """All channels begin a new epoch: it is named for the generation that they share."""
-        await self.ask("UPDATE @meta SET generation = md5(random()::text || clock_timestamp()::text)")
-        position = await self.position(channel)
-        await self.ask("SELECT pg_notify($1, $2)", self._topic(channel), f"{channel} {position.epoch} 0 -")
+        async def attempt() -> list[Row]:
+            return await self.carry_out("SELECT @anew($1, $2, $3)", self._life, channel, self._topic(channel))
+
+        await self._patiently(attempt)
 
     async def send(self, draft: Draft) -> None:
         """Once at most: a try whose answer was lost is not repeated."""

@@ -1,7 +1,7 @@
 -- Where a channel stands: its newest event, if that is of this life of the server. Otherwise the epoch is the one that the
 -- next event will begin.
-CREATE FUNCTION @named(life text) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT left(md5(life || ' ' || generation), 12) FROM @meta
+CREATE FUNCTION @named(life text, channel text) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT left(md5(concat_ws(' ', life, generation, (SELECT l.life FROM @lives l WHERE l.channel = $2))), 12) FROM @meta
 $$;
 
 -- Give events their places, keep them, and tell every instance: one transaction, so that there is one order. The locks of
@@ -28,10 +28,10 @@ BEGIN
   FOR lock IN SELECT DISTINCT hashtext(c) & 255 FROM unnest(channels) c ORDER BY 1 LOOP
     PERFORM pg_advisory_xact_lock(@class, lock);
   END LOOP;
-  LOCK TABLE @events IN ROW EXCLUSIVE MODE; -- or it could be emptied between the next line and those after it
-  named := @named(life);
+  LOCK TABLE @events IN ROW EXCLUSIVE MODE; -- or it could be emptied once the epoch's name is known
   now := clock_timestamp();
   FOR i IN 1 .. cardinality(channels) LOOP
+    named := @named(life, channels[i]);
     SELECT e.epoch, e.place, e.before + octet_length(e.body) AS total, e.first, e.swept INTO last
       FROM @events e WHERE e.channel = channels[i] ORDER BY e.place DESC LIMIT 1;
     known := FOUND AND split_part(last.epoch, '-', 1) = named;
@@ -105,4 +105,14 @@ BEGIN
       CASE WHEN octet_length(bodies[i]) + octet_length(channels[i]) < 7800 THEN convert_from(bodies[i], 'UTF8') ELSE '' END));
     RETURN NEXT;
   END LOOP;
+END $$;
+
+-- A channel that lost events before they came here begins a new epoch, and its followers are told: place 0, and no event.
+CREATE FUNCTION @anew(life text, channel text, topic text) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+BEGIN
+  PERFORM pg_advisory_xact_lock(@class, hashtext(channel) & 255);
+  INSERT INTO @lives AS l VALUES (channel, md5(random()::text || clock_timestamp()::text), clock_timestamp())
+    ON CONFLICT ON CONSTRAINT @lives_pkey# DO UPDATE SET life = EXCLUDED.life, at = EXCLUDED.at;
+  PERFORM pg_notify(topic, concat_ws(' ', channel, p.epoch, 0, '-')) FROM @positions(life, ARRAY[channel]) p;
 END $$;

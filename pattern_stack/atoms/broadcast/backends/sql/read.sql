@@ -1,10 +1,11 @@
 CREATE FUNCTION @positions(life text, channels text[]) RETURNS TABLE (epoch text, place bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-  named text := @named(life);
+  named text;
   channel text;
 BEGIN
   FOREACH channel IN ARRAY channels LOOP
+    named := @named(life, channel);
     SELECT e.epoch, e.place INTO epoch, place FROM @events e WHERE e.channel = channel ORDER BY e.place DESC LIMIT 1;
     IF epoch IS NULL OR split_part(epoch, '-', 1) <> named THEN
       epoch := named || '-' || floor(extract(epoch FROM clock_timestamp()) / 21600)::bigint;

@@ -15,6 +15,8 @@ BEGIN
     DELETE FROM @keys k WHERE k.expires < now;
     DELETE FROM @claims c WHERE c.expires < now;
     DELETE FROM @tries t WHERE t.at < now - interval '1 hour';
+    DELETE FROM @lives l WHERE l.at < now - interval '2 days'
+      AND NOT EXISTS (SELECT FROM @events e WHERE e.channel = l.channel);
     DELETE FROM @leases l WHERE l.until < now - interval '10 minutes';
     DELETE FROM @members m WHERE NOT EXISTS (
       SELECT FROM @leases l WHERE l.channel = m.channel AND l.instance = m.instance);

@@ -1,7 +1,7 @@
 -- What all instances share. A name behind an @ is one of this application's, in its schema and with its prefix.
 --
--- An epoch's name is made of the server's life (system identifier, timeline, database) and the generation; the period of
--- 6 hours in which the channel's first event came ends it. A promoted replica has another timeline, whatever it lacks.
+-- An epoch's name is made of the server's life (system identifier, timeline, database), the generation of all channels and
+-- what @lives has of this one; the period of 6 hours in which the channel's first event came ends it. A promoted replica has another timeline, whatever it lacks.
 -- A channel's state is its newest event, kept for a day after it came. So an epoch that was told up to 3 periods before
 -- the channel's began was that of no event: it is the same order.
 CREATE TABLE @meta (version integer NOT NULL, generation text NOT NULL, swept timestamptz NOT NULL);
@@ -23,6 +23,9 @@ CREATE TABLE @events (
   PRIMARY KEY (channel, place)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000);
 ALTER TABLE @events ALTER body SET STORAGE EXTERNAL;
+
+-- Channels that lost events before they came here, and began anew.
+CREATE TABLE @lives (channel text COLLATE "C" PRIMARY KEY, life text NOT NULL, at timestamptz NOT NULL);
 
 -- The places of publishes with a key, for 300 s.
 CREATE TABLE @keys (
