@@ -64,6 +64,7 @@ check: setup ## lint, format, types, import contracts
 bench: setup ## how fast, 30 minutes; writes benchmarks/results. Some alone, and no results: ONLY="floor pattern_stack"
 	$(BIN)/python -m benchmarks.run $(ONLY) $(if $(ONLY),,--out benchmarks/results)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.sessions)
+	$(if $(ONLY),,$(BIN)/python -m benchmarks.outbox)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.neighbours)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.turns)
 
