@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from pattern_stack.outbox.database import in_one_line
@@ -77,14 +77,12 @@ class Queue:
         """Write down what is done; where `more` is wanted take the turn, or keep it, and see what to publish next."""
         written = self._write_down(connection, done)
         known = () if written else tuple(done.published | done.refused.keys())
-        if not done and not (more and self._any(connection)):
-            return Step([], written)
-        if more and not self._turns.take(connection):
-            return Step(None, written)
-        rows = list(self._first(connection, known)) if more else []
-        if not rows:
+        if not (more and self._any(connection, known)):
             self._turns.give_up(connection)
-        return Step(rows, written)
+            return Step([], written)
+        if not self._turns.take(connection):
+            return Step(None, written)
+        return Step(list(self._first(connection, known)), written)
 
     def leave(self, connection: Connection) -> int:
         """Give the turn up. How many events wait."""
@@ -127,8 +125,12 @@ class Queue:
         for id, error in done.refused.items():
             connection.execute(update(self._events).where(self._events.c.id == id).values(error=error))
 
-    def _any(self, connection: Connection) -> bool:
-        return connection.scalar(select(self._events.c.id).where(self._events.c.error.is_(None)).limit(1)) is not None
+    def _any(self, connection: Connection, known: Sequence[int]) -> bool:
+        return connection.scalar(select(self._events.c.id).where(self._waits(known)).limit(1)) is not None
+
+    def _waits(self, known: Sequence[int]) -> ColumnElement[bool]:
+        waits = self._events.c.error.is_(None)
+        return waits & self._events.c.id.not_in(known) if known else waits
 
     def _first(self, connection: Connection, known: Sequence[int]) -> Iterator[Waiting]:
         """In the order of their numbers. What was committed before another transaction began has lower numbers than what

@@ -9,7 +9,7 @@ from pattern_stack.atoms.tasks import wait_at_most
 from pattern_stack.errors import BroadcastClosed, BroadcastUnavailable
 from pattern_stack.outbox.database import Database, in_one_line
 from pattern_stack.outbox.publishing import RowPublisher
-from pattern_stack.outbox.queue import Done, Queue, Waiting, pieces
+from pattern_stack.outbox.queue import ROWS, Done, Queue, Waiting, pieces
 from pattern_stack.outbox.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -18,6 +18,9 @@ _FIRST_LOOK, _LAST_LOOK = 0.01, 0.5
 """After it was woken or found something it looks again soon, and then more and more seldom."""
 _OTHERS_TURN = 0.16
 """The longest pause while another relay has the turn: it may have died."""
+_REST, _LONGEST_REST = 3, 0.03
+"""After it has published it rests: so many times as long as it has worked, and at most so many seconds. What is committed
+meanwhile goes together, and the relay takes a part of the processor that does not grow with the number of commits."""
 _RETRY = 0.5
 _PIECE = 64
 """Events that are published between two looks at whether it is still its turn."""
@@ -76,31 +79,34 @@ class Relay:
 
     async def _look(self, pause: float) -> float:
         """Publish what waits, and rest. Returns how long to rest after the next look, if that finds nothing."""
+        begun = self._loop.time()
         rows = await self._attempt(self._publish_all)
         if self.trouble is not None:
             await asyncio.sleep(0 if self._stopping else _RETRY)
             await self._attempt(self._make_tables)
         elif rows:
-            await asyncio.sleep(_FIRST_LOOK)  # what is committed meanwhile goes together
+            await asyncio.sleep(min(_REST * (self._loop.time() - begun), _LONGEST_REST))
         else:
             await wait_at_most(pause, self._woken)
             return min(2 * pause, _OTHERS_TURN if rows is None else _LAST_LOOK)
         return _FIRST_LOOK
 
     async def _publish_all(self) -> int | None:
-        """How many events it published until nothing waited; None where it is another relay's turn."""
+        """How many events it published until few or none waited; None where it is another relay's turn."""
         if (reason := self._publisher.trouble) is not None:
             raise BroadcastUnavailable(reason)
         published = 0
-        while rows := await self._step():
+        while rows := await self._step(more=not self._stopping):
             await self._publish(rows)
             published += len(rows)
+            if len(rows) < ROWS:
+                rows = await self._step(more=False)
+                break
         self.rows_waiting = 0
         self._works()
         return published or (None if rows is None else 0)
 
-    async def _step(self) -> list[Waiting] | None:
-        more = not self._stopping
+    async def _step(self, *, more: bool) -> list[Waiting] | None:
         step = await self._database.run(lambda connection: self._queue.step(connection, self._done, more=more))
         if step.written:
             self._done.clear()

@@ -103,6 +103,7 @@ class LeaseTurns(Turns):
     def __init__(self, of: Tables) -> None:
         self._lease = of.lease
         self._holder = uuid4().hex
+        self._held = False
         self._until = float("-inf")  # by this process's clock, and never later than by the database's
 
     def take(self, connection: Connection) -> bool:
@@ -113,14 +114,15 @@ class LeaseTurns(Turns):
         free = (self._lease.c.holder == self._holder) | (self._lease.c.until < now)
         values = {"holder": ours.excluded.holder, "until": ours.excluded.until}
         taken = ours.on_conflict_do_update(index_elements=["id"], set_=values, where=free).returning(self._lease.c.id)
-        is_ours = connection.scalar(taken) is not None
-        self._until = asked + SECONDS if is_ours else float("-inf")
-        return is_ours
+        self._held = connection.scalar(taken) is not None
+        self._until = asked + SECONDS if self._held else float("-inf")
+        return self._held
 
     def give_up(self, connection: Connection) -> None:
-        mine = self._lease.c.holder == self._holder
-        connection.execute(update(self._lease).where(mine).values(until=func.clock_timestamp()))
-        self._until = float("-inf")
+        if self._held:
+            mine = self._lease.c.holder == self._holder
+            connection.execute(update(self._lease).where(mine).values(until=func.clock_timestamp()))
+        self._held, self._until = False, float("-inf")
 
     @property
     def is_ours(self) -> bool:
