@@ -22,6 +22,7 @@ _CONNECT_SECONDS = 3.0
 _PROBE_SECONDS = 2.0
 _SILENT_SECONDS = 3.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
+_LONGEST_POLL = 0.05
 _NOT_YET = "the link to the other workers is not up yet"
 
 
@@ -60,6 +61,7 @@ class Link:
         self._refusal: Refused | None = None
         self.life = ""
         """The name of the broker that it is, or was last, connected to."""
+        self._was_up = False
         self.is_first = False
         """Nobody was in its space before it, since the broker is there."""
         self.trouble: str | None = _NOT_YET
@@ -107,13 +109,14 @@ class Link:
                 except (Refused, Untrusted) as error:
                     self._refused(str(error))
                 except (OSError, TimeoutError, LinkDown) as error:
-                    pause = pause if self.trouble else _SHORTEST_PAUSE
                     self._down(str(error) or "the broker does not answer")
                 except Exception as error:
                     logger.exception("the link to the other workers failed")
                     self._down(type(error).__name__)
+                # from the start again where it was up: a broker that is killed again and again is looked for at once
+                pause = _SHORTEST_PAUSE if self._was_up else min(pause * 1.5, _LONGEST_PAUSE)
+                self._was_up = False
                 await asyncio.sleep(random.uniform(0, pause))
-                pause = min(pause * 2, _LONGEST_PAUSE)
         finally:
             self._down(None)
 
@@ -136,7 +139,7 @@ class Link:
                     line.close()
                     await asyncio.to_thread(start_broker, meeting)
                     await asyncio.sleep(pause)
-                    pause = min(pause * 1.5, _LONGEST_PAUSE)
+                    pause = min(pause * 1.5, _LONGEST_POLL)
                 except BlockingIOError:  # more connect at this moment than its queue holds
                     line.close()
                     await asyncio.sleep(pause)
@@ -170,6 +173,7 @@ class Link:
                 if self._followed:
                     await line.call("follow", *self._followed)
             self.life, self._line = life, line
+            self._was_up = True
             self._up.set()  # before what was missed is fetched: whoever fetches may be waiting for it
             await self._restore(line)
             if self.trouble == _NOT_YET:
