@@ -16,9 +16,11 @@ from pattern_stack import metrics as metrics_page
 from pattern_stack.app import create_app
 from pattern_stack.atoms.broadcast.instance.meters import create_meters
 from pattern_stack.settings import Settings
+from tests.contract.redis.drill import Instance
 from tests.support.client import client
 from tests.support.process import ROOT
 from tests.support.raw import Raw
+from tests.support.redis.server import RedisServer
 from tests.support.server import Server, serving, serving_backend, until
 
 Readings = dict[str, float]
@@ -155,6 +157,28 @@ async def test_a_slow_consumer(meters: Meters) -> None:
         assert read["slow_consumers_total"] == 1
         assert read["closes_total{4408}"] == 1
         raw.socket.close()
+
+
+@pytest.mark.redis
+async def test_a_bridge_and_its_breaks(meters: Meters, redis_server: RedisServer) -> None:
+    async with Instance(redis_server.url) as one, client(one.server.url) as watching:
+        await one.until_ready_says(200)
+        await watching.subscribe("a")
+        await one.backend.broadcast("a", "x", {})
+        await watching.event()
+        assert meters.read()["link_up"] == 1
+        redis_server.kill()
+        await one.until_ready_says(503)
+        assert meters.read()["link_up"] == 0
+        redis_server.start()
+        await one.until_ready_says(200)
+        await watching.until(lambda message: "reset" in message)
+        read = meters.read()
+    assert read["link_up"] == 1
+    assert read["link_breaks_total"] == 1
+    assert read["events_published_total"] >= 1  # the features of the application publish too
+    assert read["events_delivered_total"] >= 1
+    assert read["resets_total{store}"] >= 1
 
 
 def page(server: Server) -> httpx2.Response:

@@ -259,13 +259,18 @@ class SharedEngine(LinkedEngine):
 
     async def _resumed(self) -> None:
         """Messages may have been missed on every channel. Done when all have caught up, or after 5 s."""
-        self.breaks += not self._is_fresh
-        self._is_fresh = False
         for channel, tracker in self._trackers.items():
             if tracker.position:
                 self._start_catching_up(channel, tracker)
         renewing = asyncio.create_task(self._renew_presence(list(self._catching_up.values())))
         await asyncio.wait([renewing, *self._catching_up.values()], timeout=_RESUME_SECONDS)
+        asyncio.get_running_loop().call_soon(self._count_break)
+
+    def _count_break(self) -> None:
+        """Once it is up: a link may fail again before it is."""
+        if self.unavailable_reason is None:
+            self._counters.link_breaks += not self._is_fresh
+            self._is_fresh = False
 
     async def _renew_presence(self, catching_up: Sequence[asyncio.Task[None]]) -> None:
         """Behind the events that were missed."""

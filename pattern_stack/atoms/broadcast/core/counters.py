@@ -13,6 +13,7 @@ class Counters:
         "closes",
         "delivered",
         "delivered_bytes",
+        "link_breaks",
         "published",
         "recorders",
         "recoveries",
@@ -38,6 +39,8 @@ class Counters:
         self.refused: Counter[str] = Counter()
         """Error frames, by code."""
         self.slow_consumers = 0
+        self.link_breaks = 0
+        """Times that the bridge lost its store and came back."""
         self.recorders: list[Callable[[float], None]] = []
         """Called with the seconds from a turn's first event to the last write of that turn."""
 
@@ -54,5 +57,6 @@ class Counters:
         self.delivered += other.delivered
         self.delivered_bytes += other.delivered_bytes
         self.slow_consumers += other.slow_consumers
+        self.link_breaks += other.link_breaks
         for name in ("recoveries", "resets", "closes", "refused"):
             getattr(self, name).update(getattr(other, name))

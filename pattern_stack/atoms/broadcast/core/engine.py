@@ -99,9 +99,6 @@ class LinkedEngine(Engine):
     def unavailable_reason(self) -> str | None:
         """What keeps it from working, in words; None while it works."""
 
-    breaks = 0
-    """Times that it lost its store and came back."""
-
     @abstractmethod
     async def start(self) -> None:
         """Begin on this loop. A store that does not answer yet is waited for. Raises BroadcastError where it refuses."""

@@ -95,11 +95,6 @@ class Instance:
         """Of connections that show a state of themselves, by id."""
         instances.add(self)
 
-    @property
-    def link_breaks(self) -> int:
-        """Times that the store was lost and came back."""
-        return self.link.breaks if self.link else 0
-
     def __getattr__(self, name: str) -> Any:
         """Which engine it has is decided when the hub comes to life: whoever asks first needs it."""
         if name not in _CHOSEN:
