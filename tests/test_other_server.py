@@ -11,6 +11,7 @@ from tests.support.client import Client, client, page_of
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 from tests.support.process import BIN, ROOT, Process
+from tests.support.stream import refused, stream
 
 APP = "tests.support.any_server:app"
 SERVERS: dict[str, tuple[list[str], str]] = {
@@ -93,3 +94,24 @@ async def test_what_is_no_page_gets_a_status(server: Process, request: pytest.Fi
     assert refused.value.response.status_code == (403 if without_answers else 401)
     assert "Traceback" not in server.log()
     assert "ERROR" not in server.log()
+
+
+async def test_streams(server: Process) -> None:
+    user = [("user", "bob")]
+    async with stream(server.http, "orders", query=user) as one:
+        reached = (await one.receive())["subscribed"]["orders"]["offset"]
+        post(server, "publish/3")
+        assert [event["offset"] - reached for event in await one.take(3)] == [1, 2, 3]
+        id = one.id
+    eventually(lambda: httpx2.get(f"{server.http}/connections", trust_env=False).json() == 0)
+    post(server, "publish/2")
+    async with stream(server.http, "orders", id=id, query=user) as one:
+        assert (await one.receive())["subscribed"]["orders"]["recovered"]
+        assert [event["offset"] - reached for event in await one.take(2)] == [4, 5]
+        post(server, "disconnect/bob")
+        assert (await one.receive())["close"]["code"] == 4403
+        with pytest.raises(EOFError):
+            await one.receive()
+    assert (await refused(server.http, ["orders"]))[0] == 401
+    eventually(lambda: httpx2.get(f"{server.http}/connections", trust_env=False).json() == 0)
+    assert "Traceback" not in server.log()

@@ -81,11 +81,16 @@ def stream_url(http: str) -> str:
 
 @asynccontextmanager
 async def stream(
-    http: str, *channels: str, id: str | None = None, last: int | None = None, headers: dict[str, str] | None = None
+    http: str,
+    *channels: str,
+    id: str | None = None,
+    last: int | None = None,
+    headers: dict[str, str] | None = None,
+    query: Sequence[tuple[str, str]] = (),
 ) -> AsyncIterator[Stream]:
     """`http`: the server's address, or a whole URL. Closed with the block."""
     url = http if "/sse/" in http else stream_url(http)
-    params: list[tuple[str, str | int]] = [("channel", channel) for channel in channels]
+    params: list[tuple[str, str | int]] = [*query, *(("channel", channel) for channel in channels)]
     if last is not None:
         params.append(("last", last))
     sent = {"Accept": "text/event-stream", **(headers or {}), **({"Last-Event-ID": id} if id is not None else {})}

@@ -29,6 +29,7 @@ STREAM_HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
 )
 """Neither nginx nor a proxy that compresses holds frames back."""
 _RETRY_SECONDS = 1

@@ -13,7 +13,7 @@ from pattern_stack.errors import BroadcastUnavailable, Unauthenticated
 
 async def admitted(door: Door, scope: Scope, gone: "asyncio.Task[None]") -> Admission | Refusal | None:
     """None where the client has gone. A refusal waits for as long as the peer has brought upon itself."""
-    who = door.check_origin(scope) or await _who(door, scope, gone)
+    who = door.check_origin(scope) or _other_site(scope) or await _who(door, scope, gone)
     if gone.done():
         return None
     if not isinstance(who, Refusal):
@@ -24,6 +24,14 @@ async def admitted(door: Door, scope: Scope, gone: "asyncio.Task[None]") -> Admi
     if delay := door.refusal_delay(address_of(scope)):
         await asyncio.wait((gone,), timeout=delay)
     return None if gone.done() else who
+
+
+def _other_site(scope: Scope) -> Refusal | None:
+    """A page of another site that has the URL loaded, as an image say, names no Origin, and the cookies come along. Whatever
+    may read the answer names its Origin."""
+    if header(scope, b"origin") is None and header(scope, b"sec-fetch-site") in ("cross-site", "same-site"):
+        return Refusal(1008, "a page of another origin may not load this", 403)
+    return None
 
 
 def address_of(scope: Scope) -> str:

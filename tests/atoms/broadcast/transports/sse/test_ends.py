@@ -125,6 +125,17 @@ async def test_a_foreign_page_is_refused_and_a_listed_one_may_read() -> None:
             assert "last-event-id" in allowed.headers["access-control-allow-headers"]
 
 
+@pytest.mark.parametrize(("site", "is_refused"), [("cross-site", True), ("same-site", True), ("same-origin", False)])
+async def test_what_another_site_loads_without_an_origin_is_refused(site: str, is_refused: bool) -> None:
+    headers = {"Sec-Fetch-Site": site}
+    with serving_backend(WebSocketBroadcastBackend()) as server:
+        if is_refused:
+            assert await refused(server.http, ["a"], headers=headers) == (403, "forbidden")
+        else:
+            async with stream(server.http, "a", headers=headers) as one:
+                await one.receive()
+
+
 async def test_what_authenticates_is_released_before_the_stream() -> None:
     held: list[str] = []
 
