@@ -7,7 +7,7 @@ import orjson
 
 from pattern_stack.atoms.broadcast.backends.publishing import Publishing
 from pattern_stack.atoms.broadcast.core.event import Draft, Event
-from pattern_stack.atoms.broadcast.instance.instance import Instance
+from pattern_stack.atoms.broadcast.instance.events import InstanceEvents
 from pattern_stack.errors import BroadcastError
 
 _OWN = frozenset({"presence-joined", "presence-left", "presence-state"})
@@ -75,18 +75,18 @@ class BroadcastLog:
     # -- how it records
 
     def __enter__(self) -> Self:
-        self._publish, self._send, self._draft = Instance.publish, Instance.send, Publishing.draft
+        self._publish, self._send, self._draft = InstanceEvents.publish, InstanceEvents.send, Publishing.draft
         publish, send, draft = self._publish, self._send, self._draft
         log = self
 
-        async def publish_and_note(instance: Instance, drafts: Sequence[Draft]) -> list[Event]:
-            events = await publish(instance, drafts)
+        async def publish_and_note(source: InstanceEvents, drafts: Sequence[Draft]) -> list[Event]:
+            events = await publish(source, drafts)
             for one, event in zip(drafts, events, strict=True):
-                log._note_event(instance, one, event)
+                log._note_event(source, one, event)
             return events
 
-        async def send_and_note(instance: Instance, drafts: Sequence[Draft]) -> None:
-            await send(instance, drafts)
+        async def send_and_note(source: InstanceEvents, drafts: Sequence[Draft]) -> None:
+            await send(source, drafts)
             for one in drafts:
                 log._note(one, ephemeral=True)
 
@@ -97,17 +97,17 @@ class BroadcastLog:
                 log._refused.append(f"{' '.join(str(part) for part in event[:2])}: {error}")
                 raise
 
-        Instance.publish, Instance.send = publish_and_note, send_and_note  # type: ignore[method-assign,assignment]
+        InstanceEvents.publish, InstanceEvents.send = publish_and_note, send_and_note  # type: ignore[method-assign,assignment]
         Publishing.draft = draft_or_note  # type: ignore[method-assign,assignment]
         return self
 
     def __exit__(self, *exception: object) -> None:
-        Instance.publish, Instance.send = self._publish, self._send  # type: ignore[method-assign]
+        InstanceEvents.publish, InstanceEvents.send = self._publish, self._send  # type: ignore[method-assign]
         Publishing.draft = self._draft  # type: ignore[method-assign]
 
-    def _note_event(self, instance: Instance, draft: Draft, event: Event) -> None:
-        if (id(instance), event) not in self._seen:
-            self._seen.add((id(instance), event))
+    def _note_event(self, source: InstanceEvents, draft: Draft, event: Event) -> None:
+        if (id(source), event) not in self._seen:
+            self._seen.add((id(source), event))
             self._note(draft, ephemeral=False)
 
     def _note(self, draft: Draft, *, ephemeral: bool) -> None:

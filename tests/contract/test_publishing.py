@@ -149,7 +149,7 @@ async def test_handlers_get_ephemeral_events_and_listen_does_not(world: World) -
     async def first_of_stream() -> str:
         async with world.backend.listen("orders") as stream:
             following = asyncio.ensure_future(anext(stream))
-            while len(world.backend._instance.listeners) < 2:  # noqa: ASYNC110
+            while len(world.backend._instance.listening.listeners) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             await world.backend.broadcast("orders", "typing", {}, ephemeral=True)
             await world.backend.broadcast("orders", "created", {})

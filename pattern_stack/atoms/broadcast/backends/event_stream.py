@@ -29,7 +29,7 @@ class EventStream:
         if self._closed:
             raise StopAsyncIteration
         if self._listener is None:
-            self._listener = await self._instance.listen(self._channel, self._since)
+            self._listener = await self._instance.listening.listen(self._channel, self._since)
         try:
             event = await self._listener.__anext__()
             assert isinstance(event, Event)  # it takes no ephemeral ones
@@ -43,7 +43,7 @@ class EventStream:
         self._closed = True
         listener, self._listener = self._listener, None
         if listener:
-            self._instance.unlisten(listener)
+            self._instance.listening.end(listener)
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,4 +57,4 @@ class EventStream:
         """A loop that was left with `break` ends its subscription when nothing refers to it any more."""
         listener, self._listener = self._listener, None
         if listener:
-            self._instance.unlisten_soon(listener)
+            self._instance.listening.end_soon(listener)

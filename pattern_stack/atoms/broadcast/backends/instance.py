@@ -68,7 +68,7 @@ class InstanceBackend(Publishing):
         """
         check_channel(channel, self._limits)
         count = _count(last)
-        return await self._instance.run(lambda: self._instance.history(channel, count))
+        return await self._instance.run(lambda: self._instance.events.history(channel, count))
 
     async def end(self, channel: str) -> None:
         """Unsubscribe everyone from the channel after its last event; sockets are told by {"unsubscribed": [channel]}.
@@ -102,9 +102,9 @@ class InstanceBackend(Publishing):
         """
         check_channel(channel, self._limits)
         in_thread = runs_in_thread(handler, "a handler")
-        listener = await self._instance.listen(channel, ephemeral=True)
+        listener = await self._instance.listening.listen(channel, ephemeral=True)
         task = self._instance.spawn(listener.run(handler, in_thread=in_thread))
-        task.add_done_callback(lambda _: self._instance.unlisten(listener))
+        task.add_done_callback(lambda _: self._instance.listening.end(listener))
 
         async def end() -> None:
             listener.stop()

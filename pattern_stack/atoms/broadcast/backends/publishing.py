@@ -57,7 +57,7 @@ class Publishing(BroadcastBackend):
     ) -> Event | None:
         """See BroadcastBackend. It may be awaited on any loop, in any thread."""
         drafts = [self.draft(channel, event_type, payload, origin=origin, key=key, ephemeral=ephemeral)]
-        return (await self._instance.run(lambda: self._instance.publish_or_send(drafts)))[0]
+        return (await self._instance.run(lambda: self._instance.events.publish_or_send(drafts)))[0]
 
     @overload
     async def broadcast_many(
@@ -78,7 +78,7 @@ class Publishing(BroadcastBackend):
         Raises as `broadcast`; InvalidEvent also for an item of another form.
         """
         drafts = [self._draft_of(item, origin) for item in events]
-        return await self._instance.run(lambda: self._instance.publish_or_send(drafts))
+        return await self._instance.run(lambda: self._instance.events.publish_or_send(drafts))
 
     @overload
     def broadcast_sync(
@@ -122,7 +122,7 @@ class Publishing(BroadcastBackend):
         """`broadcast` for plain threads, a sync endpoint's among them. On the hub's own loop it raises BroadcastError."""
         drafts = [self.draft(channel, event_type, payload, origin=origin, key=key, ephemeral=ephemeral)]
         self._check_owned()
-        return self._instance.loop_owner.run_sync(lambda: self._instance.publish_or_send(drafts))[0]
+        return self._instance.loop_owner.run_sync(lambda: self._instance.events.publish_or_send(drafts))[0]
 
     def broadcast_soon(
         self,
@@ -174,7 +174,7 @@ class Publishing(BroadcastBackend):
 
         Raises BroadcastUnavailable or BroadcastClosed.
         """
-        return await self._instance.run(lambda: self._instance.publish(drafts))
+        return await self._instance.run(lambda: self._instance.events.publish(drafts))
 
     def _check_owned(self) -> None:
         if self._instance.link and not self._instance.loop_owner.is_owned:

@@ -128,7 +128,7 @@ class Membership:
         user = await instance.engine.presence(self.channel).show(self.channel, connection.id, state)
         payload = state_change(connection.id, user, state)
         limits = instance.limits
-        await instance.send([encode(self.channel, "presence-state", payload, limits=limits, ephemeral=True)])
+        await instance.events.send([encode(self.channel, "presence-state", payload, limits=limits, ephemeral=True)])
 
     async def announce_leave(self, connection: ManagedConnection, instance: Instance) -> None:
         """Call the left hook if it is due, and tell the others on the channel if it was present. Never raises."""

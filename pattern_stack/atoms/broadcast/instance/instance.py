@@ -3,16 +3,15 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from itertools import groupby
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from pattern_stack.atoms.broadcast.core.channels import CONTROL, Channels
 from pattern_stack.atoms.broadcast.core.counters import Counters
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
-from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Last, Position, Since
+from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Position
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.hub import Hub
 from pattern_stack.atoms.broadcast.core.limits import Limits
@@ -21,15 +20,16 @@ from pattern_stack.atoms.broadcast.core.presence import state_of
 from pattern_stack.atoms.broadcast.instance.command_room import CommandRoom
 from pattern_stack.atoms.broadcast.instance.connections import Connections
 from pattern_stack.atoms.broadcast.instance.control import Control
+from pattern_stack.atoms.broadcast.instance.events import InstanceEvents
 from pattern_stack.atoms.broadcast.instance.failures import Failures
-from pattern_stack.atoms.broadcast.instance.listener import Listener
+from pattern_stack.atoms.broadcast.instance.listening import Listening
 from pattern_stack.atoms.broadcast.instance.loop import Call, LoopOwner
 from pattern_stack.atoms.broadcast.instance.meters import watch
 from pattern_stack.atoms.broadcast.instance.news import News
 from pattern_stack.atoms.broadcast.instance.presence_news import PresenceNews
 from pattern_stack.atoms.broadcast.instance.revocation import Revocation
 from pattern_stack.atoms.broadcast.instance.soon import Soon
-from pattern_stack.errors import BroadcastClosed, BroadcastError, NotFound
+from pattern_stack.errors import BroadcastClosed
 
 T = TypeVar("T")
 
@@ -40,9 +40,6 @@ _CHOSEN = ("engine", "link", "control", "presence_news", "soon")
 
 logger = logging.getLogger(__name__)
 
-# A publisher that never waits would keep what it published from leaving: past this it yields to the loop once.
-_TURN_EVENTS = 64
-_TURN_BYTES = 256 * 1024
 _DRAIN_SECONDS = 4
 _QUEUE_TURNS = 8
 
@@ -78,7 +75,8 @@ class Instance:
         self.news = News()
         self.hub: Hub = Hub(self._schedule_flush, counters=self.counters)
         self.connections: Connections = Connections(limits, self.loop_owner)
-        self.listeners: set[Listener] = set()
+        self.listening = Listening(self, self.hub, self.loop_owner, limits)
+        self.events = InstanceEvents(self, self.hub)
         self.revocation = Revocation(self.connections, self.hub)
         self._controlling: asyncio.Task[None] | None = None
         self.failures = Failures(logger)
@@ -102,8 +100,8 @@ class Instance:
         self.engine, link = self.__dict__["_choose"]()
         self.link = link
         self.control = Control(link, self.revocation.carry_out, self.revocation.ask_again) if link else None
-        self.presence_news = PresenceNews(self.engine, self.send, self.loop_owner, self.failures)
-        self.soon = Soon(self._publish_taken, link, self.channels.is_local, self.loop_owner, self._spawn_here)
+        self.presence_news = PresenceNews(self.engine, self.events.send, self.loop_owner, self.failures)
+        self.soon = Soon(self.events.publish_or_send, link, self.channels.is_local, self.loop_owner, self._spawn_here)
         self.engine.attach(self.hub.publish, self._pass_on)
         self.engine.count_in(self.counters)
         return self.__dict__[name]
@@ -129,12 +127,10 @@ class Instance:
             self.link.forget_loop()
         self._adopted, self._servers = False, 0
         self.soon.forget_loop()
-        for listener in self.listeners:
-            self.engine.unsubscribe(listener.channel)
+        self.listening.forget_loop()
         for connection in self.connections.open:
             for channel in connection.channels:
                 self.engine.unsubscribe(channel)
-        self.listeners.clear()
         self.presence_news.forget()
         self._tasks.clear()
         self.showing.clear()
@@ -180,7 +176,7 @@ class Instance:
     def ensure_control(self) -> None:
         """Hear what other instances revoke, from the first connection or listener on."""
         if self.control and (self._controlling is None or self._controlling.done()) and not self.connections.draining:
-            self._controlling = self.spawn(self.control.run(lambda: self._listen(CONTROL), self.unlisten))
+            self._controlling = self.spawn(self.control.run(lambda: self.listening.begin(CONTROL), self.listening.end))
 
     def after_fork(self) -> None:
         self._is_copy = self.loop_owner.disown() or self._is_copy
@@ -232,54 +228,6 @@ class Instance:
 
     # -- events
 
-    async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
-        self._check_awaited(drafts)
-        events = await self.engine.publish(drafts)
-        await self._yield_if_much(drafts)
-        return events
-
-    async def send(self, drafts: Sequence[Draft]) -> None:
-        """Ephemeral events."""
-        self._check_awaited(drafts)
-        await self.engine.send(drafts)
-        await self._yield_if_much(drafts)
-
-    async def publish_or_send(self, drafts: Sequence[Draft]) -> list[Event | None]:
-        """One after the other. None stands for an ephemeral one."""
-        events: list[Event | None] = []
-        for ephemeral, run in groupby(drafts, lambda draft: draft.ephemeral):
-            some = list(run)
-            if ephemeral:
-                await self.send(some)
-                events += [None] * len(some)
-            else:
-                events += await self.publish(some)
-        return events
-
-    def _check_awaited(self, drafts: Sequence[Draft]) -> None:
-        """Raises BroadcastClosed; what nobody waits for was taken before, and is published still."""
-        if not _is_patient(drafts):
-            self.check_open()
-
-    async def _publish_taken(self, drafts: Sequence[Draft]) -> list[Event | None]:
-        return await self.publish_or_send(drafts)
-
-    async def _yield_if_much(self, drafts: Sequence[Draft]) -> None:
-        if _is_patient(drafts):  # in the middle of a call that must not wait
-            return
-        if self.hub.pending_events >= _TURN_EVENTS or self.hub.pending_bytes >= _TURN_BYTES:
-            await asyncio.sleep(0)
-
-    async def history(self, channel: str, last: int) -> list[Event]:
-        """The newest events of the channel's window, the oldest first."""
-        self.check_open()
-        await self.engine.subscribe(channel)
-        try:
-            await self.catch_up(channel, None)  # with all that was published before, wherever
-            return await self.engine.last(channel, last, self.engine.position(channel))
-        finally:
-            self.engine.unsubscribe(channel)
-
     def publish_soon(self, draft: Draft) -> None:
         """Without waiting, from any thread. On a loop that works with a bridge alone, that becomes the hub's."""
         with suppress(RuntimeError):  # no loop runs here
@@ -293,69 +241,12 @@ class Instance:
             return False
         return await self.link.catch_up(channel, position)
 
-    async def listen(self, channel: str, since: Since | None = None, *, ephemeral: bool = False) -> Listener:
-        """An in-process subscriber: events after `since`, then every later event. Raises NotFound where those are gone.
-
-        `ephemeral`: it takes ephemeral events too.
-        """
-        listener = await self._listen(channel, since, ephemeral=ephemeral)
-        self.ensure_control()
-        return listener
-
-    async def _listen(self, channel: str, since: Since | None = None, *, ephemeral: bool = False) -> Listener:
-        self.check_open()
-        self.loop_owner.acquire()
-        listener = Listener(channel, self.limits, ephemeral=ephemeral)
-        try:
-            await self.engine.subscribe(channel)
-            if since:
-                await self.catch_up(channel, None if isinstance(since, Last) else since)
-            self.hub.join(channel, listener, counted=False)
-        except BaseException:
-            self.loop_owner.release()
-            raise
-        self.listeners.add(listener)
-        try:
-            replay = await self._replay(channel, since) if since else []
-        except BaseException:
-            self.unlisten(listener)
-            raise
-        listener.prepend([*replay, *self.hub.stop_buffering(channel, listener)])
-        return listener
-
-    async def _replay(self, channel: str, since: Since) -> list[Event]:
-        until = self.engine.position(channel)
-        if isinstance(since, Last):
-            return await self.engine.last(channel, since.events, until)
-        replay = await self.engine.history(channel, since, until)
-        if replay is None:
-            raise NotFound(f"the history of {channel} does not reach back to {since}")
-        return replay
-
-    def unlisten(self, listener: Listener) -> None:
-        self.listeners.discard(listener)
-        self.hub.leave(listener.channel, listener, counted=False)
-        self.engine.unsubscribe(listener.channel)
-        self.loop_owner.release()
-
-    def unlisten_soon(self, listener: Listener) -> None:
-        """`unlisten` from any thread, on the hub's loop; nothing where that is gone, or the listener is."""
-
-        def unlisten() -> None:
-            if listener in self.listeners:
-                self.unlisten(listener)
-
-        with suppress(RuntimeError, BroadcastError):
-            self.loop_owner.loop.call_soon_threadsafe(unlisten)
-
     # -- its end
 
     async def stop(self) -> None:
         """End listeners and connections, and wait for hooks that still run."""
-        for listener in list(self.listeners):
-            self.hub.flush_to(listener)
-            listener.end()
-        if self._controlling and not any(one.channel == CONTROL for one in self.listeners):
+        self.listening.end_all()
+        if self._controlling and not self.listening.hears(CONTROL):
             self._controlling.cancel()  # the store has not answered yet
         await self.connections.drain(_DRAIN_SECONDS)
         pending = [task for task in self._tasks if task not in (asyncio.current_task(), self.soon.sending)]
@@ -371,10 +262,6 @@ class Instance:
         if self._adopted:
             self._adopted = False
             self.loop_owner.release()
-
-
-def _is_patient(drafts: Sequence[Draft]) -> bool:
-    return bool(drafts) and all(draft.patient for draft in drafts)
 
 
 def _after_fork() -> None:

@@ -213,7 +213,7 @@ async def test_a_stream_that_nothing_refers_to_is_off_its_channel() -> None:
     assert await running == 1
     gc.collect()
     await asyncio.sleep(0)
-    assert not backend._instance.listeners
+    assert not backend._instance.listening.listeners
     await backend.close()
 
 

@@ -74,7 +74,7 @@ async def test_the_last_application_ends_what_is_left() -> None:
     async with app.router.lifespan_context(app):
         async with other.router.lifespan_context(other):
             step = asyncio.ensure_future(anext(events))
-            while not backend._instance.listeners:  # noqa: ASYNC110 - it tells nobody
+            while not backend._instance.listening.listeners:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0)
         assert not step.done()
         assert backend.is_ready
