@@ -69,7 +69,7 @@ def refusal_of(error: Exception) -> Refusal | None:
     if isinstance(error, Forbidden):
         return Refusal(4403, fit(str(error) or "forbidden"), 403)
     if isinstance(error, WebSocketRequestValidationError):
-        return Refusal(4401, "what authenticates is missing, or has a wrong form", 401)
+        return Refusal(4401, "the credentials that are asked for are missing or malformed", 401)
     if isinstance(error, WebSocketException):
         return Refusal(4401, fit(error.reason or "not authenticated"), 401)
     if isinstance(error, Unauthenticated):
