@@ -1,10 +1,11 @@
 """The application's engine, synchronous or not, as the relay uses it: one short transaction after the other."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
@@ -56,6 +57,29 @@ class Database:
             connection.execution_options(isolation_level="READ COMMITTED")
         with connection.begin():
             return work(connection)
+
+
+def check_same_database(engine: Engine, of_outbox: Engine) -> None:
+    """Raises ValueError where a row that is written with this engine would be in another database than its outbox reads."""
+    if engine.pool is not of_outbox.pool and _place(engine.url) != _place(of_outbox.url):
+        raise ValueError(
+            "this transaction is of another database than the outbox: its event would never be published. Make an outbox "
+            f"of that engine ({_shown(engine)}, not {_shown(of_outbox)})"
+        )
+
+
+def _place(url: URL) -> tuple[object, ...]:
+    """The same for two engines on one database, whatever their drivers."""
+    if url.get_backend_name() == "sqlite":
+        return "sqlite", os.path.realpath(url.database or "")
+    host, port = url.host or url.query.get("host"), url.port or url.query.get("port", "5432")
+    return url.get_backend_name(), host, str(port), url.database or url.username
+
+
+def _shown(engine: Engine) -> str:
+    """Without the password, the user and the options."""
+    url = engine.url
+    return URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
 
 
 def in_one_line(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, event, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 
+from pattern_stack.outbox.database import check_same_database
 from pattern_stack.outbox.tables import Row, Tables
 
 Transaction = Session | AsyncSession | Connection | scoped_session[Session] | async_scoped_session[AsyncSession]
@@ -26,7 +27,7 @@ class Enlist:
         self._listens = False
 
     def add(self, transaction: Transaction, key: str, channel: str, body: bytes) -> None:
-        """Raises TypeError for what is no transaction that it knows."""
+        """Raises TypeError for what is no transaction that it knows, ValueError for one of another database."""
         found = _without_async(transaction)
         if isinstance(found, Connection):
             self._add_to_connection(found, key, channel, body)
@@ -38,10 +39,14 @@ class Enlist:
     def _add_to_session(self, session: Session, row: Row) -> None:
         if session.bind is None:  # one that knows engines by their classes, and not by ours
             session.bind_mapper(type(row), self._engine)
+        elif type(session).get_bind is Session.get_bind:  # one of its own may choose by what is written: see _inserting
+            check_same_database(session.get_bind(type(row)).engine, self._engine)
+        row.engine = self._engine
         session.add(row)
         session.info.setdefault(_WAKE, set()).add(self._wake)
 
     def _add_to_connection(self, connection: Connection, key: str, channel: str, body: bytes) -> None:
+        check_same_database(connection.engine, self._engine)
         if not self._listens:
             self._listens = True
             event.listen(self._engine, "commit", self._on_commit)
@@ -62,6 +67,12 @@ def _without_async(transaction: Any) -> Any:
             "an AsyncConnection would have to be awaited: await connection.run_sync(outbox.broadcast, channel, ...)"
         )
     return transaction.sync_session if isinstance(transaction, AsyncSession) else transaction
+
+
+@event.listens_for(Row, "before_insert", propagate=True)
+def _inserting(_: Any, connection: Connection, row: Row) -> None:
+    """Where the row is written is known for certain here. What this raises ends the flush, and the transaction with it."""
+    check_same_database(connection.engine, row.engine)
 
 
 @event.listens_for(Session, "after_commit")

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
+    Engine,
     Integer,
     LargeBinary,
     MetaData,
@@ -28,6 +29,9 @@ _PREFIX = re.compile(r"[A-Za-z0-9_\-.:]{1,40}")  # PostgreSQL cuts names off at 
 
 class Row:
     """An event that waits, as an object of an ORM session: see `Tables.row`."""
+
+    engine: Engine
+    """That of its outbox: it is written there, or not at all."""
 
     def __init__(self, key: str, channel: str, body: bytes) -> None:
         self.key = key

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -326,6 +327,50 @@ def test_an_engine_that_cannot_be_used_is_refused() -> None:
         Outbox(WebSocketBroadcastBackend(), create_async_engine("sqlite+aiosqlite://"))
     with pytest.raises(TypeError, match="Engine"):
         Outbox(WebSocketBroadcastBackend(), "sqlite:///x.db")  # type: ignore[arg-type]
+
+
+class Routed(Session):
+    """Reads from one database, and writes to another."""
+
+    def get_bind(self, *_: Any, **__: Any) -> Engine:
+        engine: Engine = self.info["write" if self._flushing else "read"]
+        return engine
+
+
+def of_file(path: Path) -> Engine:
+    """A database that has the outbox's table."""
+    engine = create_engine(f"sqlite:///{path}")
+    Outbox.metadata.create_all(engine)
+    return engine
+
+
+def test_a_transaction_of_another_database_is_refused(tmp_path: Path) -> None:
+    mine, other = of_file(tmp_path / "a.db"), of_file(tmp_path / "b.db")
+    outbox = Outbox(WebSocketBroadcastBackend(), mine)
+    asynchronous = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/b.db")
+    with other.connect() as connection:
+        for transaction in (Session(other), Session(connection), AsyncSession(asynchronous), connection):
+            with pytest.raises(ValueError, match="another database"):
+                outbox.broadcast(transaction, "orders", "created", {})
+    routed = Routed(info={"read": mine, "write": other}, bind=mine)
+    outbox.broadcast(routed, "orders", "created", {})
+    with pytest.raises(ValueError, match="another database"):
+        routed.commit()
+
+
+async def test_engines_of_one_database_are_taken(tmp_path: Path) -> None:
+    mine = of_file(tmp_path / "a.db")
+    outbox = Outbox(WebSocketBroadcastBackend(), mine)
+    with_options, again = mine.execution_options(isolation_level="SERIALIZABLE"), of_file(tmp_path / "." / "a.db")
+    routed = Routed(info={"read": of_file(tmp_path / "b.db"), "write": mine}, bind=mine)
+    sessions = [Session(mine), Session(with_options), Session(again), Session(binds={Order: mine}), routed]
+    for session in sessions:
+        outbox.broadcast(session, "orders", "created", {})
+        session.commit()
+        session.close()
+    with with_options.begin() as connection:
+        outbox.broadcast(connection, "orders", "created", {})
+    assert await outbox.waiting() == len(sessions) + 1
 
 
 async def test_events_of_before_the_start_are_published(url: str) -> None:

@@ -50,8 +50,10 @@ class Link:
     link from working, in words; None while it works.
     """
 
-    def __init__(self, meet: Callable[[], Meeting], listener: Listener) -> None:
-        """`meet` tells where the workers meet, when the link starts. It raises Untrusted or OSError."""
+    def __init__(self, meet: Callable[[], Meeting], listener: Listener, *, starts_broker: bool = True) -> None:
+        """`meet` tells where the workers meet, when the link starts. It raises Untrusted or OSError. `starts_broker`: that of
+        a worker starts one where there is none; the others wait for a worker."""
+        self._starts_broker = starts_broker
         self._meet = meet
         self._listener = listener
         self._meeting: Meeting | None = None
@@ -126,7 +128,7 @@ class Link:
         self._down(why)
 
     async def _connected(self) -> Line:
-        """To the broker, which is started where there is none."""
+        """To the broker, which a worker starts where there is none. Raises LinkDown where this is no worker's."""
         meeting = self._meeting = self._meeting or self._place_to_meet()
         pause = _SHORTEST_PAUSE
         async with asyncio.timeout(_CONNECT_SECONDS):
@@ -137,6 +139,8 @@ class Link:
                     line.connect(str(meeting.path))
                 except (FileNotFoundError, ConnectionRefusedError):
                     line.close()
+                    if not self._starts_broker:
+                        raise LinkDown("no worker serves at the path of this URL", sent=False) from None
                     await asyncio.to_thread(start_broker, meeting)
                     await asyncio.sleep(pause)
                     pause = min(pause * 1.5, _LONGEST_POLL)

@@ -120,10 +120,14 @@ class Link:
             await self._down(None)
 
     async def _reason(self, error: BaseException) -> BaseException:
-        """At the first try, whether the server will go on refusing."""
+        """At the first try, whether the server will go on refusing. The error itself where none can be found: the supervisor
+        goes on whatever happens here."""
         if self._tried.is_set():
             return error
-        self._refusal = await refusal(error, self._conninfo, self._pooled)
+        try:
+            self._refusal = await refusal(error, self._conninfo, self._pooled)
+        except Exception:
+            logger.exception("it cannot be found out why the link to PostgreSQL is down")
         return self._refusal or error
 
     async def _work(self) -> None:

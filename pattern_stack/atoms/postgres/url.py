@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from pattern_stack.atoms.url_text import check_text
 from pattern_stack.errors import InvalidURL
 
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
@@ -17,6 +18,7 @@ def conninfo_of(url: str) -> tuple[str, str]:
 
     Raises InvalidURL where it cannot be read, and where it has an option that libpq does not know, which it names.
     """
+    check_text(url)
     scheme, _, rest = url.partition("://")
     try:
         if scheme not in SCHEMES:

@@ -147,9 +147,13 @@ class Link:
             self._heard = {name.encode(): asyncio.Event() for name in probes}
 
     async def _reason(self, error: BaseException) -> BaseException:
+        """The error itself where none can be found: the supervisor goes on whatever happens here."""
         refusal = refused(error)
-        if not self._tried.is_set():
-            self._refusal = refusal = refusal or await mismatch(self._first_dial({}))
+        try:
+            if not self._tried.is_set():
+                self._refusal = refusal = refusal or await mismatch(self._first_dial({}))
+        except Exception:
+            logger.exception("it cannot be found out why the link to Redis is down")
         return refusal or error
 
     def _first_dial(self, where: Mapping[str, Any]) -> AbstractConnection:

@@ -12,12 +12,14 @@ _SECONDS = 1.0
 
 async def mismatch(connection: AbstractConnection) -> ServerRejected | None:
     """Redis hangs up on who speaks plainly to its TLS port, and waits in silence for more where it is the other way round:
-    so it is asked in the other way. No secret is sent."""
+    so it is asked in the other way. No secret is sent. One at a Unix socket speaks no TLS."""
     host, port, tls = (
         getattr(connection, "host", None),
         getattr(connection, "port", None),
         isinstance(connection, SSLConnection),
     )
+    if not host:
+        return None
     try:
         async with asyncio.timeout(_SECONDS):
             reader, writer = await asyncio.open_connection(host, port, ssl=None if tls else _anybody())

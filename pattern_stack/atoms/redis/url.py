@@ -12,6 +12,7 @@ from redis.credentials import CredentialProvider
 
 from pattern_stack.atoms.redis.line import Dial
 from pattern_stack.atoms.redis.sentinel import Sentinels
+from pattern_stack.atoms.url_text import check_text
 from pattern_stack.errors import InvalidURL
 
 _TAKEN = {"client_name", "db", "password", "socket_connect_timeout", "socket_keepalive", "username"}
@@ -40,6 +41,7 @@ class Target(NamedTuple):
 
 def target_of(url: str, credentials: CredentialProvider | None = None) -> Target:
     """`credentials`: they win over those of the URL. Raises InvalidURL as `dialler`."""
+    check_text(url)
     if url.partition("://")[0].endswith(_SENTINEL):
         return _behind_sentinels(url, credentials)
     return Target(*dialler(url, credentials))

@@ -68,6 +68,32 @@ async def test_a_file_without_a_certificate(tmp_path: Path) -> None:
         )
 
 
+async def tried(url: str) -> Link:
+    """After its first try, which ended without a refusal."""
+    link = Link(url, Nobody(), "name")
+    await link.start()
+    assert link._task
+    assert not link._task.done()
+    await link.stop()
+    return link
+
+
+async def test_a_unix_socket_is_not_asked_for_tls(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    await tried(f"unix://{tmp_path}/nobody.sock")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_a_link_tries_on_where_no_reason_can_be_found(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(_: object) -> None:
+        raise ValueError("of the reason")
+
+    monkeypatch.setattr("pattern_stack.atoms.redis.link.mismatch", fails)
+    await tried("redis://127.0.0.1:1")
+    assert "of the reason" in caplog.text
+
+
 @pytest.mark.parametrize("option", ["ssl_ca_certs", "ssl_certfile", "ssl_keyfile"])
 def test_a_file_that_is_not_there(option: str) -> None:
     with pytest.raises(

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from pattern_stack.atoms.broadcast.backends.bridges import bridge_from_url, scheme_of
+from pattern_stack.atoms.broadcast.backends.bridges import BRIDGES, bridge_from_url, scheme_of
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.bridge.store import PATIENCE
 from pattern_stack.atoms.broadcast.core.channels import Authorize
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.errors import InvalidURL
 
 
 def broadcast_from_url(
@@ -39,5 +40,8 @@ def broadcast_from_url(
         return WebSocketBroadcastBackend(bridge=None, **options)
     if scheme == "auto":
         return WebSocketBroadcastBackend(patience=patience, channel_prefix=channel_prefix, **options)
+    if scheme not in BRIDGES:
+        taken = ", ".join(f"{name}://" for name in ("memory", "auto", *BRIDGES))
+        raise InvalidURL(f"no broadcast backend for {scheme}://, only for {taken}")
     bridge: Any = bridge_from_url(url, channel_prefix=channel_prefix, limits=limits, patience=patience)
     return WebSocketBroadcastBackend(bridge=bridge, **options)

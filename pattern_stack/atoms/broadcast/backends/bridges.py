@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
+from pattern_stack.atoms.url_text import check_text
 from pattern_stack.errors import InvalidURL
 
 Make = Callable[..., Any]
@@ -38,6 +39,7 @@ BRIDGES: dict[str, Callable[[], Make]] = {
 
 def scheme_of(url: str) -> str:
     """Raises InvalidURL for what is no URL, and quotes nothing of it: there may be a password in it."""
+    check_text(url)
     scheme, separator, _ = url.partition("://")
     if not separator or not scheme.replace("+", "_").isidentifier():
         raise InvalidURL("not a URL, like memory:// or redis://localhost:6379/0")
@@ -45,13 +47,6 @@ def scheme_of(url: str) -> str:
 
 
 def bridge_from_url(url: str, **options: Any) -> InstanceBackend:
-    """Raises InvalidURL for a scheme that has no bridge, and for a URL that cannot be read; NotInstalled without its extra."""
-    scheme = scheme_of(url)
-    if scheme not in BRIDGES:
-        raise InvalidURL(f"no broadcast backend for {scheme}://, only for memory://, auto://, {_names()}")
-    bridge: InstanceBackend = BRIDGES[scheme]()(url, **options)
+    """Raises InvalidURL for a URL that cannot be read; NotInstalled without its extra. The scheme is one of BRIDGES."""
+    bridge: InstanceBackend = BRIDGES[scheme_of(url)]()(url, **options)
     return bridge
-
-
-def _names() -> str:
-    return ", ".join(f"{name}://" for name in BRIDGES)

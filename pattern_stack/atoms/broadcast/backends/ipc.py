@@ -17,6 +17,7 @@ from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.ipc.rendezvous import PATH_BYTES, Meeting, at_path, under_parent
 from pattern_stack.atoms.ipc.worker import Worker, by_parent, this_worker
+from pattern_stack.atoms.url_text import check_text
 from pattern_stack.errors import InvalidURL
 
 _made: Counter[tuple[str, str]] = Counter()
@@ -34,9 +35,10 @@ class Linked(InstanceBackend):
         history: History | None = None,
         patience: float = PATIENCE,
         told: Told | None = None,
+        starts_broker: bool = True,
     ) -> None:
         channels = Channels(history or History())
-        self._store = IPCStore(meet, patience, told)
+        self._store = IPCStore(meet, patience, told, starts_broker=starts_broker)
         limits = limits or Limits()
         self.engine = SharedEngine(self._store, channels.window, limits)
         super().__init__(lambda: (self.engine, self.engine), channels, limits)
@@ -64,7 +66,8 @@ class IPCBroadcastBackend(Linked):
     `ipc://`: the workers of one server meet by their common parent process. `ipc:///run/app.sock`: whoever names this path,
     as the same user. `?name=` keeps several of them apart; so does `channel_prefix`. The order lies in a small process of
     its own, which the first worker starts and which ends with the last: history does not outlive the workers.
-    `patience`: as that of RedisBroadcastBackend.
+    `patience`: as that of RedisBroadcastBackend. `starts_broker`: False for who is no worker: it raises BroadcastUnavailable
+    where no worker serves.
 
     Raises InvalidURL for a URL that cannot be read. What works with it raises BroadcastError where the folder of the socket
     is not this user's alone.
@@ -78,11 +81,16 @@ class IPCBroadcastBackend(Linked):
         limits: Limits | None = None,
         history: History | None = None,
         patience: float = PATIENCE,
+        starts_broker: bool = True,
     ) -> None:
         if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100:
             raise ValueError("a channel_prefix is 1 to 100 printable characters")
         super().__init__(
-            _meeting(url, channel_prefix), limits=limits, history=history, patience=check_patience(patience)
+            _meeting(url, channel_prefix),
+            limits=limits,
+            history=history,
+            patience=check_patience(patience),
+            starts_broker=starts_broker,
         )
 
 
@@ -122,6 +130,7 @@ def _at_parent(space: str) -> Meeting:
 
 def _parsed(url: str) -> tuple[Path | None, str]:
     """The path, and the name."""
+    check_text(url)
     try:
         scheme, host, path, query, fragment = urlsplit(url)
         options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else {}

@@ -41,10 +41,17 @@ Told = Callable[[str], None]
 class IPCStore(Store):
     """All of it is in the broker's memory: with the last worker it is gone."""
 
-    def __init__(self, meet: Callable[[], Meeting], patience: float = PATIENCE, told: Told | None = None) -> None:
+    def __init__(
+        self,
+        meet: Callable[[], Meeting],
+        patience: float = PATIENCE,
+        told: Told | None = None,
+        *,
+        starts_broker: bool = True,
+    ) -> None:
         self.patience = patience
         self._told = told
-        self._link = Link(meet, self)
+        self._link = Link(meet, self, starts_broker=starts_broker)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._token = ProcessToken(6)
         self._numbers = count()

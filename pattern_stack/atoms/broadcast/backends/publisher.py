@@ -4,7 +4,7 @@ import os
 from types import TracebackType
 from typing import Any, Self
 
-from pattern_stack.atoms.broadcast.backends.bridges import bridge_from_url, scheme_of
+from pattern_stack.atoms.broadcast.backends.bridges import BRIDGES, bridge_from_url, scheme_of
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.loop_thread import LoopThread
 from pattern_stack.atoms.broadcast.backends.websocket import WebSocketBroadcastBackend
@@ -47,7 +47,8 @@ class _Publishing:
 
     def _bridge(self) -> InstanceBackend:
         url, options = self._arguments
-        return bridge_from_url(url, **options)
+        joins = {"starts_broker": False} if scheme_of(url) == "ipc" else {}
+        return bridge_from_url(url, **options, **joins)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -55,10 +56,20 @@ class _Publishing:
 
 
 def _check_url(url: str) -> None:
-    if scheme_of(url) == "memory":
-        raise InvalidURL("memory:// is one process: nobody can publish to it from another one")
+    scheme = scheme_of(url)
+    if scheme == "memory":
+        raise InvalidURL(f"memory:// is one process: nobody can publish to it from another one. {_taken()}")
+    if scheme == "auto":
+        raise InvalidURL(f"auto:// links the workers of one server, and a publisher is none of them. {_taken()}")
+    if scheme not in BRIDGES:
+        raise InvalidURL(f"nothing to publish to at {scheme}://. {_taken()}")
     if url.partition("?")[0] == "ipc://":
         raise InvalidURL("a publisher has no server's workers around it: give the path, like ipc:///run/app.sock")
+
+
+def _taken() -> str:
+    names = ", ".join(f"{name}://" for name in BRIDGES if name != "ipc")
+    return f"A publisher takes {names}, and ipc:// with a path, like ipc:///run/app.sock"
 
 
 class Publisher(_Publishing):
@@ -66,8 +77,9 @@ class Publisher(_Publishing):
 
     Threads may share it. A child of a fork makes its own connection. It connects when it is first used, and a process may
     end without `close`. `url` and `channel_prefix` are those of the application; every URL of `broadcast_from_url` but
-    memory:// will do. `patience`, `history` and `credential_provider`: see RedisBroadcastBackend; `history` is what a
-    channel keeps, so let it be that of the application.
+    memory://, auto:// and an ipc:// without a path will do. Over ipc:// it publishes while a worker of the application
+    serves: it raises BroadcastUnavailable where none does. `patience`, `history` and `credential_provider`: see
+    RedisBroadcastBackend; `history` is what a channel keeps, so let it be that of the application.
     Raises InvalidURL, and NotInstalled where the extra of the store is missing.
     """
 
