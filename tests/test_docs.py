@@ -1,6 +1,8 @@
 """What the documents show, runs; and their links lead somewhere."""
 
+import asyncio
 import re
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,10 @@ from typing import Any
 import jwt
 import pytest
 
+from pattern_stack import History, WebSocketBroadcastBackend
 from tests.support.client import client, page_of
 from tests.support.patience import PATIENCE
-from tests.support.server import serving
+from tests.support.server import Server, serving, serving_backend, until
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -131,3 +134,53 @@ async def test_the_session_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (session,) = namespace["sessions"].all()
     assert session.document.can_redo
     await namespace["sessions"].projects.close()
+
+
+async def test_a_service_writes_each_event_once() -> None:
+    """Through the end of its channel, a crash and a history that does not reach back."""
+    shown = run(blocks(ROOT / "docs" / "python-client.md")[-1])
+    backend = WebSocketBroadcastBackend(history=History(events=3))
+    database = sqlite3.connect(":memory:", check_same_thread=False)
+
+    async def publish(*names: str) -> None:
+        for name in names:
+            await backend.broadcast("orders", "created", {"entity_id": name})
+
+    def written() -> list[str]:
+        return [name for (name,) in database.execute("SELECT id FROM orders")]
+
+    async def follow(server: Server) -> "asyncio.Task[None]":
+        task = asyncio.create_task(shown["service"](database, server.url))
+        await until(server, lambda: backend.get_subscriber_count("orders") == 1)
+        return task
+
+    async def has_written(*names: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while written() != list(names):  # noqa: ASYNC110 - a table has no event
+                await asyncio.sleep(0.01)
+
+    async def crash(service: "asyncio.Task[None]", server: Server) -> None:
+        service.cancel()
+        await asyncio.wait((service,))
+        await until(server, lambda: backend.get_subscriber_count("orders") == 0)
+
+    with serving_backend(backend) as server:
+        service = await follow(server)
+        await publish("1")
+        await has_written("1")
+        await crash(service, server)
+        await publish("2", "3")
+        service = await follow(server)
+        await has_written("1", "2", "3")
+        await backend.end("orders")
+        await until(server, lambda: backend.get_subscriber_count("orders") == 1)
+        await publish("4")
+        await has_written("1", "2", "3", "4")
+        await crash(service, server)
+        await publish("5", "6", "7", "8")
+        service = await follow(server)
+        await publish("9")
+        await has_written("1", "2", "3", "4", "9")
+        assert shown["reached"](database) == await backend.position("orders")
+        await crash(service, server)
+    database.close()

@@ -9,11 +9,13 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, cast, overload
 from weakref import WeakSet
 
-from pattern_stack.atoms.broadcast.core.event import Event, Last, Position, Since, check_channel
+from pattern_stack.atoms.broadcast.core.event import Event, Last, Since, check_channel
 from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.core.place import Place, position_of
 from pattern_stack.client.errors import Reset
 from pattern_stack.client.follower import Follower
-from pattern_stack.client.requests import Requests
+from pattern_stack.client.outage import Outage
+from pattern_stack.client.requests import Requests, command_of
 from pattern_stack.client.route import Route
 from pattern_stack.client.sender import Sender
 from pattern_stack.client.tokens import Token, Tokens
@@ -80,18 +82,20 @@ class Listening(AsyncIterator[T]):
 
 
 class BroadcastClient:
-    """Follows channels and sends commands, through every break.
+    """Follows channels and sends commands, through every break. The logger `pattern_stack.client` says where it cannot.
 
     `url`: the WebSocket endpoint. `token`: a string; or a plain function (run in a thread) or a coroutine function of the
     token that the server no longer takes (None at first), which returns a string, a (string, expires_at) or None: there is
     none. It is sent as `{"auth": token}` and as `Authorization: Bearer`. `sse`: the URL of the HTTP lane; by default that of
-    the same server, where `url` ends in `/ws/broadcast`.
+    the same server, where `url` ends in `/ws/broadcast`. Raises TypeError where `url` is no string.
 
     Use it as `async with client` on one event loop, or as `with client` in plain threads. Each `listen` has a connection of
     its own: one that reads slowly holds up no other.
     """
 
     def __init__(self, url: str, *, token: Token = None, sse: str | None = None) -> None:
+        if not isinstance(url, str):
+            raise TypeError(f"url is the URL of the WebSocket endpoint, a string; not of type {type(url).__name__}")
         self._route = Route(url, sse)
         self._tokens = Tokens(token)
         self._continue: dict[str, Since] = {}
@@ -132,7 +136,7 @@ class BroadcastClient:
     def listen(
         self,
         channel: str,
-        since: Position | None = None,
+        since: Place | None = None,
         last: int | None = None,
         *,
         resets: Literal["raise"] = "raise",
@@ -140,22 +144,23 @@ class BroadcastClient:
 
     @overload
     def listen(
-        self, channel: str, since: Position | None = None, last: int | None = None, *, resets: Resets
+        self, channel: str, since: Place | None = None, last: int | None = None, *, resets: Resets
     ) -> Listening[Event | Reset]: ...
 
     def listen(
-        self, channel: str, since: Position | None = None, last: int | None = None, *, resets: Resets = "raise"
+        self, channel: str, since: Place | None = None, last: int | None = None, *, resets: Resets = "raise"
     ) -> Any:
         """The channel's events, in order, each once: after `since`; or the newest `last` of the window and what follows; or
         from now on. A snapshot is an event named `snapshot`.
 
         Steps raise Reset where events may be missing, and the next `listen` of this client goes on from there; with
         `resets="yield"` they return it and go on. They raise Forbidden, NotFound or Unauthenticated where the channel, or
-        the client, is refused, and BroadcastError where the server closes for good. Raises InvalidChannel, and
-        BroadcastClosed outside of `async with`.
+        the client, is refused, and BroadcastError where the server closes for good. Raises InvalidChannel, TypeError where
+        `since` is no Position or (epoch, offset), and BroadcastClosed outside of `async with`.
         """
         self._check(channel)
-        place = since if since is not None else Last(last) if last is not None else self._continue.pop(channel, None)
+        position, goes_on = position_of(since), self._continue.pop(channel, None)
+        place = position or (Last(last) if last is not None else goes_on)
         follower = Follower(self._route, self._tokens, channel, {} if place is None else {channel: place})
         listening: Listening[Any] = Listening(self, follower, resets)
         self._open.add(listening)
@@ -167,17 +172,20 @@ class BroadcastClient:
         """Send a command, and return its result. It is kept while there is no connection. It is carried out once; a `key` of
         one's own makes that hold for a repeat of the call.
 
-        Raises Rejected with the code and message that the command was refused with; Forbidden, NotFound and Unauthenticated
+        Raises InvalidEvent, before anything is sent, where the payload is no JSON object: it is encoded in this call. Raises
+        Rejected with the code and message that the command was refused with; Forbidden, NotFound and Unauthenticated
         where that is what was said; BroadcastClosed where the client closes before the answer.
         """
         self._check(channel)
+        command = command_of(channel, event, payload, key)
         sender = self._senders.get(channel)
         if sender is None or sender.has_ended:
-            requests = Requests()
+            where = f"{channel} on {self._route.shown}"
+            requests = Requests(Outage(f"cannot send commands to {where}", f"commands to {where} are answered again"))
             sender = self._senders[channel] = Sender(
                 Follower(self._route, self._tokens, channel, {}, requests), requests
             )
-        return await sender.ask(channel, event, dict(payload or {}), key)
+        return await sender.ask(command)
 
     def _check(self, channel: str) -> None:
         check_channel(channel, _LIMITS)
@@ -208,7 +216,7 @@ class BroadcastClient:
     def listen_sync(
         self,
         channel: str,
-        since: Position | None = None,
+        since: Place | None = None,
         last: int | None = None,
         *,
         resets: Literal["raise"] = "raise",
@@ -216,11 +224,11 @@ class BroadcastClient:
 
     @overload
     def listen_sync(
-        self, channel: str, since: Position | None = None, last: int | None = None, *, resets: Resets
+        self, channel: str, since: Place | None = None, last: int | None = None, *, resets: Resets
     ) -> Iterator[Event | Reset]: ...
 
     def listen_sync(
-        self, channel: str, since: Position | None = None, last: int | None = None, *, resets: Resets = "raise"
+        self, channel: str, since: Place | None = None, last: int | None = None, *, resets: Resets = "raise"
     ) -> Iterator[Any]:
         """`listen` for plain threads, inside `with client`."""
         listening = self.listen(channel, since, last, resets=resets)

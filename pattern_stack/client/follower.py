@@ -20,6 +20,7 @@ from pattern_stack.client.errors import (
     refusal_of,
 )
 from pattern_stack.client.link import Incoming, Link, Message, Wish
+from pattern_stack.client.outage import Outage
 from pattern_stack.client.positions import Positions
 from pattern_stack.client.requests import Requests
 from pattern_stack.client.route import Route
@@ -50,6 +51,9 @@ class Follower:
         self._refused = 0
         self._refresh = False
         """A snapshot is asked for, and has not come."""
+        self._outage = Outage(f"cannot follow {channel} on {route.shown}", f"following {channel} again")
+        self._joined = False
+        """The open connection is on the channel."""
 
     async def events(self) -> AsyncGenerator[Event | Reset]:
         """Until the channel ends. Raises BroadcastError."""
@@ -58,6 +62,7 @@ class Follower:
             try:
                 async with self._route.open(Wish((self._channel,), self._positions.since, token)) as link:
                     self._positions.connected()
+                    self._joined = False
                     try:
                         async with aclosing(self._frames(link, token)) as frames:
                             async for one in frames:
@@ -69,6 +74,7 @@ class Follower:
             except Closed as closed:
                 await self._closed(closed, token)
             except NotOpened as error:
+                self._route.outage.goes_on(str(error))
                 await asyncio.sleep(self._backoff.next(error.retry_after))
             except Unauthenticated as error:
                 await self._renew(token, error)
@@ -147,6 +153,9 @@ class Follower:
         place = places.get(self._channel)
         if place is None:
             return  # the error that says why has come before
+        self._joined = True
+        self._route.outage.is_over()
+        self._outage.is_over()
         self._backoff.succeeded()
         self._refused = 0
         position = Position(place["epoch"], place["offset"])
@@ -159,6 +168,7 @@ class Follower:
         if self._requests and self._requests.reply(message):
             return
         if error["code"] in TEMPORARY or error["code"] == "internal":
+            self._outage.goes_on(f"{error['code']}: {error['message']}")
             raise Closed(1013, f"retry-after={error['retry_after']}" if "retry_after" in error else error["message"])
         if error.get("channel", self._channel) == self._channel:
             raise refusal_of(error["code"], error["message"], error.get("channel"))
@@ -171,6 +181,8 @@ class Follower:
         elif closed.code in FINAL:
             raise final_close(closed)
         elif closed.code != 1000 or closed.reason != "renewed":
+            if not self._joined:
+                self._outage.goes_on(str(closed))
             await asyncio.sleep(self._backoff.next(asked_by(closed.reason)))
 
     async def _renew(self, token: str | None, error: BroadcastError) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pattern_stack.client.errors import NotOpened
 from pattern_stack.client.link import Link, Wish
+from pattern_stack.client.outage import Outage, shown
 from pattern_stack.client.socket import open_socket
 from pattern_stack.client.stream import open_stream
 from pattern_stack.errors import BroadcastError
@@ -30,10 +31,13 @@ class Route:
         """What was last asked for a socket is no broadcast endpoint."""
         self._pause = _FIRST_PAUSE
         self._socket_at = 0.0
+        self.outage = Outage(f"cannot reach {self.shown}", f"reached {self.shown} again")
+        """Of the whole client: it is one line however many channels it follows."""
 
     @property
-    def url(self) -> str:
-        return self._url
+    def shown(self) -> str:
+        """The URL as logs and errors may have it."""
+        return shown(self._url)
 
     @asynccontextmanager
     async def open(self, wish: Wish) -> AsyncIterator[Link]:
@@ -60,7 +64,7 @@ class Route:
     def _not_opened(self, error: NotOpened) -> None:
         self._is_missing = error.is_missing
         if self._is_missing and self._sse is None:
-            raise BroadcastError(f"no broadcast endpoint at {self._url}: {error}") from None
+            raise BroadcastError(f"no broadcast endpoint at {self.shown}: {error}") from None
         self._unopened += 1
         if self._unopened >= _SOCKETS:
             self._socket_at = time.monotonic() + self._pause
@@ -74,7 +78,7 @@ class Route:
         except NotOpened as error:
             self._socket_at = 0.0
             if error.is_missing and self._is_missing:
-                raise BroadcastError(f"no broadcast endpoint at {self._url} or {url}: {error}") from None
+                raise BroadcastError(f"no broadcast endpoint at {self.shown} or {shown(url)}: {error}") from None
             raise
 
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from pattern_stack.client.follower import Follower
+from pattern_stack.client.link import Message
 from pattern_stack.client.requests import Requests
 from pattern_stack.errors import BroadcastClosed, BroadcastError, NotFound
 
@@ -19,8 +20,8 @@ class Sender:
     def has_ended(self) -> bool:
         return self._task.done()
 
-    async def ask(self, channel: str, event: str, payload: Any, key: str | None) -> Any:
-        return await self._requests.ask(channel, event, payload, key)
+    async def ask(self, command: Message) -> Any:
+        return await self._requests.ask(command)
 
     async def close(self) -> None:
         self._task.cancel()

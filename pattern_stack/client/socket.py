@@ -13,6 +13,7 @@ from pattern_stack.atoms.broadcast.core.event import Last, Since
 from pattern_stack.client.backoff import seconds
 from pattern_stack.client.errors import Closed, NotOpened, refusal_of
 from pattern_stack.client.link import Incoming, Message, Wish
+from pattern_stack.client.outage import shown
 from pattern_stack.errors import BroadcastError
 from pattern_stack.loopback import is_loopback
 
@@ -60,7 +61,7 @@ async def open_socket(url: str, wish: Wish) -> AsyncIterator[SocketLink]:
     except InvalidStatus as error:
         raise _answered(error) from None
     except (ImportError, InvalidProxy, InvalidURI, UnicodeError) as error:
-        raise BroadcastError(f"cannot connect to {url}: {error}") from error
+        raise BroadcastError(f"cannot connect to {shown(url)}: {getattr(error, 'msg', error)}") from None
     except (OSError, InvalidHandshake, EOFError) as error:
         raise NotOpened(str(error) or type(error).__name__) from error
     link = SocketLink(socket)

@@ -1,6 +1,7 @@
 """The client in Python, through breaks, refusals and proxies that block WebSockets."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +17,14 @@ from pattern_stack import (
     History,
     Identity,
     InvalidChannel,
+    InvalidEvent,
     Rejected,
     Unauthenticated,
     WebSocketBroadcastBackend,
     command,
 )
 from pattern_stack.client import BroadcastClient, Reset
+from tests.support.patience import PATIENCE
 from tests.support.proxy import proxy
 from tests.support.server import Server, serving_backend, until
 
@@ -282,3 +285,96 @@ async def test_commands_are_carried_out_once_and_answered(config: dict[str, Any]
                 await client.send("desk:1", "paint", {})
             assert unknown.value.code == "unknown_event"
         assert Desk.done == 3
+
+
+@pytest.mark.parametrize(
+    "payload", [{"title": {1}}, {"title": "\ud800"}, {"n": 2**70}, {1: 2}, {"n": float("nan")}, [1], "a"]
+)
+async def test_a_command_that_is_no_json_raises_at_once(payload: Any) -> None:
+    async with BroadcastClient("ws://127.0.0.1:1/ws/broadcast") as client:
+        with pytest.raises(InvalidEvent):
+            await asyncio.wait_for(client.send("a", "x", payload), PATIENCE)
+        assert not client._senders  # nothing waits for a connection
+        for event, key in (("\ud800", None), ("x", "\ud800")):
+            with pytest.raises(InvalidEvent):
+                await asyncio.wait_for(client.send("a", event, {}, key=key), PATIENCE)
+
+
+async def test_what_changes_a_payload_later_changes_no_command() -> None:
+    backend = WebSocketBroadcastBackend()
+    backend.channel("desk:{desk}")(Desk)
+    with serving_backend(backend) as server:
+        async with BroadcastClient(server.url) as client:
+            payload: dict[str, Any] = {"names": ["a"]}
+            sending = asyncio.create_task(client.send("desk:1", "count", payload))
+            await asyncio.sleep(0)
+            payload["names"].append({1})
+            assert await sending == {"desk": "1", "names": ["a"]}
+
+
+async def test_a_position_is_two_values() -> None:
+    backend = WebSocketBroadcastBackend()
+    with serving_backend(backend) as server:
+        first, second = [await backend.broadcast("a", "x", {"n": n}) for n in range(2)]
+        async with BroadcastClient(server.url) as client:
+            row = (first.epoch, first.offset)
+            assert await anext(client.listen("a", since=row)) == second
+            assert await server.acall(lambda: anext(aiter(backend.listen("a", since=row)))) == second
+            for wrong in ("x", ("a", "b"), ("a",), ("a", True), ("a", -1), 3):
+                with pytest.raises(TypeError, match="epoch, offset"):
+                    client.listen("a", since=wrong)  # type: ignore[call-overload]
+                with pytest.raises(TypeError, match="epoch, offset"):
+                    backend.listen("a", since=wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="url is"):
+        BroadcastClient(None)  # type: ignore[arg-type]
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "pattern_stack.client"]
+
+
+async def test_an_outage_is_told_once_and_without_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "pattern_stack.client")
+    backend = WebSocketBroadcastBackend()
+    with serving_backend(backend) as server:
+        async with proxy(server.port) as line:
+            bare = server.url.replace(str(server.port), str(line.port))
+            line.refuse()
+            async with BroadcastClient(bare.replace("ws://", "ws://ann:hunter2@") + "?token=hunter3") as client:
+                steps = [asyncio.create_task(anext(client.listen(channel))) for channel in "ab"]
+                while client._route._unopened < 3:  # noqa: ASYNC110 - it has no event
+                    await asyncio.sleep(0.01)
+                (begin,) = told(caplog)
+                assert begin.startswith(f"cannot reach {bare}: ")
+                assert begin.endswith("; trying again")
+                await line.restore()
+                for channel in "ab":
+                    await on(server, backend, channel)
+                    await backend.broadcast(channel, "x", {})
+                await asyncio.gather(*steps)
+    assert told(caplog)[1:] == [f"reached {bare} again"]
+    assert "hunter" not in caplog.text
+
+
+async def test_a_channel_refused_for_the_time_being_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "pattern_stack.client")
+    backend = WebSocketBroadcastBackend()
+    asked = 0
+
+    @backend.channel("a")
+    class Broken(Channel):
+        async def authorize(self, connection: Any) -> None:
+            nonlocal asked
+            asked += 1
+            if asked < 3:
+                raise RuntimeError("no database")
+
+    with serving_backend(backend) as server:
+        async with BroadcastClient(server.url) as client:
+            step = asyncio.create_task(anext(client.listen("a")))
+            await on(server, backend)
+            await backend.broadcast("a", "x", {})
+            await step
+        begin, end = told(caplog)
+    assert begin.startswith(f"cannot follow a on {server.url}: internal: ")
+    assert end == "following a again"

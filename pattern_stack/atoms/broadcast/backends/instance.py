@@ -11,6 +11,7 @@ from pattern_stack.atoms.broadcast.core.event import Event, Last, Position, chec
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.atoms.broadcast.core.limits import Limits
+from pattern_stack.atoms.broadcast.core.place import Place, position_of
 from pattern_stack.atoms.broadcast.instance.instance import Choose, Instance
 from pattern_stack.atoms.broadcast.instance.loop import Call
 
@@ -111,19 +112,20 @@ class InstanceBackend(Publishing):
 
         return Subscription(channel, lambda: self._instance.run(end))
 
-    def listen(self, channel: str, since: Position | None = None, *, last: int | None = None) -> EventStream:
+    def listen(self, channel: str, since: Place | None = None, *, last: int | None = None) -> EventStream:
         """The channel's events, after `since` or from the first step on, until the channel ends or the backend closes.
         With `last`, the newest events of the window come first: so many, or as many as are kept. Ephemeral events are left
         out.
 
         Use it on the hub's loop. Steps raise NotFound where the history no longer reaches back to `since`,
         BroadcastUnavailable, BroadcastClosed, and TooSlow after the events that still waited, where more than
-        `Limits.handler_events` or `handler_bytes` were waiting. Raises InvalidChannel, and ValueError for a
-        negative `last` or one beside `since`.
+        `Limits.handler_events` or `handler_bytes` were waiting. Raises InvalidChannel, TypeError where `since` is no
+        Position or (epoch, offset), and ValueError for a negative `last` or one beside `since`.
         """
         check_channel(channel, self._limits)
+        position = position_of(since)
         if last is None:
-            return EventStream(self._instance, channel, since)
+            return EventStream(self._instance, channel, position)
         if since is not None:
             raise ValueError("since or last, not both")
         return EventStream(self._instance, channel, Last(_count(last)))
