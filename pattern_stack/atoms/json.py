@@ -1,13 +1,17 @@
 """Values of strangers: whether every encoder takes them, and so the wire and every store; and how their faults are told."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Annotated, Any
 
+import orjson
 from pydantic import AfterValidator
 
+from pattern_stack.atoms.printable import printable
+
 _CONTAINERS = (list, dict)
+_LONGEST_PATH = 200
 _KINDS = (type(None), str, int, float, list, dict)
 MAX_NESTING = 32
 """How deep lists and objects of a value from outside may lie in each other: in a client's frame, a property, metadata."""
@@ -77,6 +81,34 @@ def is_finite(value: object) -> bool:
         return all(map(is_finite, value))
     if is_dataclass(value):
         return all(is_finite(getattr(value, field.name)) for field in fields(value))
+    return True
+
+
+def unwritable(value: object, name: str) -> str | None:
+    """Which value within this one orjson does not take, by its path, like `payload.order`; None where it cannot be named."""
+    if _is_writable(value):
+        return None
+    for _ in range(MAX_NESTING):
+        found = next((member for member in _members(value, name) if not _is_writable(member[1])), None)
+        if found is None:
+            hint = "; pass its model_dump(mode='json')" if hasattr(value, "model_dump") else ""
+            return f"{printable(name[:_LONGEST_PATH])} is of type {type(value).__name__}{hint}"
+        name, value = found
+    return None
+
+
+def _members(value: object, name: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"{name}[{index}]", inner) for index, inner in enumerate(value))
+
+
+def _is_writable(value: object) -> bool:
+    try:
+        orjson.dumps(value)
+    except (TypeError, ValueError):
+        return False
     return True
 
 

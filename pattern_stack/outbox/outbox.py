@@ -71,7 +71,8 @@ class Outbox:
         `await connection.run_sync(outbox.broadcast, "orders", "created", {...})`.
 
         A session writes the row when it flushes, like any object that is added to it; a Connection writes it now.
-        Raises InvalidChannel, InvalidEvent, BroadcastClosed, and TypeError for what is no transaction.
+        Raises InvalidChannel, InvalidEvent, BroadcastClosed, TypeError for what is no transaction, and ValueError for one of
+        another database than the outbox's. A session that chooses its engine when it writes raises that when it flushes.
         """
         draft = self._backend.draft(channel, event_type, payload, origin=origin)
         self._enlist.add(transaction, uuid4().hex, draft.channel, draft.body)

@@ -72,10 +72,11 @@ class Publishing(BroadcastBackend):
     async def broadcast_many(
         self, events: Iterable[tuple[str, str, Payload] | Publish], *, origin: str | None = None
     ) -> list[Any]:
-        """Publish (channel, event_type, payload), or a `Publish`, one after the other, all or none, as one write for each
-        subscriber. `origin` is that of each item that names none. What is ephemeral has None in the result.
+        """Publish (channel, event_type, payload), or a `Publish`, one after the other, as one write for each subscriber.
+        `origin` is that of each item that names none. What is ephemeral has None in the result.
 
-        Raises as `broadcast`; InvalidEvent also for an item of another form.
+        Raises as `broadcast`; InvalidEvent also for an item of another form. Where one item is refused, none is published.
+        BroadcastUnavailable of a bridge says nothing of the single items: some may be published.
         """
         drafts = [self._draft_of(item, origin) for item in events]
         return await self._instance.run(lambda: self._instance.events.publish_or_send(drafts))

@@ -9,7 +9,7 @@ import orjson
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.websocket.frames import Frame, Part, Shared, fragments_of, size_of
 from pattern_stack.atoms.clock import iso, utc_now
-from pattern_stack.atoms.json import is_finite
+from pattern_stack.atoms.json import is_finite, unwritable
 from pattern_stack.errors import InvalidChannel, InvalidEvent
 
 _CHANNEL = re.compile(r"[A-Za-z0-9_\-.:/@]+")
@@ -330,7 +330,8 @@ def _dump(message: dict[str, Any], channel: str, event_type: str) -> bytes:
     try:
         body = orjson.dumps(message)
     except (TypeError, ValueError) as error:
-        raise InvalidEvent(f"{channel} {event_type}: {error}") from error
+        where = unwritable(message["payload"], "payload")
+        raise InvalidEvent(f"{channel} {event_type}: {error}{f' ({where})' if where else ''}") from error
     # orjson writes NaN and Infinity as null; a value that changes silently is worse than an error
     if b"null" in body and not is_finite(message["payload"]):
         raise InvalidEvent(f"{channel} {event_type}: NaN and Infinity are not JSON")

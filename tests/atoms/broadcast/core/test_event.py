@@ -5,6 +5,7 @@ from uuid import UUID
 
 import orjson
 import pytest
+from pydantic import BaseModel
 
 from pattern_stack import InvalidChannel, InvalidEvent, Limits
 from pattern_stack.atoms.broadcast.core.event import encode
@@ -43,6 +44,24 @@ def deep(levels: int) -> dict[str, Any]:
 )  # fmt: skip
 def test_what_is_no_json_object_is_an_invalid_event(payload: Any) -> None:
     with pytest.raises(InvalidEvent):
+        encode("orders", "created", payload, limits=Limits())
+
+
+class Order(BaseModel):
+    id: int
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        ({"order": Order(id=1)}, r"payload\.order is of type Order; pass its model_dump\(mode='json'\)"),
+        ({"shop": {"orders": [{}, {"first": Order(id=1)}]}}, r"payload\.shop\.orders\[1\]\.first is of type Order"),
+        ({"tags": {"a", "b"}}, r"payload\.tags is of type set\)"),
+        ({"\ud800": object()}, r"payload\.\\ud800 is of type object"),
+    ],
+)
+def test_the_field_that_is_no_json_is_named(payload: Any, said: str) -> None:
+    with pytest.raises(InvalidEvent, match=said):
         encode("orders", "created", payload, limits=Limits())
 
 
