@@ -226,10 +226,14 @@ class ClientConnection:
 
     def tell(self, error: CommandError) -> None:
         """Send an error frame that counts as nothing."""
+        self.note(error)
+        self.send(protocol.error_frame(error))
+
+    def note(self, error: CommandError) -> None:
+        """Count and log an error that the client is told."""
         self._instance.counters.refused[error.code] += 1
         told = {"code": error.code, "reason": str(error), "channel": error.channel}
         self._instance.news.info(f"refused {error.code}", "refused a frame", self, **told)
-        self.send(protocol.error_frame(error))
 
     def refuse(self, error: CommandError) -> None:
         self.tell(error)

@@ -20,6 +20,7 @@ from pattern_stack.errors import NotFound
 _HOOK_WORK = 5
 _REFUSAL_WORK = 5
 _FAILURE_WORK = 50
+_NO_CHANNEL = "name a channel: ?channel=orders (this server puts nobody on a channel by default)"
 
 
 class Subscriptions:
@@ -82,9 +83,7 @@ class Subscriptions:
         if not named and (command.channels or command.invalid or not of_everyone):
             self._members.part([one.member.channel for one in of_everyone])
             refusals = [*errors, *refused] or unwanted
-            return refusals or [
-                CommandError("invalid_message", "no channel is named, and everyone is on none", command.id)
-            ]
+            return refusals or [CommandError("invalid_message", _NO_CHANNEL, command.id)]
         for error in [*errors, *refused]:
             self._connection.refuse(error)
         moves = self._moves([*of_everyone, *named])

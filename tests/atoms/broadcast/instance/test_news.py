@@ -3,13 +3,16 @@
 import logging
 from typing import Any
 
+import httpx2
 import pytest
 
 from pattern_stack import Channel, Forbidden, History, Identity, Unauthenticated, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.instance.news import News
 from pattern_stack.atoms.broadcast.transports.uvicorn_log import follow_uvicorn
 from tests.support.client import client, page_of
+from tests.support.patience import PATIENCE
 from tests.support.server import serving_backend, until
+from tests.support.stream import stream_url
 
 LOGGER = "pattern_stack.connections"
 
@@ -94,6 +97,46 @@ async def test_a_refused_handshake_is_told(caplog: pytest.LogCaptureFixture) -> 
             assert (await one.closed())[0] == 4401
     (line,) = [one for one in lines(caplog) if one.getMessage().startswith("refused a handshake")]
     assert fields(line, "code", "reason") == [4401, "expired long ago"]
+
+
+async def test_what_the_http_lane_refuses_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    backend = WebSocketBroadcastBackend()
+
+    @backend.channel("closed")
+    class Closed(Channel):
+        async def authorize(self, connection: Any) -> None:
+            raise Forbidden("not for you")
+
+    async def verify(token: str) -> Identity:
+        if token == "wrong-token":
+            raise Unauthenticated("who?")
+        return Identity({"secret": "hunter2"}, key="ann")
+
+    right, wrong = ({"Authorization": f"Bearer {token}"} for token in ("right", "wrong-token"))
+    with serving_backend(backend, verify_token=verify) as server:
+        async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
+            url = stream_url(server.http)
+            answers = [
+                await http.get(url, params={"channel": "a"}),
+                await http.get(url, params={"channel": "closed"}, headers=right),
+                await http.get(url, params={"channel": "!"}, headers=right),
+                await http.post(url, content=b'{"presence":[]', headers=right),
+            ]
+            backend._instance.news = News()  # another kind's second has not begun
+            answers.append(await http.post(url, content=b'{"ping":1}', headers=wrong))
+    assert [answer.status_code for answer in answers] == [401, 403, 422, 422, 401]
+    assert answers[2].json()["error"]["message"].endswith(", not '!'")
+    told = [(one.getMessage().partition(":")[0], *fields(one, "code", "channel", "user")) for one in lines(caplog)]
+    assert told == [
+        ("refused a handshake", 4401, None, None),
+        ("refused a frame", "forbidden", "closed", "ann"),
+        ("refused a frame", "invalid_channel", "!", "ann"),
+        ("refused a frame", "invalid_json", None, "ann"),
+        ("refused a handshake", 4401, None, None),
+    ]
+    assert "hunter2" not in caplog.text
+    assert "wrong-token" not in caplog.text
 
 
 def test_lines_appear_where_uvicorns_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,10 +65,13 @@ def error_of(code: str, message: str, status: int | None = None, headers: Iterab
     return answer(body, status_of(code) if status is None else status, headers)
 
 
-def refused_command(error: CommandError, headers: Iterable[Header] = ()) -> Response:
+def refused_command(error: CommandError, headers: Iterable[Header] = (), status: int | None = None) -> Response:
+    """`status`: another one than that of the error's code."""
     wait = error.retry_after or (_RETRY_SECONDS if error.code == "unavailable" else None)
     after = [] if wait is None else [(b"retry-after", b"%d" % max(round(wait), 1))]
-    return error_of(error.code, error.message, headers=[*headers, *after])
+    # a frame has the channel beside the message
+    named = f", not {error.channel!r:.80}" if error.code == "invalid_channel" else ""
+    return error_of(error.code, error.message + named, status, [*headers, *after])
 
 
 def refused(refusal: Refusal, headers: Iterable[Header] = ()) -> Response:

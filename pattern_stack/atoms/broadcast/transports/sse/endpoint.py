@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.core.protocol import CommandError
 from pattern_stack.atoms.broadcast.instance.instance import Instance
 from pattern_stack.atoms.broadcast.transports.admission import Admission, Door
@@ -68,7 +69,7 @@ class StreamEndpoint:
         connection = admission.connect(transport)
         transport.carry(connection)
         try:
-            refusal = await self._joined(transport, scope, leave.watch())
+            refusal = await self._joined(connection, transport, scope, leave.watch())
             if isinstance(refusal, Response):
                 await refusal(scope, leave.receive, send)
             elif not leave.watch().done():
@@ -77,15 +78,18 @@ class StreamEndpoint:
         finally:
             connection.lost()
 
-    async def _joined(self, transport: StreamTransport, scope: Scope, gone: "asyncio.Task[None]") -> Response | None:
+    async def _joined(
+        self, connection: ClientConnection, transport: StreamTransport, scope: Scope, gone: "asyncio.Task[None]"
+    ) -> Response | None:
         """None where the client is on a channel, or has gone."""
         try:
-            wish = wish_of(scope, self._instance.limits)
+            refusals = await transport.begin(wish_of(scope, self._instance.limits), gone)
         except CommandError as error:
-            return refused_command(error, cors(scope))
-        refusals = await transport.begin(wish, gone)
+            refusals = [error]
         if transport.closing:
             return closed(*transport.closing, cors(scope))
+        for refusal in refusals:
+            connection.note(refusal)
         return refused_command(refusals[0], cors(scope)) if refusals else None
 
     # -- OPTIONS

@@ -16,14 +16,13 @@ async def admitted(door: Door, scope: Scope, gone: "asyncio.Task[None]") -> Admi
     who = door.check_origin(scope) or _other_site(scope) or await _who(door, scope, gone)
     if gone.done():
         return None
-    if not isinstance(who, Refusal):
-        admission = door.admit(scope, who, None)
-        if admission.refusal is None:
-            return admission
-        who = admission.refusal
+    refusal, identity = (who, None) if isinstance(who, Refusal) else (None, who)
+    admission = door.admit(scope, identity, refusal)
+    if admission.refusal is None:
+        return admission
     if delay := door.refusal_delay(address_of(scope)):
         await asyncio.wait((gone,), timeout=delay)
-    return None if gone.done() else who
+    return None if gone.done() else admission.refusal
 
 
 def _other_site(scope: Scope) -> Refusal | None:

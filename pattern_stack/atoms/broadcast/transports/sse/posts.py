@@ -24,7 +24,6 @@ from pattern_stack.atoms.broadcast.transports.sse.answers import (
     answer,
     closed,
     cors,
-    error_of,
     refused,
     refused_command,
 )
@@ -63,18 +62,15 @@ class Posts:
         headers = cors(scope)
         if self._instance.connections.draining or self._instance.closed:
             return closed(1012, "the server restarts", headers)
-        if body is None:
-            text = f"a frame has at most {self._instance.limits.message_bytes} bytes"
-            return error_of("invalid_message", text, 413, headers)
         replies = Replies()
         connection = admission.connect(replies)
         self._instance.loop_owner.acquire()
         try:
-            limit = self._limit_of(connection, scope)
-            command = self._read(body, connection, limit)
+            command = self._read(body, connection, self._limit_of(connection, scope))
             return await self._carry_out(command, connection, replies, headers)
         except CommandError as error:
-            return refused_command(error, headers)
+            connection.note(error)
+            return refused_command(error, headers, 413 if body is None else None)
         finally:
             connection.lost()
             self._instance.loop_owner.release()
@@ -88,7 +84,9 @@ class Posts:
             self._limits.popitem(last=False)
         return limit
 
-    def _read(self, body: bytes, connection: ClientConnection, limit: RateLimit) -> Command:
+    def _read(self, body: bytes | None, connection: ClientConnection, limit: RateLimit) -> Command:
+        if body is None:
+            raise CommandError("invalid_message", f"a frame has at most {self._instance.limits.message_bytes} bytes")
         if (wait := limit.admit()) is not None:
             text = f"more than {self._instance.limits.frames_per_second:g} frames a second"
             raise CommandError("rate_limited", text, retry_after=wait)
