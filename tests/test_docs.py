@@ -1,8 +1,11 @@
 """What the documents show, runs; and their links lead somewhere."""
 
 import asyncio
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -184,3 +187,15 @@ async def test_a_service_writes_each_event_once() -> None:
         assert shown["reached"](database) == await backend.position("orders")
         await crash(service, server)
     database.close()
+
+
+def test_the_tests_of_the_page_about_tests_pass(tmp_path: Path) -> None:
+    """In one file, with the setting that the page names."""
+    page = ROOT / "docs" / "testing.md"
+    (settings,) = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "pyproject.toml").write_text(settings)
+    (tmp_path / "test_page.py").write_text("\n".join(blocks(page)))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_page.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert re.search(r"^5 passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
