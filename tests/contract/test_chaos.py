@@ -13,6 +13,7 @@ from pattern_stack.atoms.broadcast.core.event import Event
 from tests.contract.checker import Log, Place, judge
 from tests.contract.conftest import IN_PAIRS, World
 from tests.support.client import Client, client
+from tests.support.patience import PATIENCE
 
 EVENTS = 20_000
 STEP = 50  # who waits looks so seldom, lest fifty look at every event
@@ -154,6 +155,7 @@ def last_places(log: Log) -> dict[str, Place]:
 
 
 @IN_PAIRS
+@pytest.mark.parametrize("world", [{"patience": PATIENCE}], indirect=True)
 @pytest.mark.parametrize("seed", [1])
 async def test_the_contract_holds_amid_chaos(world: World, seed: int) -> None:
     log = Log()

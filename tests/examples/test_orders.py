@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from examples.orders import database, orders
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.outbox import Outbox
 from pattern_stack.testing import BroadcastLog, subscribe
 
 ORDER = {"id": "0" * 32, "customer": "Ann", "item": "Lamp", "quantity": 2}
@@ -19,9 +20,12 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'orders.db'}")
     monkeypatch.setattr(database, "engine", engine)
     monkeypatch.setattr(orders, "sessions", async_sessionmaker(engine, expire_on_commit=False))
+    broadcast = WebSocketBroadcastBackend()
     app = FastAPI()
-    app.include_router(WebSocketBroadcastBackend().get_router())
+    app.include_router(broadcast.get_router())
     app.include_router(orders.router)
+    app.state.outbox = Outbox(broadcast, engine)
+    app.include_router(app.state.outbox.get_router())
     return app
 
 

@@ -211,7 +211,7 @@ async def test_settings_from_the_environment(
     for name, value in {**environment, "DIRECTORY": str(tmp_path)}.items():
         monkeypatch.setenv(f"PATTERN_STACK_FLEET_{name}", value)
     settings = Settings()
-    assert settings.broadcast_url == "memory://"
+    assert settings.broadcast_url == "auto://"
     with served(create_app(settings)) as server:
         eventually(lambda: redis_server.command("PTTL", "other[1]:computer:env:heartbeat") > 0)
         assert 7_000 < redis_server.command("PTTL", "other[1]:computer:env:heartbeat") <= 14_000

@@ -67,7 +67,7 @@ async def test_it_is_closed_also_where_the_application_ends_badly(tmp_path: Path
 
     with pytest.raises(RuntimeError, match="ends badly"):
         await end_badly()
-    assert sessions.projects._store._engine is None
+    assert sessions.projects._store._store._engine is None
 
 
 @pytest.fixture
