@@ -54,6 +54,8 @@ class Link:
         """`meet` tells where the workers meet, when the link starts. It raises Untrusted or OSError. `starts_broker`: that of
         a worker starts one where there is none; the others wait for a worker."""
         self._starts_broker = starts_broker
+        self._role = () if starts_broker else (False,)
+        """What it says of itself in its hello: whether the broker lives on for it."""
         self._meet = meet
         self._listener = listener
         self._meeting: Meeting | None = None
@@ -173,7 +175,7 @@ class Link:
         assert self._meeting
         try:
             async with asyncio.timeout(_SILENT_SECONDS):
-                (life, self.is_first), _ = await line.call("hello", VERSION, self._meeting.space)
+                (life, self.is_first), _ = await line.call("hello", VERSION, self._meeting.space, *self._role)
                 if self._followed:
                     await line.call("follow", *self._followed)
             self.life, self._line = life, line

@@ -100,7 +100,7 @@ class BrokerServer:
                 self._drop(worker)
         self._broker.sweep()
         self._write_all()
-        return self._life.goes_on(now, used=bool(self._workers))
+        return self._life.goes_on(now, used=any(peer.is_worker for peer in self._workers))
 
     def _accept(self) -> None:
         with suppress(BlockingIOError, ConnectionError):

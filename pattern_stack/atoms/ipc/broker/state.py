@@ -65,10 +65,10 @@ class Broker:
 
     # -- calls
 
-    def _hello(self, peer: Peer, number: int, _: bytes, version: int, space: str) -> None:
+    def _hello(self, peer: Peer, number: int, _: bytes, version: int, space: str, is_worker: bool = True) -> None:
         if version != VERSION:
             raise Refused(f"a worker speaks version {version!r:.40} of the protocol, this broker {VERSION}")
-        peer.space = space
+        peer.space, peer.is_worker = space, is_worker
         is_first = space not in self._spaces
         self._spaces.setdefault(space, Space(self.life))
         self._answer(peer, number, self.life, is_first)

@@ -59,7 +59,18 @@ async def test_it_publishes_once_a_worker_serves(path: Path) -> None:
             assert pid
             async with AsyncPublisher(f"ipc://{path}") as second:
                 assert await second.broadcast("orders", "e", {}) == place._replace(offset=1)
-    eventually(lambda: ended(path, pid), "the broker is still there")
+
+
+async def test_it_keeps_no_broker_without_a_worker(path: Path) -> None:
+    async with AsyncPublisher(f"ipc://{path}", patience=0) as publisher:
+        async with IPCBroadcastBackend(f"ipc://{path}") as worker:
+            await worker.position("orders")
+            pid = broker_pid(path)
+            assert pid
+            await publisher.broadcast("orders", "e", {})
+        await asyncio.to_thread(eventually, lambda: ended(path, pid), "the broker is still there")
+        with pytest.raises(BroadcastUnavailable, match="the link to the other workers is down"):
+            await publisher.broadcast("orders", "e", {})
 
 
 MAKERS: list[Callable[[Any], object]] = [
