@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from pattern_stack.atoms.broadcast.backends import redis_store
+from pattern_stack.atoms.broadcast.bridge import linked_store
 from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, Reading
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.event import Position
@@ -161,7 +161,7 @@ def test_the_seconds_in_the_docs_are_those_of_the_code() -> None:
     page = (ROOT / "docs" / "instances.md").read_text()
     assert f"Every {link._PROBE_SECONDS:g} s it writes a key" in page
     assert f"until it has been down for {PATIENCE:g} s" in page
-    assert f"{PATIENCE + redis_store._UNNOTICED:g} s at most" in page
+    assert f"{PATIENCE + linked_store._UNNOTICED:g} s at most" in page
 
 
 def adopt(track: ChannelTracker, here: Position, reading: Reading) -> None:

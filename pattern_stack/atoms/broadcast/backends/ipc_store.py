@@ -1,13 +1,13 @@
 """A channel's place and history in the broker of the workers of one host."""
 
-import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import count
 from time import monotonic
 from typing import Any, TypeVar
 
+from pattern_stack.atoms.broadcast.bridge.linked_store import LinkedStore
 from pattern_stack.atoms.broadcast.bridge.store import (
     PATIENCE,
     Arrival,
@@ -15,7 +15,6 @@ from pattern_stack.atoms.broadcast.bridge.store import (
     OutcomeUnknown,
     Placed,
     Reading,
-    Store,
 )
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
@@ -24,22 +23,20 @@ from pattern_stack.atoms.broadcast.core.process import ProcessToken
 from pattern_stack.atoms.ipc.line import LinkDown
 from pattern_stack.atoms.ipc.link import Link, Refused
 from pattern_stack.atoms.ipc.rendezvous import Meeting
-from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
+from pattern_stack.errors import BroadcastUnavailable
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_UNNOTICED = 6.0
-"""Seconds within which a link that is silent is found to be broken."""
-
-
 Told = Callable[[str], None]
 """Called with the socket's path by the first worker of a space, once it is linked."""
 
 
-class IPCStore(Store):
+class IPCStore(LinkedStore):
     """All of it is in the broker's memory: with the last worker it is gone."""
+
+    SERVER, DOWN, REJECTED = "the broker", LinkDown, Refused
 
     def __init__(
         self,
@@ -49,14 +46,21 @@ class IPCStore(Store):
         *,
         starts_broker: bool = True,
     ) -> None:
+        super().__init__()
         self.patience = patience
         self._told = told
         self._link = Link(meet, self, starts_broker=starts_broker)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._token = ProcessToken(6)
         self._numbers = count()
 
     # -- the link
+
+    @property
+    def link(self) -> Link:
+        return self._link
+
+    def _rejection(self, error: Exception) -> str:
+        return str(error)
 
     @property
     def unavailable_reason(self) -> str | None:
@@ -66,30 +70,6 @@ class IPCStore(Store):
     def place(self) -> str:
         """The broker's socket."""
         return self._link.place
-
-    async def start(self) -> None:
-        if self.closed:
-            raise BroadcastClosed("the bridge was closed")
-        running = asyncio.get_running_loop()
-        if self._loop is not None and self._loop.is_closed():
-            self.forget_loop()
-        if self._loop not in (None, running):
-            raise BroadcastError("this bridge is in use on another event loop")
-        self._loop = running
-        try:
-            await self._link.start()
-        except Refused as error:
-            self._loop = None
-            raise BroadcastError(str(error)) from error
-
-    async def stop(self) -> None:
-        if self._loop is asyncio.get_running_loop():
-            await self._link.stop()
-            self._loop = None
-
-    def forget_loop(self) -> None:
-        self._link.forget()
-        self._loop = None
 
     async def restored(self) -> None:
         if self._link.is_first and self._told:
@@ -192,18 +172,3 @@ class IPCStore(Store):
 
     async def _call(self, call: str, *arguments: Any) -> tuple[list[Any], bytes]:
         return await self._patiently(lambda: self._link.call(call, *arguments))
-
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]], patience: float | None = None) -> T:
-        """Again while the link is down. Raises BroadcastUnavailable once it has been down for `patience` seconds, or 6 s
-        later where nobody has noticed yet that it is."""
-        patience = self.patience if patience is None else patience
-        try:
-            async with asyncio.timeout(None if patience == math.inf else patience + _UNNOTICED):
-                await self.start()
-                while True:
-                    try:
-                        return await attempt()
-                    except LinkDown:
-                        await self._link.wait_until_up(patience)
-        except TimeoutError:
-            raise BroadcastUnavailable(self.unavailable_reason or "the broker does not answer") from None

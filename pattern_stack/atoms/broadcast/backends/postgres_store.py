@@ -7,7 +7,7 @@ from itertools import count
 from time import monotonic
 from typing import Any, NamedTuple
 
-from pattern_stack.atoms.broadcast.backends.postgres_link import LinkedStore
+from pattern_stack.atoms.broadcast.backends.postgres_link import Statements
 from pattern_stack.atoms.broadcast.backends.postgres_messages import parts_of
 from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, Attendance, OutcomeUnknown, Placed, Reading, is_event
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
@@ -44,7 +44,7 @@ _Send = tuple[str, list[str]]
 """Its topic, and its messages."""
 
 
-class PostgresStore(LinkedStore):
+class PostgresStore(Statements):
     """See sql/tables.sql and sql/publish.sql: where a channel stands is told by the newest of its rows.
 
     The publishes of one turn of the loop share a transaction, and so do those that come while it is committed. A message
@@ -68,7 +68,7 @@ class PostgresStore(LinkedStore):
         """One place, however often the link breaks: a try whose answer was lost is looked for before the next one."""
         id, tried = next(self._ids), list[tuple[float, str]]()
 
-        async def attempt() -> Sequence[bytes | None]:
+        async def attempt() -> Any:
             began, life = monotonic(), self._life
             if tried and tried[0][1] != life:  # what was committed over there may be here, or not
                 raise OutcomeUnknown(_LOST)
@@ -130,7 +130,8 @@ class PostgresStore(LinkedStore):
         return [()] * len(some)
 
     async def position(self, channel: str) -> Position:
-        epoch, place = await self._patiently(lambda: self._positions.call(channel))
+        row: Any = await self._patiently(lambda: self._positions.call(channel))
+        epoch, place = row
         return Position(epoch.decode(), integer(place))
 
     async def _read_positions(self, channels: Sequence[str]) -> list[Row]:

@@ -1,16 +1,16 @@
 """A channel's place and history in Redis, and its messages over pub/sub."""
 
-import asyncio
 import logging
 import math
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import count, takewhile
 from time import monotonic
 from typing import Any
 
 from pattern_stack.atoms.broadcast.backends.redis_scripts import lua_script, placed, terse
+from pattern_stack.atoms.broadcast.bridge.linked_store import LinkedStore
 from pattern_stack.atoms.broadcast.bridge.store import (
     PATIENCE,
     Arrival,
@@ -18,7 +18,6 @@ from pattern_stack.atoms.broadcast.bridge.store import (
     OutcomeUnknown,
     Placed,
     Reading,
-    Store,
     is_event,
 )
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
@@ -34,12 +33,10 @@ from pattern_stack.atoms.redis import (
     in_short,
     on_shards,
 )
-from pattern_stack.errors import BroadcastClosed, BroadcastError, BroadcastUnavailable
+from pattern_stack.errors import BroadcastUnavailable
 
 _log = LogEvery(logging.getLogger(__name__))
 
-_UNNOTICED = 6.0
-"""Seconds within which a link that is silent is found to be broken."""
 _KEPT = 86_400
 """Seconds that a channel's place outlives its last use."""
 _PIECE_BYTES = 524_288
@@ -50,7 +47,7 @@ _DIGITS = 17
 """Of an offset that nobody gave: Lua counts to 2**53."""
 
 
-class RedisStore(Store):
+class RedisStore(LinkedStore):
     """A channel's keys share a hash tag, so that a cluster keeps them together:
 
     `{prefix}:{channel}:state`, a hash of epoch, offset and the server that gave them; `:lives`, how many epochs it has had;
@@ -60,15 +57,17 @@ class RedisStore(Store):
     A channel without an event has none of them but `:once:`. `{prefix}:generation` is one for all channels: see epoch.lua.
     """
 
+    SERVER, DOWN, REJECTED, FAILED = "Redis", LinkDown, ServerRejected, (ResponseError,)
+
     def __init__(
         self, url: str, prefix: str, patience: float = PATIENCE, credentials: CredentialProvider | None = None
     ) -> None:
+        super().__init__()
         self._prefix = prefix
         self.patience = patience
         self._link = Link(
             url, self, prefix, probe=lua_script("probe"), bulk=True, sharded=True, credentials=credentials
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._publish, self._read = lua_script("epoch", "publish"), lua_script("epoch", "read")
         self._anew = lua_script("forget", "epoch", "anew")
         self._presence = lua_script("presence")
@@ -78,32 +77,15 @@ class RedisStore(Store):
     # -- the link
 
     @property
+    def link(self) -> Link:
+        return self._link
+
+    def _in_short(self, error: Exception) -> str:
+        return in_short(error)
+
+    @property
     def unavailable_reason(self) -> str | None:
         return self._link.trouble
-
-    async def start(self) -> None:
-        if self.closed:
-            raise BroadcastClosed("the bridge was closed")
-        running = asyncio.get_running_loop()
-        if self._loop is not None and self._loop.is_closed():
-            self.forget_loop()
-        if self._loop not in (None, running):
-            raise BroadcastError("this bridge is in use on another event loop")
-        self._loop = running
-        try:
-            await self._link.start()
-        except ServerRejected as error:
-            self._loop = None
-            raise BroadcastError(f"Redis at {self._link.place} cannot be used: {error}") from error
-
-    async def stop(self) -> None:
-        if self._loop is asyncio.get_running_loop():
-            await self._link.stop()
-            self._loop = None
-
-    def forget_loop(self) -> None:
-        self._link.forget()
-        self._loop = None
 
     def message(self, channel: bytes, data: bytes) -> None:
         name = channel[len(self._prefix) + 2 : -1].decode()
@@ -225,24 +207,6 @@ class RedisStore(Store):
         return await self._patiently(
             lambda: self._link.call(topic, "EVAL", terse(script), len(names), *names, *arguments, bulk=True)
         )
-
-    async def _patiently(self, attempt: Callable[[], Any], patience: float | None = None) -> Any:
-        """Again while the link is down. Raises BroadcastUnavailable once it has been down for `patience` seconds, or 6 s
-        later where nobody has noticed yet that it is; and where the server will not do it."""
-        patience = self.patience if patience is None else patience
-        try:
-            async with asyncio.timeout(None if patience == math.inf else patience + _UNNOTICED):
-                await self.start()
-                while True:
-                    try:
-                        return await attempt()
-                    except LinkDown:
-                        await self._link.wait_until_up(patience)
-        except TimeoutError:
-            raise BroadcastUnavailable(self.unavailable_reason or "Redis does not answer") from None
-        except ResponseError as error:
-            _log.warning("Redis at %s refused a command: %s", self._link.place, error)
-            raise BroadcastUnavailable(f"Redis cannot do it: {in_short(error)}") from error
 
     async def _run(
         self,
