@@ -16,7 +16,7 @@ from pattern_stack import metrics as metrics_page
 from pattern_stack.app import create_app
 from pattern_stack.atoms.broadcast.instance.meters import create_meters
 from pattern_stack.settings import Settings
-from tests.contract.redis.drill import Instance
+from tests.contract.drill import Instance
 from tests.support.client import client
 from tests.support.process import ROOT
 from tests.support.raw import Raw

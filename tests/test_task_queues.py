@@ -10,7 +10,7 @@ import pytest
 import redis
 import rq
 
-from tests.contract.redis.drill import Instance
+from tests.contract.drill import Instance
 from tests.support.client import Client, client
 from tests.support.process import Process, running
 from tests.support.redis.server import RedisServer

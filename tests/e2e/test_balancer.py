@@ -10,7 +10,7 @@ import pytest
 
 from pattern_stack import BroadcastBackend, BroadcastUnavailable, Event, Subscription
 from pattern_stack.atoms.broadcast.base import Handler
-from tests.contract.redis.drill import Journal
+from tests.contract.drill import Journal
 from tests.support.balancer import Balancer
 from tests.support.instances import Instance, instances
 from tests.support.patience import PATIENCE

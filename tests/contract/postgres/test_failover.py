@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.postgres.drill import CHANNEL, Instance, drill
+from tests.contract.drill import CHANNEL, Instance, drill
 from tests.support.postgres import PostgresServer, Replica
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
-from tests.contract.postgres.drill import CHANNEL, Drill, drill
+from tests.contract.drill import CHANNEL, Drill, drill, half_open, paused, unreachable
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 
@@ -27,31 +27,6 @@ async def restarted(drill: Drill) -> AsyncIterator[None]:
     await asyncio.to_thread(drill.server.kill)
     yield
     await asyncio.to_thread(drill.server.start)
-
-
-@asynccontextmanager
-async def unreachable(drill: Drill) -> AsyncIterator[None]:
-    drill.line.refuse()
-    await drill.publish(drill.outside, 10)
-    yield
-    await drill.line.restore()
-
-
-@asynccontextmanager
-async def half_open(drill: Drill) -> AsyncIterator[None]:
-    drill.line.swallow()
-    await drill.publish(drill.outside, 10)
-    yield
-    await drill.line.restore()
-
-
-@asynccontextmanager
-async def paused(drill: Drill) -> AsyncIterator[None]:
-    drill.server.pause()
-    waiting = [asyncio.create_task(drill.publish(drill.outside)) for _ in range(10)]
-    yield
-    drill.server.resume()
-    await asyncio.gather(*waiting)
 
 
 def terminated(sessions: str) -> Fault:

@@ -9,7 +9,7 @@ from pattern_stack import History
 from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
 from pattern_stack.atoms.broadcast.core.ledger import Claim
 from pattern_stack.atoms.postgres import LinkDown
-from tests.contract.postgres.drill import CHANNEL, drill
+from tests.contract.drill import CHANNEL, drill
 from tests.support.postgres import PostgresServer
 
 

@@ -8,8 +8,7 @@ import pytest
 
 from pattern_stack import InvalidURL, broadcast_from_url
 from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
-from tests.contract.postgres.drill import CHANNEL, Instance, over
-from tests.contract.redis.drill import raises
+from tests.contract.drill import CHANNEL, Instance, over, raises
 from tests.contract.redis.test_starts import refused, start
 from tests.support.pgbouncer import pooler
 from tests.support.postgres import PostgresServer

@@ -8,7 +8,7 @@ from redis.crc import key_slot
 
 from pattern_stack import Event, Position
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-from tests.contract.redis.drill import CHANNEL, Instance, Journal
+from tests.contract.drill import CHANNEL, Instance, Journal
 from tests.support.patience import PATIENCE
 from tests.support.redis.cluster import RedisCluster
 

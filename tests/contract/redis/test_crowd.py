@@ -11,7 +11,7 @@ from pattern_stack import Event, Position
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.atoms.broadcast.bridge.replay_cache import ReplayCache
 from pattern_stack.atoms.broadcast.bridge.tracker import events_of
-from tests.contract.redis.drill import Instance
+from tests.contract.drill import Instance
 from tests.support.client import client
 from tests.support.crowd import crowd
 from tests.support.instances import Instance as InstanceProcess

@@ -15,7 +15,7 @@ from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, Reading
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.event import Position
 from pattern_stack.atoms.redis import link
-from tests.contract.redis.drill import CHANNEL, Drill, drill
+from tests.contract.drill import CHANNEL, Drill, drill, half_open, paused, unreachable
 from tests.support.ports import free_port
 from tests.support.process import ROOT
 from tests.support.redis.server import RedisServer
@@ -27,58 +27,33 @@ _KEY = f"pattern_stack:{{{CHANNEL}}}"
 
 @asynccontextmanager
 async def restarted(drill: Drill) -> AsyncIterator[None]:
-    drill.redis.kill()
+    drill.server.kill()
     yield
-    drill.redis.start()
-
-
-@asynccontextmanager
-async def unreachable(drill: Drill) -> AsyncIterator[None]:
-    drill.line.refuse()
-    await drill.publish(drill.outside, 10)
-    yield
-    await drill.line.restore()
-
-
-@asynccontextmanager
-async def half_open(drill: Drill) -> AsyncIterator[None]:
-    drill.line.swallow()
-    await drill.publish(drill.outside, 10)
-    yield
-    await drill.line.restore()
-
-
-@asynccontextmanager
-async def paused(drill: Drill) -> AsyncIterator[None]:
-    drill.redis.pause()
-    waiting = [asyncio.create_task(drill.publish(drill.outside)) for _ in range(10)]
-    yield
-    drill.redis.resume()
-    await asyncio.gather(*waiting)
+    drill.server.start()
 
 
 @asynccontextmanager
 async def read_only(drill: Drill) -> AsyncIterator[None]:
-    drill.redis.command("REPLICAOF", "127.0.0.1", 1)
+    drill.server.command("REPLICAOF", "127.0.0.1", 1)
     yield
-    drill.redis.command("REPLICAOF", "NO", "ONE")
+    drill.server.command("REPLICAOF", "NO", "ONE")
 
 
 @asynccontextmanager
 async def killed_subscriptions(drill: Drill) -> AsyncIterator[None]:
     drill.line.target = free_port()  # nobody is back before something was missed
-    drill.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+    drill.server.command("CLIENT", "KILL", "TYPE", "pubsub")
     await drill.publish(drill.outside, 10)
     yield
-    drill.line.target = drill.redis.port
+    drill.line.target = drill.server.port
 
 
 @asynccontextmanager
 async def too_slow(drill: Drill) -> AsyncIterator[None]:
     """An instance that does not read is cut off by Redis."""
-    drill.redis.configure(client_output_buffer_limit="pubsub 100000 100000 1")
+    drill.server.configure(client_output_buffer_limit="pubsub 100000 100000 1")
     drill.line.hold("down")
-    while _subscribers(drill.redis):
+    while _subscribers(drill.server):
         await drill.publish(drill.outside, 5, filling="x" * 300_000)
     yield
     await drill.line.restore()
@@ -91,7 +66,7 @@ def _subscribers(redis: RedisServer) -> int:
 
 @asynccontextmanager
 async def flushed_scripts(drill: Drill) -> AsyncIterator[None]:
-    drill.redis.command("SCRIPT", "FLUSH")
+    drill.server.command("SCRIPT", "FLUSH")
     yield
 
 
@@ -99,7 +74,7 @@ def evicted(*names: str) -> Fault:
     @asynccontextmanager
     async def evicted(drill: Drill) -> AsyncIterator[None]:
         async with unreachable(drill):
-            drill.redis.command("DEL", *(f"{_KEY}:{name}" for name in names))
+            drill.server.command("DEL", *(f"{_KEY}:{name}" for name in names))
             await drill.publish(drill.outside, 3)
             yield
 
@@ -111,7 +86,7 @@ def evicted_in_step(*names: str) -> Fault:
 
     @asynccontextmanager
     async def evicted_in_step(drill: Drill) -> AsyncIterator[None]:
-        drill.redis.command("DEL", *(f"{_KEY}:{name}" for name in names))
+        drill.server.command("DEL", *(f"{_KEY}:{name}" for name in names))
         yield
 
     return evicted_in_step

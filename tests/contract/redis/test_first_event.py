@@ -8,7 +8,7 @@ import pytest
 
 from pattern_stack import Position
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-from tests.contract.redis.drill import Instance
+from tests.contract.drill import Instance
 from tests.support.client import client
 from tests.support.redis.cluster import RedisCluster
 from tests.support.redis.server import RedisServer

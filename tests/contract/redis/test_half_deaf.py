@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-from tests.contract.redis.drill import Instance, Journal
+from tests.contract.drill import Instance, Journal
 from tests.support.proxy import reset
 from tests.support.redis.server import RedisServer
 

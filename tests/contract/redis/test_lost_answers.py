@@ -11,7 +11,7 @@ from pattern_stack import BroadcastUnavailable, History
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis_store import RedisStore
 from pattern_stack.atoms.redis import LinkDown, link
-from tests.contract.redis.drill import CHANNEL, drill, over
+from tests.contract.drill import CHANNEL, drill, over
 from tests.support.proxy import Proxy, proxy
 from tests.support.redis.replicated import Replicated
 from tests.support.redis.server import RedisServer

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 
 from pattern_stack import BroadcastUnavailable, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-from tests.contract.redis.drill import CHANNEL, Drill, drill
+from tests.contract.drill import CHANNEL, Drill, drill
 from tests.support.client import Client, client
 from tests.support.patience import PATIENCE
 from tests.support.proxy import proxy

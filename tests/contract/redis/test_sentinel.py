@@ -12,7 +12,7 @@ from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.atoms.redis.errors import LinkDown, ServerRejected
 from pattern_stack.atoms.redis.sentinel import chosen
 from pattern_stack.atoms.redis.url import target_of
-from tests.contract.redis.drill import Instance, Journal
+from tests.contract.drill import Instance, Journal
 from tests.contract.redis.test_starts import SECRET, start
 from tests.support.patience import PATIENCE
 from tests.support.redis.guarded import NAME, Guarded

@@ -14,7 +14,7 @@ from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.atoms.redis.errors import ServerRejected
 from pattern_stack.atoms.redis.servers import _check_version
 from pattern_stack.settings import Settings
-from tests.contract.redis.drill import CHANNEL, Instance, Journal, raises
+from tests.contract.drill import CHANNEL, Instance, Journal, raises
 from tests.support.client import client
 from tests.support.patience import PATIENCE
 from tests.support.process import BIN, ROOT

@@ -9,7 +9,7 @@ import pytest
 
 from pattern_stack import BroadcastUnavailable, WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-from tests.contract.redis.drill import CHANNEL, Drill, drill, raises
+from tests.contract.drill import CHANNEL, Drill, drill, raises
 from tests.support.patience import PATIENCE
 from tests.support.redis.server import RedisServer
 

@@ -20,7 +20,7 @@ from pattern_stack import (
     Publisher,
 )
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-from tests.contract.redis.drill import Instance
+from tests.contract.drill import Instance
 from tests.support.client import client
 from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE

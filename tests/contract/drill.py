@@ -1,4 +1,4 @@
-"""Two instances whose Redis is behind a line that breaks, clients on them, and all that happens, noted for the checker."""
+"""Two instances whose store is behind a line that breaks, clients on them, and all that happens, noted for the checker."""
 
 import asyncio
 import itertools
@@ -13,12 +13,13 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from pattern_stack import BroadcastBackend, BroadcastUnavailable, WebSocketBroadcastBackend
 from pattern_stack.app import create_app
-from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from pattern_stack.atoms.broadcast.backends.bridges import bridge_from_url
 from pattern_stack.settings import Settings
 from tests.contract.checker import Log, Place, judge
 from tests.support import server
 from tests.support.client import Client, Message, client
 from tests.support.patience import PATIENCE
+from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, proxy
 from tests.support.redis.server import RedisServer
 
@@ -170,12 +171,15 @@ def names_no_place(text: str) -> None:
     assert not re.search(r"\d{4}", text), text
 
 
+StoreServer = RedisServer | PostgresServer
+
+
 class Drill(Journal):
     """`outside` publishes past the line, where the drill does not say otherwise."""
 
-    def __init__(self, redis: RedisServer, line: Proxy, instances: list[Instance], outside: BroadcastBackend) -> None:
+    def __init__(self, server: StoreServer, line: Proxy, instances: list[Instance], outside: BroadcastBackend) -> None:
         super().__init__()
-        self.redis = redis
+        self.server = server
         self.line = line
         self.instances = instances
         self.outside = outside
@@ -199,14 +203,14 @@ class Drill(Journal):
 
 
 @asynccontextmanager
-async def drill(redis: RedisServer, *, past_the_line: bool = True, patience: float = 3) -> AsyncIterator[Drill]:
+async def drill(server: StoreServer, *, past_the_line: bool = True, patience: float = 3) -> AsyncIterator[Drill]:
     async with AsyncExitStack() as ends:
-        line = await ends.enter_async_context(proxy(redis.port))
-        url = over(line, redis)
+        line = await ends.enter_async_context(proxy(server.port))
+        url = over(line, server)
         instances = [await ends.enter_async_context(Instance(url, patience)) for _ in range(2)]
-        outside = RedisBroadcastBackend(redis.url if past_the_line else url)
+        outside = bridge_from_url(server.url if past_the_line else url)
         ends.push_async_callback(outside.close)
-        one = Drill(redis, line, instances, outside)
+        one = Drill(server, line, instances, outside)
         await asyncio.gather(*(each.until_ready_says(200) for each in instances))
         await one.follow(*[each.server.url for each in instances] * 2)
         ends.push_async_callback(one.end)
@@ -214,6 +218,34 @@ async def drill(redis: RedisServer, *, past_the_line: bool = True, patience: flo
         yield one
 
 
-def over(line: Proxy, redis: RedisServer) -> str:
+def over(line: Proxy, server: StoreServer) -> str:
     """The server's URL, through the line."""
-    return redis.url.replace(f":{redis.port}/", f":{line.port}/")
+    return server.url.replace(f":{server.port}/", f":{line.port}/")
+
+
+# -- faults of any store: each begins with the block, and ends with it
+
+
+@asynccontextmanager
+async def unreachable(drill: Drill) -> AsyncIterator[None]:
+    drill.line.refuse()
+    await drill.publish(drill.outside, 10)
+    yield
+    await drill.line.restore()
+
+
+@asynccontextmanager
+async def half_open(drill: Drill) -> AsyncIterator[None]:
+    drill.line.swallow()
+    await drill.publish(drill.outside, 10)
+    yield
+    await drill.line.restore()
+
+
+@asynccontextmanager
+async def paused(drill: Drill) -> AsyncIterator[None]:
+    drill.server.pause()
+    waiting = [asyncio.create_task(drill.publish(drill.outside)) for _ in range(10)]
+    yield
+    drill.server.resume()
+    await asyncio.gather(*waiting)
