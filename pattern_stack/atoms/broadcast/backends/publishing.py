@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, overload
 
 from pattern_stack.atoms.broadcast.base import BroadcastBackend
+from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Payload, Publish, encode
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.instance.instance import Instance
@@ -15,6 +16,7 @@ class Publishing(BroadcastBackend):
 
     _instance: Instance
     _limits: Limits
+    _channels: Channels
 
     @overload
     async def broadcast(
@@ -154,7 +156,16 @@ class Publishing(BroadcastBackend):
     ) -> Draft:
         """The event, encoded: what `broadcast` publishes. Raises InvalidChannel, InvalidEvent or BroadcastClosed."""
         self._instance.check_open()
-        return encode(channel, event_type, payload, origin=origin, key=key, ephemeral=ephemeral, limits=self._limits)
+        return encode(
+            channel,
+            event_type,
+            payload,
+            origin=origin,
+            key=key,
+            ephemeral=ephemeral,
+            limits=self._limits,
+            declared=self._channels.declared,
+        )
 
     def _draft_of(self, item: tuple[str, str, Payload] | Publish, origin: str | None) -> Draft:
         try:

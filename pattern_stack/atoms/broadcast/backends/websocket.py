@@ -1,7 +1,7 @@
 """WebSocketBroadcastBackend: a hub, its endpoint and an engine."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter
@@ -138,6 +138,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         history: History | None = None,
         presence: bool | Callable[[Any], Any] = False,
         local: bool = False,
+        events: Mapping[str, Any] | None = None,
     ) -> Callable[[C], C]:
         """Decorates a Channel: its hooks, window and presence hold for the channels that match, like `room:{room_id}`.
 
@@ -146,12 +147,16 @@ class WebSocketBroadcastBackend(InstanceBackend):
         `local`: they never cross the bridge; each instance has its own. `presence`: the channel tells its members who else is
         on it. They see the user's key (see Identity) and nothing else; a function of the user returns more, as JSON. A user
         without a key is refused where the channel shows nothing else.
+        `events={"created": OrderCreated}`: the events of these channels, each with the type of its payload, which is a pydantic
+        model or whatever pydantic reads as a JSON object. Every publish of this backend is validated, and what the type
+        serialises is sent. Another event, or a payload that does not validate, raises InvalidEvent. See docs/types.md.
 
-        Raises TypeError for a hook that cannot be called with the pattern's parameters.
+        Raises TypeError for a hook that cannot be called with the pattern's parameters, and for events that cannot be
+        declared.
         """
 
         def declare(channel: C) -> C:
-            self._channels.add(pattern, channel(), history, presence, local)
+            self._channels.add(pattern, channel(), history, presence, local, events)
             return channel
 
         return declare

@@ -84,6 +84,7 @@ async def make_snapshot(
         state, there = state
         between = await _between(instance, member.channel, there, here)
         member.position = max(here, there)
+    state = instance.channels.snapshot(member.channel, state)
     return there, [encode_snapshot(member.channel, state, there, instance.limits), *between]
 
 

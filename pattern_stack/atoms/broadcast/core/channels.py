@@ -1,21 +1,26 @@
 """What an application declares about its channels: a pattern, and hooks for clients that subscribe and leave."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from inspect import signature
 from typing import Any, NamedTuple
 
 from pattern_stack.atoms.broadcast.core.command import CommandMethod, commands_of
 from pattern_stack.atoms.broadcast.core.connection import Connection
-from pattern_stack.atoms.broadcast.core.event import Position
+from pattern_stack.atoms.broadcast.core.declared_events import DeclaredEvents
+from pattern_stack.atoms.broadcast.core.event import Payload, Position
 from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.pattern import ChannelPattern
+from pattern_stack.atoms.broadcast.websocket.frames import Shared
 
 Snapshot = dict[str, Any] | tuple[dict[str, Any], Position] | None
 
 CONTROL = "!control"
 """The channel that instances use among themselves. No client can name it: `!` stands in no channel's name."""
 _CONTROL_WINDOW = History(events=10_000, seconds=3_600)
+
+_KNOWN = 4_096
+"""Channels whose declaration, or lack of one, is remembered."""
 
 HOOKS = ("authorize", "joined", "snapshot", "left")
 
@@ -62,6 +67,8 @@ class Spec(NamedTuple):
     """What others on the channel see of a user; None: its key."""
     local: bool
     commands: Mapping[str, CommandMethod]
+    events: DeclaredEvents | None
+    """None: any event, with any payload."""
 
 
 Authorize = Callable[[Connection, str], Any]
@@ -79,6 +86,10 @@ class Channels:
         if undeclared not in ("open", "refuse"):
             raise ValueError(f'undeclared is "open" or "refuse", not {undeclared!r:.80}')
         self._history = history
+        self.declared: Channels | None = None
+        """These channels, once a pattern of them declares its events."""
+        self.undeclared = set[str]()
+        self._events: dict[str, DeclaredEvents] = {}
         self.refuses_undeclared = undeclared == "refuse"
         self._specs: list[Spec] = []
         self.authorize = authorize
@@ -91,14 +102,24 @@ class Channels:
         history: History | None,
         presence: bool | Callable[[Any], Any],
         local: bool,
+        events: Mapping[str, Any] | None = None,
     ) -> None:
-        """Raises ValueError for a pattern that cannot be read, TypeError for a hook or a command that cannot be called so."""
+        """Raises ValueError for a pattern that cannot be read, TypeError for a hook or a command that cannot be called so, and
+        for events that cannot be declared.
+        """
         compiled = ChannelPattern(pattern)
         hooks = frozenset(hook for hook in HOOKS if getattr(type(channel), hook) is not getattr(Channel, hook))
         plain = frozenset(hook for hook in hooks if _is_plain(channel, hook, pattern, compiled.parameters))
         show = presence if callable(presence) else None
         commands = commands_of(channel, pattern, compiled.parameters)
-        self._specs.append(Spec(compiled, channel, hooks, plain, history, bool(presence), show, local, commands))
+        declared = None if events is None else DeclaredEvents(events, pattern)
+        self._specs.append(
+            Spec(compiled, channel, hooks, plain, history, bool(presence), show, local, commands, declared)
+        )
+        self.undeclared.clear()
+        self._events.clear()
+        if declared is not None:
+            self.declared = self
 
     def match(self, channel: str) -> tuple[Spec, dict[str, str]] | None:
         """What holds for the channel, and the pattern's parameters."""
@@ -106,6 +127,36 @@ class Channels:
             if (values := spec.pattern.match(channel)) is not None:
                 return spec, values
         return None
+
+    def __iter__(self) -> Iterator[Spec]:
+        """In the order in which they were declared."""
+        return iter(self._specs)
+
+    def serialised(self, channel: str, event_type: str, payload: Payload) -> Payload:
+        """What is sent, where the channel's events are declared; else the payload. Raises InvalidEvent."""
+        events = self._events.get(channel)
+        if events is None:
+            found = self.match(channel)
+            events = found[0].events if found else None
+            known = self.undeclared if events is None else self._events
+            if len(known) >= _KNOWN:  # names may have any number of values
+                known.clear()
+            if events is None:
+                self.undeclared.add(channel)
+                return payload
+            self._events[channel] = events
+        return events.serialised(channel, event_type, payload)
+
+    def snapshot(self, channel: str, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is sent of a snapshot, where an event `snapshot` is declared. Raises InvalidEvent.
+
+        One with values that are held once for all clients is not validated: they are JSON already.
+        """
+        found = self.match(channel) if self.declared else None
+        events = found[0].events if found else None
+        if events is None or "snapshot" not in events or any(isinstance(value, Shared) for value in state.values()):
+            return state
+        return events.serialised(channel, "snapshot", state)
 
     def has_hooks(self, channel: str) -> bool:
         """Whether subscribing calls one of the application's hooks, or announces the member."""

@@ -1,7 +1,7 @@
 """The one message type and its only codec: where names meet the wire."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -45,6 +45,17 @@ class Model(Protocol):
 
 Payload = Mapping[str, Any] | Model
 """What an event carries: a JSON object."""
+
+
+class Declared(Protocol):
+    """What an application declared about the events of its channels."""
+
+    @property
+    def undeclared(self) -> Container[str]:
+        """Channels that are known to have no declared events."""
+
+    def serialised(self, channel: str, event_type: str, payload: Payload) -> Payload:
+        """The payload that is sent. Raises InvalidEvent."""
 
 
 class Publish(NamedTuple):
@@ -250,8 +261,9 @@ def encode(
     ephemeral: bool = False,
     limits: Limits,
     bounded: bool = True,
+    declared: Declared | None = None,
 ) -> Draft:
-    """The event as bytes, ready for any number of subscribers.
+    """The event as bytes, ready for any number of subscribers. `declared` validates it first.
 
     Raises InvalidChannel or InvalidEvent. `bounded=False` lets a snapshot be bigger than `Limits.event_bytes`.
     """
@@ -266,6 +278,8 @@ def encode(
         raise InvalidEvent(f"an origin is a string, not {type(origin).__name__}")
     if key is not None:
         _check_key(key, ephemeral)
+    if declared is not None and channel not in declared.undeclared:
+        payload = declared.serialised(channel, event_type, payload)
     message: dict[str, Any] = {
         "channel": channel,
         "event": event_type,
