@@ -11,7 +11,7 @@ PEERS := .cache/bench/peers
 CLIENT := clients/typescript
 PAGE := examples/orders/page
 
-.PHONY: help run example test test-client test-eager test-floors test-newest test-servers client soak bench bench-peers check format assets setup system packages page browsers clean
+.PHONY: help run example test test-client test-eager test-floors test-newest test-servers client docs dist soak bench bench-peers check format assets setup system packages page browsers clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 21
@@ -54,6 +54,12 @@ client: packages ## build the TypeScript client
 
 assets: client ## build the TypeScript client, and copy it to the live pages; commit it with its sources
 	cp $(CLIENT)/dist/pages/client.js pattern_stack/pages/assets/client.js
+
+docs: .venv/.docs ## the documentation as a site, in site/; to search in it, serve it: python3 -m http.server -d site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet && echo "site/index.html"
+
+dist: setup packages ## the wheel, the source distribution and the npm package, in dist/; publishes nothing
+	@.ci/dist dist
 
 check: setup ## lint, format, types, import contracts
 	$(BIN)/ruff check .
@@ -112,5 +118,9 @@ browsers: .venv/.browsers # what drives one in tests: apart, for it is 50 MB tha
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[e2e]'
 	@touch $@
 
+.venv/.docs: $(STAMP) # what builds the documentation: apart, for nothing else needs it
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
 clean: ## forget the environment and everything made
-	rm -rf $(CLIENT)/node_modules $(CLIENT)/dist $(PAGE)/node_modules $(PAGE)/dist .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache artifacts
+	rm -rf $(CLIENT)/node_modules $(CLIENT)/dist $(PAGE)/node_modules $(PAGE)/dist .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache artifacts dist site

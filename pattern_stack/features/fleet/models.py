@@ -56,6 +56,8 @@ class OwnedRecord(Record):
 
 
 class FleetSession(OwnedRecord):
+    """A session that its computer shows to the others."""
+
     session_id: SessionId
     origin: ShortText = ""
     title: ShortText = ""
@@ -66,6 +68,8 @@ class FleetSession(OwnedRecord):
 
 
 class FleetProject(OwnedRecord):
+    """A project in the directory of its computer."""
+
     name: ShortText = ""
     description: LongText = ""
     path: PathText
