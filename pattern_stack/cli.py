@@ -7,6 +7,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from http.client import HTTPException
 from importlib.metadata import version
 from io import TextIOWrapper
@@ -14,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from time import sleep
 from typing import Annotated, Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 
 import orjson
 
@@ -24,11 +25,11 @@ except ModuleNotFoundError:
     sys.exit("the command needs an extra: pip install '/path/to/pattern_stack[server]'")
 
 from pattern_stack.atoms.printable import escaped, printable
-from pattern_stack.errors import PatternStackError
+from pattern_stack.atoms.url_text import shown
+from pattern_stack.errors import BroadcastError, PatternStackError
 from pattern_stack.features.fleet.console import CHANNELS, FleetConsole
 from pattern_stack.loopback import is_loopback, own_address
 from pattern_stack.serve import serve as run_server
-from pattern_stack.tail import Stopped, Tail
 
 main = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Real-time for FastAPI."
@@ -153,10 +154,13 @@ def tail(
     header: Annotated[list[str] | None, typer.Option(help="Sent with the handshake: 'Name: value'.")] = None,
 ) -> None:
     """Print the events of channels, one JSON object a line, until Ctrl-C. Breaks are recovered from."""
-    address = f"ws{_checked(url).removeprefix('http')}/{path.lstrip('/')}"
+    from pattern_stack import tail as following
+
+    address = f"ws{_under(url, path).removeprefix('http')}"
     try:
-        asyncio.run(_print_all(Tail(address, channels, _note, token=token, headers=_pairs(header or []))))
-    except Stopped as error:
+        with following.told(_note):
+            asyncio.run(following.tail(address, channels, _print_event, token=token, headers=_pairs(header or [])))
+    except BroadcastError as error:
         _fail(str(error))
     except KeyboardInterrupt:
         pass
@@ -164,13 +168,19 @@ def tail(
 
 def _show_fleet(host: str, port: int) -> None:
     """As a client of this computer, which makes it interested in all resources."""
-    address = own_address(host)
-    source = Tail(f"ws://{address}:{port}/ws/broadcast", CHANNELS, lambda text: None, unreachable=_note, proxy=False)
+    from pattern_stack.tail import tail
+
+    address, console = own_address(host), FleetConsole()
+
+    def show(event: dict[str, Any]) -> None:
+        for line in console.lines(event):
+            _print(line)
+
     while not _listens(address.strip("[]"), port):
         sleep(0.05)
     try:
-        asyncio.run(_print_fleet(source))
-    except Stopped as error:
+        asyncio.run(tail(f"ws://{address}:{port}/ws/broadcast", CHANNELS, show, proxy=False))
+    except BroadcastError as error:
         _note(f"the fleet cannot be shown: {error}")
 
 
@@ -180,13 +190,6 @@ def _listens(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-async def _print_fleet(source: Tail) -> None:
-    console = FleetConsole()
-    async for event in source.events():
-        for line in console.lines(event):
-            _print(line)
 
 
 async def _published(redis_url: str, channel: str, event: str, payload: Any) -> str:
@@ -201,19 +204,26 @@ async def _published(redis_url: str, channel: str, event: str, payload: Any) -> 
 
 
 def _posted(url: str, event: dict[str, Any]) -> str:
-    address = f"{_checked(url)}/test/broadcast"
-    request = urllib.request.Request(address, orjson.dumps(event), {"Content-Type": "application/json"})  # noqa: S310 - it was checked
+    place, parts = shown(url), urlsplit(_under(url, "test/broadcast"))
+    credentials, _, host = parts.netloc.rpartition("@")
+    headers = {"Content-Type": "application/json", **_basic(credentials)}
+    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)), orjson.dumps(event), headers)  # noqa: S310 - it was checked
     proxies = urllib.request.ProxyHandler({} if is_loopback(urlsplit(url).hostname or "") else None)
     try:
         with _open(urllib.request.build_opener(proxies), request) as answer:
             status, text = answer.status, answer.read(_ANSWER_BYTES).decode(errors="replace").strip()
     except (HTTPException, OSError, ValueError) as error:
-        _fail(f"no server at {url}: {getattr(error, 'reason', error) or type(error).__name__}")
+        _fail(f"no server at {place}: {getattr(error, 'reason', error) or type(error).__name__}")
     if status == 404:
-        _fail(f"{url} has no /test/broadcast: publish is for test_server; applications call broadcast.broadcast()")
+        _fail(f"{place} has no /test/broadcast: publish is for test_server; applications call broadcast.broadcast()")
     if status != 200:
-        _fail(f"{url} answers HTTP {status}: {text}")
+        _fail(f"{place} answers HTTP {status}: {text}")
     return str(text)
+
+
+def _basic(credentials: str) -> dict[str, str]:
+    """The header for `user:password` of a URL."""
+    return {"Authorization": f"Basic {b64encode(unquote_to_bytes(credentials)).decode()}"} if credentials else {}
 
 
 def _open(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> Any:
@@ -223,27 +233,28 @@ def _open(opener: urllib.request.OpenerDirector, request: urllib.request.Request
         return answer
 
 
-async def _print_all(source: Tail) -> None:
-    async for event in source.events():
-        _print(orjson.dumps(event).decode())
+def _print_event(event: dict[str, Any]) -> None:
+    _print(orjson.dumps(event).decode())
 
 
-def _checked(url: str) -> str:
+def _under(url: str, path: str) -> str:
+    """The URL of a path of the server, with the user and the query of the server's URL."""
     try:
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable():
-            return url.rstrip("/")
+            path, _, query = f"{parts.path.rstrip('/')}/{path.lstrip('/')}".partition("?")
+            return urlunsplit((parts.scheme, parts.netloc, path, "&".join(filter(None, (parts.query, query))), ""))
     except ValueError:  # the port
         pass
-    return _fail(f"{url} is not an http URL, like {_HERE}")
+    return _fail(f"{shown(url)} is not an http URL, like {_HERE}")
 
 
-def _pairs(headers: list[str]) -> list[tuple[str, str]]:
+def _pairs(headers: list[str]) -> dict[str, str]:
     pairs = [header.partition(":") for header in headers]
     for header, (name, colon, _) in zip(headers, pairs, strict=True):
         if not (name.strip() and colon and header.isprintable()):
             _fail(f"{name} is not a header, like 'Authorization: Bearer TOKEN'")
-    return [(name.strip(), value.strip()) for name, _, value in pairs]
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _print(text: str) -> None:

@@ -14,6 +14,7 @@ from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.place import Place, position_of
 from pattern_stack.client.errors import Reset
 from pattern_stack.client.follower import Follower
+from pattern_stack.client.link import Way
 from pattern_stack.client.outage import Outage
 from pattern_stack.client.requests import Requests, command_of
 from pattern_stack.client.route import Route
@@ -87,16 +88,19 @@ class BroadcastClient:
     `url`: the WebSocket endpoint. `token`: a string; or a plain function (run in a thread) or a coroutine function of the
     token that the server no longer takes (None at first), which returns a string, a (string, expires_at) or None: there is
     none. It is sent as `{"auth": token}` and as `Authorization: Bearer`. `sse`: the URL of the HTTP lane; by default that of
-    the same server, where `url` ends in `/ws/broadcast`. Raises TypeError where `url` is no string.
+    the same server, where `url` ends in `/ws/broadcast`. `headers` go with every request. Raises TypeError where `url` is no
+    string.
 
     Use it as `async with client` on one event loop, or as `with client` in plain threads. Each `listen` has a connection of
     its own: one that reads slowly holds up no other.
     """
 
-    def __init__(self, url: str, *, token: Token = None, sse: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, token: Token = None, sse: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         if not isinstance(url, str):
             raise TypeError(f"url is the URL of the WebSocket endpoint, a string; not of type {type(url).__name__}")
-        self._route = Route(url, sse)
+        self._route = Route(url, sse, Way(headers or {}))
         self._tokens = Tokens(token)
         self._continue: dict[str, Since] = {}
         """Where the next `listen` goes on after a reset."""
@@ -161,7 +165,7 @@ class BroadcastClient:
         self._check(channel)
         position, goes_on = position_of(since), self._continue.pop(channel, None)
         place = position or (Last(last) if last is not None else goes_on)
-        follower = Follower(self._route, self._tokens, channel, {} if place is None else {channel: place})
+        follower = Follower(self._route, self._tokens, [channel], {} if place is None else {channel: place})
         listening: Listening[Any] = Listening(self, follower, resets)
         self._open.add(listening)
         return listening
@@ -183,7 +187,7 @@ class BroadcastClient:
             where = f"{channel} on {self._route.shown}"
             requests = Requests(Outage(f"cannot send commands to {where}", f"commands to {where} are answered again"))
             sender = self._senders[channel] = Sender(
-                Follower(self._route, self._tokens, channel, {}, requests), requests
+                Follower(self._route, self._tokens, [channel], {}, requests), requests
             )
         return await sender.ask(command)
 

@@ -56,9 +56,8 @@ class NotOpened(Exception):
 
 def refusal_of(code: str, message: str, channel: str | None = None) -> BroadcastError:
     """For the error that refuses a channel, or a whole connection."""
-    text = f"{channel}: {message}" if channel else message
-    kind = _ERRORS.get(code)
-    return kind(text) if kind else BroadcastError(f"{code}: {text}")
+    text = f"{code}: {message}"
+    return _ERRORS.get(code, BroadcastError)(f"{channel}: {text}" if channel else text)
 
 
 def rejection_of(code: str, message: str) -> BroadcastError:

@@ -1,13 +1,13 @@
 """Follows channels over as many connections as it takes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
 
 import orjson
 
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Since
+from pattern_stack.atoms.printable import printable
 from pattern_stack.client.backoff import Backoff, asked_by
 from pattern_stack.client.errors import (
     EXPIRED,
@@ -20,7 +20,7 @@ from pattern_stack.client.errors import (
     refusal_of,
 )
 from pattern_stack.client.link import Incoming, Link, Message, Wish
-from pattern_stack.client.outage import Outage
+from pattern_stack.client.outage import Outage, logger
 from pattern_stack.client.positions import Positions
 from pattern_stack.client.requests import Requests
 from pattern_stack.client.route import Route
@@ -28,39 +28,54 @@ from pattern_stack.client.socket import SETTLED
 from pattern_stack.client.tokens import Tokens
 from pattern_stack.errors import BroadcastError, Unauthenticated
 
+_NOWHERE = Position("", 0)
+_SHOWN = 80
 _RENEWALS = 2
 """Tokens in a row that the server may refuse before the client gives up."""
 
 
 class Ended(Exception):
-    """The application ended the channel."""
+    """The application ended the last of the channels."""
 
 
 class Follower:
-    """Of one channel. It reconnects, recovers and renews by itself; what another try would not change, it raises."""
+    """Of some channels, over one connection. It reconnects, recovers and renews by itself; what another try would not change,
+    it raises. A channel that is refused, or has ended, is dropped with a line of the log where others are left.
+
+    `ephemeral`: what has no place in the order is yielded too.
+    """
 
     def __init__(
-        self, route: Route, tokens: Tokens, channel: str, since: Mapping[str, Since], requests: Requests | None = None
+        self,
+        route: Route,
+        tokens: Tokens,
+        channels: Sequence[str],
+        since: Mapping[str, Since],
+        requests: Requests | None = None,
+        *,
+        ephemeral: bool = False,
     ) -> None:
         self._route = route
         self._tokens = tokens
-        self._channel = channel
+        self._channels = list(dict.fromkeys(channels))
         self._requests = requests
+        self._ephemeral = ephemeral
         self._positions = Positions(since)
         self._backoff = Backoff()
         self._refused = 0
-        self._refresh = False
-        """A snapshot is asked for, and has not come."""
-        self._outage = Outage(f"cannot follow {channel} on {route.shown}", f"following {channel} again")
+        self._refresh: list[str] = []
+        """Channels whose snapshots are to be asked for."""
+        names = ", ".join(self._channels)
+        self._outage = Outage(f"cannot follow {names} on {route.shown}", f"following {names} again")
         self._joined = False
-        """The open connection is on the channel."""
+        """The open connection is on a channel."""
 
     async def events(self) -> AsyncGenerator[Event | Reset]:
-        """Until the channel ends. Raises BroadcastError."""
+        """Until the last channel ends. Raises BroadcastError."""
         while True:
             token = await self._tokens.current()
             try:
-                async with self._route.open(Wish((self._channel,), self._positions.since, token)) as link:
+                async with self._route.open(Wish(tuple(self._channels), self._positions.since, token)) as link:
                     self._positions.connected()
                     self._joined = False
                     try:
@@ -91,12 +106,12 @@ class Follower:
                 token = await self._tokens.current()
                 await link.send({"auth": token})
                 continue
-            for one in self._take(incoming, link):
+            for one in self._understood(incoming, link):
                 yield one
             self._positions.settle(incoming.settled)
             if self._refresh:
-                self._refresh = False
-                await link.send({"refresh": [self._channel]})
+                refresh, self._refresh = self._refresh, []
+                await link.send({"refresh": refresh})
 
     async def _receive(self, link: Link, token: str | None) -> Incoming | None:
         """None when the token is to be renewed."""
@@ -114,10 +129,18 @@ class Follower:
 
     # -- frames
 
-    def _take(self, incoming: Incoming, link: Link) -> Iterator[Event | Reset]:
-        message: dict[str, Any] = orjson.loads(incoming.data)
+    def _understood(self, incoming: Incoming, link: Link) -> list[Event | Reset]:
+        try:
+            return list(self._take(orjson.loads(incoming.data), incoming.data, link))
+        except BroadcastError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            data = incoming.data[:_SHOWN]
+            raise BroadcastError(f"{self._route.shown} does not speak this protocol: {data!r}") from error
+
+    def _take(self, message: Message, data: bytes, link: Link) -> Iterator[Event | Reset]:
         if "channel" in message:
-            yield from self._event(message, incoming.data)
+            yield from self._event(message, data)
         elif "reset" in message:
             yield from self._resets(message["reset"], link)
         elif "error" in message:
@@ -128,40 +151,57 @@ class Follower:
             raise Closed(message["close"]["code"], message["close"]["reason"])
         elif message.get("pong") == SETTLED:
             self._positions.settle()
-        elif self._channel in message.get("unsubscribed", ()):
-            raise Ended
+        elif "unsubscribed" in message:
+            for channel in message["unsubscribed"]:
+                self._drop(channel, Ended(f"{channel} has ended"))
         elif self._requests:
             self._requests.reply(message)
 
     def _event(self, message: Message, data: bytes) -> Iterator[Event]:
-        if message["channel"] != self._channel or "offset" not in message:
+        channel, name = message["channel"], message["event"]
+        if channel not in self._channels:
             return
-        is_snapshot = message["event"] == "snapshot"
-        position = self._positions.move(self._channel, message["offset"], snapshot=is_snapshot)
+        if "offset" in message:
+            position = self._positions.move(channel, message["offset"], snapshot=name == "snapshot")
+        else:
+            position = _NOWHERE if self._ephemeral else None
         if position is not None:
-            event = Event(self._channel, b"{}", *position)
+            event = Event(channel, b"{}", *position)
             event.data = data
             yield event
 
     def _resets(self, places: Mapping[str, Message], link: Link) -> Iterator[Reset]:
-        if place := places.get(self._channel):
-            position = Position(place["epoch"], place["offset"])
-            self._refresh = self._positions.reset(self._channel, position) and link.is_two_way
-            yield Reset(self._channel, position)
+        for channel, place in places.items():
+            if channel in self._channels:
+                position = Position(place["epoch"], place["offset"])
+                if self._positions.reset(channel, position) and link.is_two_way:
+                    self._refresh.append(channel)
+                yield Reset(channel, position)
 
     def _subscribed(self, places: Mapping[str, Message], link: Link) -> None:
-        place = places.get(self._channel)
-        if place is None:
-            return  # the error that says why has come before
+        found = [channel for channel in self._channels if channel in places]
+        if not found:
+            return  # the errors that say why have come before
+        for channel in found:
+            place = places[channel]
+            position = Position(place["epoch"], place["offset"])
+            self._positions.tell(channel, position, recovered=place.get("recovered") is True)
         self._joined = True
         self._route.outage.is_over()
         self._outage.is_over()
+        logger.debug("following %s on %s", ", ".join(found), self._route.shown)
         self._backoff.succeeded()
         self._refused = 0
-        position = Position(place["epoch"], place["offset"])
-        self._positions.tell(self._channel, position, recovered=place.get("recovered") is True)
         if self._requests:
             self._requests.connected(link)
+
+    def _drop(self, channel: str, why: Exception) -> None:
+        if channel in self._channels:
+            self._channels.remove(channel)
+            self._positions.drop(channel)
+            if not self._channels:
+                raise why
+            logger.warning("%s", why)
 
     def _error(self, message: Message) -> None:
         error = message["error"]
@@ -170,8 +210,11 @@ class Follower:
         if error["code"] in TEMPORARY or error["code"] == "internal":
             self._outage.goes_on(f"{error['code']}: {error['message']}")
             raise Closed(1013, f"retry-after={error['retry_after']}" if "retry_after" in error else error["message"])
-        if error.get("channel", self._channel) == self._channel:
-            raise refusal_of(error["code"], error["message"], error.get("channel"))
+        channel = error.get("channel")
+        refusal = refusal_of(error["code"], error["message"], channel)
+        if channel is None:
+            raise refusal
+        self._drop(channel, refusal)
 
     # -- ends
 
@@ -183,7 +226,10 @@ class Follower:
         elif closed.code != 1000 or closed.reason != "renewed":
             if not self._joined:
                 self._outage.goes_on(str(closed))
-            await asyncio.sleep(self._backoff.next(asked_by(closed.reason)))
+            delay = self._backoff.next(asked_by(closed.reason))
+            why = printable(closed.reason) or "the connection broke"
+            logger.debug("%s (%d), again in %.1f s", why, closed.code, delay)
+            await asyncio.sleep(delay)
 
     async def _renew(self, token: str | None, error: BroadcastError) -> None:
         """Raises the error where there is no other token."""

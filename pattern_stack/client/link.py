@@ -1,10 +1,12 @@
 """One connection to a server, as what follows channels sees it."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from pattern_stack.atoms.broadcast.core.event import Last, Position, Since
+from pattern_stack.loopback import is_loopback
 
 Message = dict[str, Any]
 
@@ -17,6 +19,11 @@ class Wish:
     since: Mapping[str, Since]
     token: str | None
 
+    def headers(self, others: Mapping[str, str]) -> dict[str, str]:
+        """Of its request: the token, and the others, of which one may replace it."""
+        own = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
+        return {**own, **{name.lower(): value for name, value in others.items()}}
+
     @property
     def positions(self) -> dict[str, Position]:
         return {channel: since for channel, since in self.since.items() if isinstance(since, Position)}
@@ -24,6 +31,18 @@ class Wish:
     @property
     def last(self) -> int | None:
         return next((since.events for since in self.since.values() if isinstance(since, Last)), None)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How every connection of a client goes out."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    proxy: bool = True
+    """Whether a proxy that the environment names is used. One for this machine never is."""
+
+    def by_proxy(self, url: str) -> bool:
+        return self.proxy and not is_loopback(urlsplit(url).hostname or "")
 
 
 class Incoming(NamedTuple):

@@ -1,7 +1,6 @@
 """What a log says while a client cannot reach its server, or may not yet follow a channel."""
 
 import logging
-from urllib.parse import urlsplit, urlunsplit
 
 from pattern_stack.atoms.printable import printable
 
@@ -26,12 +25,3 @@ class Outage:
         if self._is_on:
             self._is_on = False
             logger.info("%s", self._texts[1])
-
-
-def shown(url: str) -> str:
-    """The URL without what may be a secret: its user, password, query and fragment."""
-    try:
-        parts = urlsplit(url)
-        return printable(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
-    except ValueError:
-        return "the URL"

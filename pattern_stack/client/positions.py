@@ -35,15 +35,16 @@ class Positions:
         self._reached[channel] = position
         return True
 
+    def drop(self, channel: str) -> None:
+        """It is followed no further."""
+        for places in (self._first, self._reached, self._told):
+            places.pop(channel, None)
+
     def settle(self, channels: Collection[str] | None = None) -> None:
         """These positions count now; without `channels` all."""
         for channel in list(self._told) if channels is None else channels:
             if channel in self._told:
                 self._reached[channel] = self._told.pop(channel)
-
-    def epoch(self, channel: str) -> str | None:
-        here = self._told.get(channel) or self._reached.get(channel)
-        return here.epoch if here else None
 
     def move(self, channel: str, offset: int, *, snapshot: bool) -> Position | None:
         """Where an event stands; None where it has come before."""

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
 
+from pattern_stack.atoms.url_text import shown
 from pattern_stack.client.errors import NotOpened
-from pattern_stack.client.link import Link, Wish
-from pattern_stack.client.outage import Outage, shown
+from pattern_stack.client.link import Link, Way, Wish
+from pattern_stack.client.outage import Outage
 from pattern_stack.client.socket import open_socket
 from pattern_stack.client.stream import open_stream
 from pattern_stack.errors import BroadcastError
@@ -23,8 +24,9 @@ class Route:
     `sse`: the URL of the HTTP lane. None: that of the same server, where the path of `url` ends in `/ws/broadcast`.
     """
 
-    def __init__(self, url: str, sse: str | None = None) -> None:
+    def __init__(self, url: str, sse: str | None = None, way: Way | None = None) -> None:
         self._url = url
+        self._way = way or Way()
         self._sse = sse or _beside(url)
         self._unopened = 0
         self._is_missing = False
@@ -53,7 +55,7 @@ class Route:
     async def _socket(self, wish: Wish) -> AsyncIterator[Link]:
         opened = False
         try:
-            async with open_socket(self._url, wish) as link:
+            async with open_socket(self._url, wish, self._way) as link:
                 opened, self._unopened, self._pause = True, 0, _FIRST_PAUSE
                 yield link
         except NotOpened as error:
@@ -73,7 +75,7 @@ class Route:
     @asynccontextmanager
     async def _stream(self, url: str, wish: Wish) -> AsyncIterator[Link]:
         try:
-            async with open_stream(url, wish) as link:
+            async with open_stream(url, wish, self._way) as link:
                 yield link
         except NotOpened as error:
             self._socket_at = 0.0

@@ -3,20 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
-from urllib.parse import urlsplit
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from pattern_stack.atoms.broadcast.core.event import Last, Since
+from pattern_stack.atoms.url_text import shown
 from pattern_stack.client.backoff import seconds
 from pattern_stack.client.errors import Closed, NotOpened, refusal_of
-from pattern_stack.client.link import Incoming, Message, Wish
-from pattern_stack.client.outage import shown
+from pattern_stack.client.link import Incoming, Message, Way, Wish
 from pattern_stack.errors import BroadcastError
-from pattern_stack.loopback import is_loopback
 
+_TEXT = 200
 SETTLED = "settled"
 """The ping behind a subscription: its pong comes behind the snapshots."""
 
@@ -52,15 +51,15 @@ class SocketLink:
 
 
 @asynccontextmanager
-async def open_socket(url: str, wish: Wish) -> AsyncIterator[SocketLink]:
+async def open_socket(url: str, wish: Wish, way: Way) -> AsyncIterator[SocketLink]:
     """Raises NotOpened, and BroadcastError where another try would fail too. Cancelled, it leaves no socket."""
-    headers = {} if wish.token is None else {"Authorization": f"Bearer {wish.token}"}
-    proxy: Literal[True] | None = None if is_loopback(urlsplit(url).hostname or "") else True
+    headers = wish.headers(way.headers)
+    proxy: Literal[True] | None = True if way.by_proxy(url) else None
     try:
         socket = await connect(url, max_size=None, additional_headers=headers, proxy=proxy, compression=None)
     except InvalidStatus as error:
         raise _answered(error) from None
-    except (ImportError, InvalidProxy, InvalidURI, UnicodeError) as error:
+    except (ImportError, InvalidProxy, InvalidURI, ValueError) as error:
         raise BroadcastError(f"cannot connect to {shown(url)}: {getattr(error, 'msg', error)}") from None
     except (OSError, InvalidHandshake, EOFError) as error:
         raise NotOpened(str(error) or type(error).__name__) from error
@@ -95,7 +94,8 @@ def answered(status: int, body: bytes, retry: float | None) -> NotOpened | Broad
         error = orjson.loads(body)["error"]
         code, message = str(error["code"]), str(error["message"])
     except (ValueError, KeyError, TypeError):
-        return NotOpened(f"HTTP {status}", retry, status)
+        text = body[:_TEXT].decode(errors="replace").strip()
+        return NotOpened(f"HTTP {status} {text}".rstrip(), retry, status)
     if status == 429 or status >= 500:
         return NotOpened(f"HTTP {status} {message}", retry)
     return refusal_of(code, message)

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import httpx2
 import orjson
@@ -12,9 +11,8 @@ from pattern_stack.atoms.broadcast.core.bookmark import reached_by, text_of
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.client.backoff import seconds
 from pattern_stack.client.errors import Closed, NotOpened
-from pattern_stack.client.link import Incoming, Message, Wish
+from pattern_stack.client.link import Incoming, Message, Way, Wish
 from pattern_stack.client.socket import answered
-from pattern_stack.loopback import is_loopback
 
 _SILENCE_SECONDS = 40.0
 """The server says something every 15 s."""
@@ -65,18 +63,18 @@ class StreamLink:
 
 
 @asynccontextmanager
-async def open_stream(url: str, wish: Wish) -> AsyncIterator[StreamLink]:
+async def open_stream(url: str, wish: Wish, way: Way) -> AsyncIterator[StreamLink]:
     """Raises NotOpened, and BroadcastError where another try would fail too. Cancelled, it leaves no socket."""
-    headers = {} if wish.token is None else {"Authorization": f"Bearer {wish.token}"}
+    headers = wish.headers(way.headers)
     asked = {**headers, "Accept": "text/event-stream", "Accept-Encoding": "identity"}
     if wish.positions:
         asked["Last-Event-ID"] = text_of(wish.positions)
-    query: list[tuple[str, str | int | float | bool | None]] = [("channel", channel) for channel in wish.channels]
+    query: list[tuple[str, str | int | float | bool | None]]
+    query = [*httpx2.URL(url).params.multi_items(), *(("channel", channel) for channel in wish.channels)]
     if wish.last is not None:
-        query.append(("last", wish.last))
+        query.append(("last", f"{wish.last}"))
     timeout = httpx2.Timeout(_OPEN_SECONDS, read=_SILENCE_SECONDS)
-    trust = not is_loopback(urlsplit(url).hostname or "")
-    async with httpx2.AsyncClient(timeout=timeout, trust_env=trust) as http:
+    async with httpx2.AsyncClient(timeout=timeout, trust_env=way.by_proxy(url)) as http:
         try:
             request = http.build_request("GET", url, params=query, headers=asked)
             response = await http.send(request, stream=True)
@@ -87,6 +85,8 @@ async def open_stream(url: str, wish: Wish) -> AsyncIterator[StreamLink]:
                 raise answered(
                     response.status_code, await response.aread(), seconds(response.headers.get("Retry-After", ""))
                 )
+            if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+                raise NotOpened("the answer is no event stream")
             link = StreamLink(http, url, response, headers)
             try:
                 yield link

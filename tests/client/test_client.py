@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Header
 
 from pattern_stack import (
     BroadcastClosed,
@@ -26,7 +27,7 @@ from pattern_stack import (
 from pattern_stack.client import BroadcastClient, Reset
 from tests.support.patience import PATIENCE
 from tests.support.proxy import proxy
-from tests.support.server import Server, serving_backend, until
+from tests.support.server import Server, serving, serving_backend, until
 
 NO_SOCKETS = {"ws": "none"}
 """uvicorn's own configuration: every handshake is answered as a GET."""
@@ -193,6 +194,34 @@ async def test_a_token_that_is_not_taken_raises(config: dict[str, Any]) -> None:
         async with BroadcastClient(server.url, token="wrong") as client:
             with pytest.raises(Unauthenticated, match="no such token"):
                 await anext(client.listen("a"))
+
+
+@pytest.mark.parametrize("config", [{}, NO_SOCKETS], ids=["socket", "stream"])
+async def test_headers_and_the_query_go_with_every_request(config: dict[str, Any]) -> None:
+    backend = WebSocketBroadcastBackend()
+
+    def user(tenant: str, x_gate: str = Header(), authorization: str = Header()) -> str:
+        return f"{tenant} {x_gate} {authorization}"
+
+    with serving_backend(backend, config=config, authenticate=user) as server:
+        await backend.broadcast("a", "x", {})
+        headers = {"X-Gate": "open", "Authorization": "Basic x"}  # the token gives way
+        async with BroadcastClient(f"{server.url}?tenant=t", token="y", headers=headers) as client:
+            assert (await anext(client.listen("a", last=1))).event_type == "x"
+            (user_there,) = await server.acall(lambda: [one.user for one in backend._instance.connections.open])
+            assert user_there == "t open Basic x"
+
+
+async def test_an_answer_that_is_no_stream_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    app.get("/sse/broadcast")(lambda: {"no": "stream"})
+    with serving(app) as server:
+        async with BroadcastClient(server.url) as client:
+            step = asyncio.create_task(anext(client.listen("a")))
+            while client._route._socket_at == 0 or client._route._unopened < 3:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
+            step.cancel()
+    assert "cannot reach" in caplog.text
 
 
 async def test_where_there_is_no_endpoint_it_says_so() -> None:
