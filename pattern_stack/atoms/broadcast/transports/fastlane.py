@@ -7,14 +7,13 @@ socket on: for the path of an endpoint with `direct=True` to a DirectHandshake, 
 import asyncio
 import sys
 from typing import Any, cast
-from urllib.parse import unquote
 
 from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from pattern_stack.atoms.broadcast.transports.direct import DirectHandshake
-from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, Direct
+from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, Direct, path_of
 from pattern_stack.atoms.broadcast.transports.uvicorn import UvicornProtocol
 from pattern_stack.atoms.broadcast.websocket import handshake
 
@@ -50,7 +49,7 @@ class FastLane(asyncio.Protocol):
         if self._lost:
             return
         self._state.connections.discard(self)
-        direct: Direct | None = self._app_state.get(DIRECT + _path(head))
+        direct: Direct | None = self._app_state.get(DIRECT + path_of(head))
         asked = handshake.read(head) if direct else None
         settings = (self._config, self._state, self._app_state, self._loop)
         if direct and asked:
@@ -94,9 +93,3 @@ def _behind_head(transport: asyncio.Transport) -> bytes:
         return data[upgrade.args[0] :]
     parser: Any = getattr(transport.get_protocol(), "conn", None)  # h11's connection
     return bytes(getattr(parser, "trailing_data", (b"",))[0])
-
-
-def _path(head: bytes) -> str:
-    """As the application's routing sees it."""
-    target = head.split(b" ", 2)[1].partition(b"?")[0].decode("latin-1")
-    return unquote(target) if "%" in target else target

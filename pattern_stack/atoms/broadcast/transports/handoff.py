@@ -1,6 +1,7 @@
 """How a server offers its sockets to an endpoint, and an endpoint itself to a server."""
 
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from starlette.types import ASGIApp
 
@@ -24,3 +25,9 @@ class Direct(NamedTuple):
     """What the application and its routing would add to the scope."""
     app: ASGIApp
     """The endpoint alone, as an ASGI application."""
+
+
+def path_of(head: bytes) -> str:
+    """The path that a request's head asks for, as the application's routing sees it."""
+    target = head.split(b" ", 2)[1].partition(b"?")[0].decode("latin-1")
+    return unquote(target) if "%" in target else target

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with a bound on a request's head: `pattern-stack serve` uses it."""
+"""uvicorn's HTTP protocol with a bound on a request's head: what `pattern-stack serve` parses HTTP with."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 65_536
 _HEADERS = 100
-_HEAD_SECONDS = 15.0
+HEAD_SECONDS = 15.0
 _LINGER_SECONDS = 1.0
 """How long what comes behind the answer is thrown away: closing over unread data resets the connection, and the client would
 not get the answer."""
@@ -83,14 +83,19 @@ class HTTPProtocol(HttpToolsProtocol):
 
     # -- its ends
 
+    def count_from(self, opened_at: float) -> None:
+        """Of a connection that was open before it came here: the loop's time then."""
+        self._stop_timer()
+        self._timer = self.loop.call_at(opened_at + HEAD_SECONDS, self._too_late)
+
     def _start_timer(self) -> None:
-        self._timer = self.loop.call_later(_HEAD_SECONDS, self._too_late)
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._too_late)
 
     def _too_late(self) -> None:
         if self.cycle and not self.cycle.response_complete:  # what came is the start of the request after this one
             self._start_timer()
         else:
-            self._refuse(408, f"a request's head arrives within {_HEAD_SECONDS:g} s")
+            self._refuse(408, f"a request's head arrives within {HEAD_SECONDS:g} s")
 
     def _stop_timer(self) -> None:
         if self._timer:

@@ -8,8 +8,7 @@ from websockets.utils import accept_key
 _MOST_BYTES = 8_192
 _MOST_HEADERS = 64
 _KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_HEADERS = re.compile(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*)*")
 _ODD = (b"x-forwarded", b"content-length", b"transfer-encoding")
 """What begins so says that a proxy has changed the head, or that a body follows it, which would be read as frames."""
 
@@ -30,13 +29,15 @@ def read(head: bytes) -> Handshake | None:
     parts = request.split(b" ")
     if len(parts) != 3 or parts[0] != b"GET" or parts[2] != b"HTTP/1.1" or len(lines) > _MOST_HEADERS:
         return None
+    if not _HEADERS.fullmatch(head, len(request), len(head) - 4):
+        return None
     headers = []
     for line in lines:
         name, _, value = line.partition(b":")
-        name, value = name.lower(), value.strip(b" \t")
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or name.startswith(_ODD):
+        name = name.lower()
+        if name.startswith(_ODD):
             return None
-        headers.append((name, value))
+        headers.append((name, value.strip(b" \t")))
     key = _key(headers)
     return Handshake(parts[1], key, headers) if key else None
 

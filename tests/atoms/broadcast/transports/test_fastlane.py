@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.transports import uvicorn
-from pattern_stack.atoms.broadcast.transports.http import HTTPProtocol
+from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
 from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
 from pattern_stack.atoms.log_every import LogEvery
 from tests.support.bystander import undisturbed
@@ -122,7 +122,7 @@ def test_a_head_that_is_too_long_is_answered_and_logged(
     assert told.startswith("refused a WebSocket handshake with 431 Request Header Fields Too Large: ")
 
 
-HTTP = {"httptools": "httptools", "h11": "h11", "pattern-stack serve": HTTPProtocol}
+HTTP = {"httptools": "httptools", "h11": "h11", "pattern-stack serve": FirstBytes}
 
 
 @pytest.mark.lanes("fast", "direct")

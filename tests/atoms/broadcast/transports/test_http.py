@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from uvicorn.server import ServerState
 
 from pattern_stack.atoms.broadcast.transports import http
-from pattern_stack.atoms.broadcast.transports.http import HTTPProtocol
+from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
 from pattern_stack.atoms.log_every import LogEvery
 from tests.support.eventually import eventually
 from tests.support.server import Server, serving
@@ -39,7 +39,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     async def post(request: Request) -> int:
         return len(await request.body())
 
-    with serving(app, http=HTTPProtocol, loop=request.param) as server:
+    with serving(app, http=FirstBytes, loop=request.param) as server:
         yield server
 
 
@@ -121,31 +121,41 @@ def test_bodies_are_not_bound_by_it(server: Server) -> None:
 
 
 class Timer:
-    def __init__(self, seconds: float, call: Callable[..., None], args: tuple[Any, ...]) -> None:
-        self.seconds, self.call, self.args, self.cancelled = seconds, call, args, False
+    def __init__(self, at: float, call: Callable[..., None], args: tuple[Any, ...]) -> None:
+        self.at, self.call, self.args = at, call, args
+        self.over = False
 
     def cancel(self) -> None:
-        self.cancelled = True
+        self.over = True
 
 
 class Loop:
     """Its timers ring when the test says so."""
 
     def __init__(self) -> None:
-        self.timers: list[Timer] = []
+        self._now = 1_000.0
+        self._timers: list[Timer] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def call_at(self, at: float, call: Callable[..., None], *args: Any) -> Timer:
+        self._timers.append(Timer(at, call, args))
+        return self._timers[-1]
 
     def call_later(self, seconds: float, call: Callable[..., None], *args: Any) -> Timer:
-        self.timers.append(Timer(seconds, call, args))
-        return self.timers[-1]
+        return self.call_at(self._now + seconds, call, *args)
 
     @property
     def waiting(self) -> list[float]:
-        return [timer.seconds for timer in self.timers if not timer.cancelled]
+        """In how many seconds each rings."""
+        return [timer.at - self._now for timer in self._timers if not timer.over]
 
-    def ring(self) -> None:
-        timers, self.timers = self.timers, []
-        for timer in timers:
-            if not timer.cancelled:
+    def pass_time(self, seconds: float) -> None:
+        self._now += seconds
+        while due := [timer for timer in self._timers if not timer.over and timer.at <= self._now]:
+            for timer in due:
+                timer.over = True
                 timer.call(*timer.args)
 
 
@@ -172,7 +182,10 @@ class Transport(asyncio.Transport):
     def get_protocol(self) -> Any:
         return self.protocol
 
-    protocol: HTTPProtocol
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
+
+    protocol: Any
 
 
 @pytest.fixture
@@ -182,24 +195,24 @@ def loop() -> Loop:
 
 @pytest.fixture
 def transport(loop: Loop) -> Transport:
-    config = uvicorn.Config(lambda: None, http=HTTPProtocol, log_config=None)
+    config = uvicorn.Config(lambda: None, http=FirstBytes, log_config=None)
     config.load()
     transport = Transport()
-    transport.protocol = HTTPProtocol(config, ServerState(), {}, loop)  # type: ignore[arg-type]
+    transport.protocol = FirstBytes(config, ServerState(), {}, loop)  # type: ignore[arg-type]
     transport.protocol.connection_made(transport)
     return transport
 
 
 @pytest.mark.parametrize("sent", [b"", FIRST, b"\r\n"], ids=["nothing", "a part", "an empty line"])
 def test_a_head_that_does_not_arrive_within_15_s_is_408(loop: Loop, transport: Transport, sent: bytes) -> None:
-    assert loop.waiting == [15]
+    loop.pass_time(10)
     if sent:
         transport.protocol.data_received(sent)
-    assert loop.waiting == [15]  # not one byte more of time for what has come
-    loop.ring()
+    assert loop.waiting == [5]  # not one byte more of time for what has come
+    loop.pass_time(5)
     assert transport.written.startswith(b"HTTP/1.1 408")
     assert transport.eof
-    loop.ring()
+    loop.pass_time(1)
     assert transport.aborted
 
 
