@@ -11,6 +11,10 @@ HERE = Path(__file__).parent
 
 # uvloop and httptools are what uvicorn[standard] brings; no client is pinged while it is measured
 UVICORN = ["--port=0", "--loop=uvloop", "--http=httptools", "--no-access-log", "--ws-ping-interval=300", "--app-dir"]
+OURS = (  # what `pattern-stack serve` gives uvicorn
+    "--http=pattern_stack.atoms.broadcast.transports.first_bytes:FirstBytes",
+    "--ws=pattern_stack.fastlane:FastLane",
+)
 SERVER = ("fastapi", "httptools", "uvicorn", "uvloop", "websockets")
 
 
@@ -65,8 +69,8 @@ def _ours() -> dict[str, System]:
     home = Path(sys.prefix)
     versions = packages.python(home, "make setup", *SERVER, "orjson")
     slow = _uvicorn(home, "pattern_stack_app")
-    fast = _uvicorn(home, "pattern_stack_app", "--ws", "pattern_stack.fastlane:FastLane")
-    large = _uvicorn(home, "large_events", "--ws", "pattern_stack.fastlane:FastLane")
+    fast = _uvicorn(home, "pattern_stack_app", *OURS)
+    large = _uvicorn(home, "large_events", *OURS)
     loop = _uvicorn(home, "fastapi_loop")
     hello, token = '{"subscribe":["%d"],"id":1}', "?token=secret-of-ann"
     return {
@@ -108,7 +112,7 @@ def _over_redis(build: Path) -> dict[str, System]:
     home, peers = Path(sys.prefix), build / "peers"
     ours = System(
         "pattern_stack over Redis",
-        _uvicorn(home, "redis_pattern_stack", "--ws", "pattern_stack.fastlane:FastLane"),
+        _uvicorn(home, "redis_pattern_stack", *OURS),
         packages.python(home, "make setup", *SERVER, "orjson", "redis", "hiredis"),
         "/ws/broadcast",
         '{"subscribe":["%d"],"id":1}',
@@ -136,7 +140,7 @@ def _over_redis(build: Path) -> dict[str, System]:
         "postgres": replace(
             ours,
             title="pattern_stack over PostgreSQL",
-            command=_uvicorn(home, "postgres_pattern_stack", "--ws", "pattern_stack.fastlane:FastLane"),
+            command=_uvicorn(home, "postgres_pattern_stack", *OURS),
             versions=packages.python(home, "make setup", *SERVER, "orjson", "psycopg"),
             shared=True,
             over_postgres=True,

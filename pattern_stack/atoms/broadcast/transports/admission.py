@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,7 @@ from pattern_stack.atoms.broadcast.transports.declared import (
     check_dependency,
     check_token_function,
 )
+from pattern_stack.atoms.broadcast.transports.plain_dependency import Missing, plain_dependency
 from pattern_stack.atoms.broadcast.transports.refusal import (
     Refusal,
     RefusalDelays,
@@ -97,6 +99,7 @@ class Door:
             if not callable(authenticate):
                 raise TypeError(f"authenticate has to be a FastAPI dependency, not {authenticate!r}")
             check_dependency(authenticate, self._new_route(None))
+        self._plainly = plain_dependency(authenticate) if authenticate else None
 
     @property
     def asks(self) -> bool:
@@ -128,6 +131,9 @@ class Door:
         Raises what it raises. The scope has the application under `app`.
         """
 
+        if self._plainly and not getattr(scope["app"], "dependency_overrides", None):
+            with foreign_code(), suppress(Missing):
+                return Identity.of(await self._plainly.resolve(scope, _connect, _send_nothing))
         # without the application's exception handlers: what the dependency raises is for this class to answer
         inner = {**scope, "starlette.exception_handlers": ({}, {})}
         with foreign_code():

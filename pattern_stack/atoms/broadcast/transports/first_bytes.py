@@ -1,4 +1,4 @@
-"""FirstBytes: what `pattern-stack serve` gives uvicorn as its HTTP protocol. It reads a connection's first bytes and passes it on."""
+"""FirstBytes: the HTTP protocol of `pattern-stack serve`. It reads the first bytes of a connection and passes it on."""
 
 import asyncio
 from typing import Any, cast
