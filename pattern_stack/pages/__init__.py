@@ -21,10 +21,14 @@ _POLICY = (
 """Allows nothing inline, nothing from other origins, and no string that becomes markup: the pages show untrusted text."""
 
 
+_HERE_MARK = b"HERE/"
+"""In a page that has its assets below its own path: the last part of that."""
+
+
 class _File:
-    def __init__(self, path: Path) -> None:
-        self._content = path.read_bytes()
-        self._type = _TYPES[path.suffix]
+    def __init__(self, content: bytes, suffix: str) -> None:
+        self._content = content
+        self._type = _TYPES[suffix]
         self._headers = {
             "ETag": f'"{sha256(self._content).hexdigest()[:16]}"',
             "Cache-Control": "no-cache",  # revalidate each time, so that a page and its scripts are of one version
@@ -41,19 +45,30 @@ class _File:
 
 def page(name: str) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint of a page. The file is read now."""
-    return _File(_HERE / f"{name}.html").answer
+    content = (_HERE / f"{name}.html").read_bytes()
+
+    async def answer(request: Request) -> Response:
+        last = request.url.path.rsplit("/", 1)[-1].encode()
+        return await _File(content.replace(_HERE_MARK, last + b"/"), ".html").answer(request)
+
+    return answer
 
 
 def get_router() -> APIRouter:
-    """Routes of the features' pages, and of the assets that the pages load.
-
-    All files are read now and looked up by name: no path of a request reaches the file system.
-    """
+    """Routes of the features' pages, and of the assets that the pages load."""
     router = APIRouter(include_in_schema=False)
     for name in ("docs", "sessions", "notifications"):
         router.add_api_route(f"/{name}", page(name), methods=METHODS)
+    router.include_router(asset_router())
+    return router
+
+
+def asset_router() -> APIRouter:
+    """What the pages load, under /pages. All files are read now and looked up by name: no path of a request reaches the file
+    system."""
+    router = APIRouter(include_in_schema=False)
     assets = _HERE / "assets"
-    files = {path.relative_to(assets).as_posix(): _File(path) for path in assets.rglob("*.*")}
+    files = {path.relative_to(assets).as_posix(): _File(path.read_bytes(), path.suffix) for path in assets.rglob("*.*")}
 
     @router.api_route("/pages/{name:path}", methods=METHODS)
     async def asset(name: str, request: Request) -> Response:

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter
 
+from pattern_stack.atoms.broadcast.asyncapi.routes import add_routes
 from pattern_stack.atoms.broadcast.backends.bridge import Bridge as Bridge
 from pattern_stack.atoms.broadcast.backends.bridge import ScriptedBridge as ScriptedBridge
 from pattern_stack.atoms.broadcast.backends.bridge import TableBridge as TableBridge
@@ -92,6 +93,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         path: str = "/ws/broadcast",
         *,
         sse: str | None = "/sse/broadcast",
+        asyncapi: str | None = "/asyncapi",
         authenticate: Callable[..., Any] | None = None,
         verify_token: Callable[[str], Any] | None = None,
         origins: Sequence[str] = (),
@@ -119,6 +121,8 @@ class WebSocketBroadcastBackend(InstanceBackend):
 
         `sse`: the path of the HTTP lane, for clients that cannot open a WebSocket: see docs/sse.md. None: there is none. What
         `authenticate` and `origins` say holds there too, and `verify_token` is asked for `Authorization: Bearer TOKEN`.
+        `asyncapi`: the path of a page that shows the declared channels, events and commands; with `.json`, the same as an
+        AsyncAPI 3.0 document. Neither holds data, and nobody is asked who reads them. None: there is none. See docs/types.md.
 
         Raises TypeError for an `authenticate` that asks for what no handshake has (a Request, a body), and for a
         `verify_token` that cannot be called with a token; ValueError for a subprotocol that a header cannot carry.
@@ -129,6 +133,9 @@ class WebSocketBroadcastBackend(InstanceBackend):
         if sse is not None:
             endpoint.beside = streams = StreamEndpoint(self._instance, door)
             streams.add_to(router, sse)
+        if asyncapi is not None:
+            lanes = {"websocket": path} if sse is None else {"websocket": path, "sse": sse}
+            add_routes(router, asyncapi, self._channels, lanes)
         return router
 
     def channel(

@@ -46,8 +46,21 @@ class ChannelPattern:
             if not name.isidentifier() or name in self.parameters[:number]:
                 raise ValueError(f"{name!r} in {self._pattern!r} is not a parameter's name, or stands there twice")
 
+    def __str__(self) -> str:
+        return self._pattern
+
     def __repr__(self) -> str:
         return f"ChannelPattern({self._pattern!r})"
+
+    @property
+    def rest(self) -> str | None:
+        """The name of the parameter that takes the rest."""
+        return self._path
+
+    @property
+    def address(self) -> str:
+        """The pattern with each parameter as `{name}`, the one that takes the rest among them."""
+        return self._pattern.replace(f"{{{self._path}:{_PATH}}}", f"{{{self._path}}}")
 
     def match(self, channel: str) -> dict[str, str] | None:
         """The value of each parameter; None where the channel does not match.
