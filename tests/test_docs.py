@@ -36,8 +36,11 @@ def blocks(page: Path) -> list[str]:
 
 SQLMODEL = "sqlalchemy.md-1"
 """Its classes are declared once in a process: by the test of what they do."""
+TESTS_OF_THE_TUTORIAL = "tutorial.md-4"
+"""Imports its program: tests/e2e/test_tutorial.py runs it."""
 NAMED = {f"{page.name}-{n}": code for page in PAGES for n, code in enumerate(blocks(page))}
-EVERY = [pytest.param(code, id=name) for name, code in NAMED.items() if name != SQLMODEL]
+ELSEWHERE = {SQLMODEL, TESTS_OF_THE_TUTORIAL}
+EVERY = [pytest.param(code, id=name) for name, code in NAMED.items() if name not in ELSEWHERE]
 
 
 def run(code: str) -> dict[str, Any]:
@@ -129,6 +132,27 @@ async def test_the_outbox_in_an_application_of_sqlmodel(tmp_path: Path, monkeypa
             assert (await http.post("/items", params={"title": "tea"})).json()["id"] == 1
             assert (await one.event())["payload"] == {"entity_id": 1}
     shown["engine"].dispose()
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+async def test_what_one_migrates_to_is_live(number: int) -> None:
+    import httpx2
+
+    app = run(blocks(ROOT / "docs" / "migration.md")[number])["app"]
+    path = "/ws" if number == 1 else "/ws/broadcast"
+    with serving(app) as server:
+        async with client(server.http.replace("http", "ws") + path) as one:
+            if number == 3:
+                await one.ask({"auth": "secret-of-ann"})
+            if number != 1:
+                await one.subscribe("orders")
+            async with httpx2.AsyncClient(base_url=server.http, timeout=PATIENCE) as http:
+                await http.post("/orders", params={"item": "tea"})
+            assert (await one.event())["payload"] == {"item": "tea"}
+            if number == 3:
+                await one.subscribe("room:7")
+                answer = await one.ask({"send": "room:7", "event": "say", "payload": {"text": "hello"}})
+                assert answer["result"] == "ok"
 
 
 async def test_the_session_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
