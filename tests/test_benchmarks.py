@@ -86,6 +86,13 @@ def test_a_small_run_of_neighbours() -> None:
     assert "beside one that does not read  p50" in done.stdout
 
 
+def test_a_small_run_of_idle_sockets() -> None:
+    command = [sys.executable, "-m", "benchmarks.idle", "20", "1", "--interval", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "20 idle sockets, a ping each 1 s: " in done.stdout
+
+
 SERVER = """
 from websockets.sync.server import serve
 

@@ -9,6 +9,7 @@ from pattern_stack.atoms.broadcast.transports.direct import DirectHandshake
 from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, Direct, path_of
 from pattern_stack.atoms.broadcast.transports.http import HEAD_SECONDS, HTTPProtocol
 from pattern_stack.atoms.broadcast.websocket import handshake
+from pattern_stack.atoms.timing_wheel import timing_wheel
 
 _END_OF_HEAD = b"\r\n\r\n"
 
@@ -17,7 +18,7 @@ class FirstBytes(asyncio.Protocol):
     """A plain WebSocket handshake for an endpoint with `direct=True`, whole in its first bytes, goes to a DirectHandshake.
     Everything else goes to an HTTPProtocol, which parses HTTP: it costs a connection more than the handshake itself."""
 
-    __slots__ = ("_app_state", "_config", "_loop", "_next", "_opened_at", "_state", "_timer", "_transport")
+    __slots__ = ("_app_state", "_config", "_loop", "_next", "_opened_at", "_state", "_tick", "_transport", "_wheel")
 
     def __init__(
         self,
@@ -36,7 +37,8 @@ class FirstBytes(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._state.connections.add(self)
         self._opened_at = self._loop.time()
-        self._timer = self._loop.call_later(HEAD_SECONDS, self._too_late)
+        self._wheel = timing_wheel(self._loop)
+        self._tick = self._wheel.set(self, HEAD_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         """Called once: the protocol that this gives the connection to hears the rest."""
@@ -59,22 +61,23 @@ class FirstBytes(asyncio.Protocol):
         return protocol
 
     def _give_to(self, protocol: asyncio.Protocol) -> None:
-        self._timer.cancel()
+        self._wheel.clear(self, self._tick)
         self._state.connections.discard(self)
         self._next = protocol
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
 
-    def _too_late(self) -> None:
-        """It has said nothing."""
-        self._give_to_http()
+    def ring(self) -> None:
+        """It has said nothing until now."""
+        if self._next is None:
+            self._give_to_http()
 
     def shutdown(self) -> None:
         """The server stops."""
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._timer.cancel()
+        self._wheel.clear(self, self._tick)
         self._state.connections.discard(self)
         if self._next:  # asyncio's TLS calls the old protocol, one iteration later
             self._next.connection_lost(exc)

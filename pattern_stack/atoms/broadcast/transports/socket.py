@@ -181,7 +181,7 @@ class SocketTransport(SocketWriter):
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:
-            self._timer = self._loop.call_later(_LINGER_SECONDS, self._transport.close)
+            self._loop.call_later(_LINGER_SECONDS, self._transport.close)
         self.expire(_CLOSE_SECONDS)
 
     def eof_received(self) -> None:

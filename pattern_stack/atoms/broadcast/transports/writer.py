@@ -11,6 +11,7 @@ from websockets.frames import Opcode
 
 from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, control
+from pattern_stack.atoms.timing_wheel import timing_wheel
 
 _UNSENT_BYTES = 131_072
 """What the kernel takes at most beyond what is on its way. By default it takes megabytes, which count as written, and
@@ -40,8 +41,9 @@ class SocketWriter(asyncio.Protocol):
         "_ping",
         "_ping_taken",
         "_taken",
-        "_timer",
+        "_tick",
         "_transport",
+        "_wheel",
         "write_prepared",
     )
 
@@ -50,18 +52,20 @@ class SocketWriter(asyncio.Protocol):
     ) -> None:
         self._transport = transport
         self._loop = loop
+        self._wheel = timing_wheel(loop)
         self._keepalive = keepalive
         self._deflating = deflating
         self.write_prepared: Callable[[bytes], None] | None = None if deflating else transport.write
         self._connection: ClientConnection | None = None
         self._ping: bytes | None = None
-        """What the ping under way carries, and its pong has to."""
+        """What the ping under way carries, and its pong has to; None where nobody waits for one."""
         self._ping_taken = 0
         """What had been taken when it was sent, or looked after last."""
         self._taken = 0
         self._paused: int | None = None
         """While the transport is full: the bytes that it has been given, those that it held then among them."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._tick = 0
+        """When the next ping, or its pong, is due; 0 where there is none."""
         self._pieces: Iterator[bytes] | None = None
         """What is left of a long message, while the transport is full."""
 
@@ -115,8 +119,22 @@ class SocketWriter(asyncio.Protocol):
     # -- pings
 
     def _schedule_ping(self) -> None:
-        if self._keepalive.ws_ping_interval:
-            self._timer = self._loop.call_later(self._keepalive.ws_ping_interval, self._send_ping)
+        self._ping = None
+        self._set_alarm(self._keepalive.ws_ping_interval)
+
+    def _set_alarm(self, seconds: float | None) -> None:
+        if seconds:
+            self._tick = self._wheel.set(self, seconds)
+
+    def ring(self) -> None:
+        """A ping is due, or its pong."""
+        if not self._tick:  # it stopped in this moment
+            return
+        self._tick = 0
+        if self._ping is None:
+            self._send_ping()
+        else:
+            self._unanswered()
 
     def _send_ping(self) -> None:
         self._ping = random.randbytes(4)
@@ -126,13 +144,12 @@ class SocketWriter(asyncio.Protocol):
 
     def _await_pong(self) -> None:
         if self._keepalive.ws_ping_timeout:
-            self._timer = self._loop.call_later(self._keepalive.ws_ping_timeout, self._unanswered)
+            self._set_alarm(self._keepalive.ws_ping_timeout)
         else:
             self._schedule_ping()
 
     def _answered(self, data: bytes) -> None:
-        if data == self._ping and self._keepalive.ws_ping_timeout:
-            self._ping = None
+        if data == self._ping:
             self._stop_pings()
             self._schedule_ping()
 
@@ -148,9 +165,9 @@ class SocketWriter(asyncio.Protocol):
             self._transport.close()
 
     def _stop_pings(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+        if self._tick:
+            self._wheel.clear(self, self._tick)
+            self._tick = 0
 
 
 def bound_kernel_buffer(transport: asyncio.Transport) -> None:

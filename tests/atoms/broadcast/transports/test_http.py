@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
 from pattern_stack.atoms.log_every import LogEvery
 from tests.support.eventually import eventually
 from tests.support.server import Server, serving
+from tests.support.timers import Loop
 
 FIRST = b"GET / HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -118,45 +119,6 @@ def test_bodies_are_not_bound_by_it(server: Server) -> None:
 
 
 # -- time, told by a loop whose timers ring when the test says so
-
-
-class Timer:
-    def __init__(self, at: float, call: Callable[..., None], args: tuple[Any, ...]) -> None:
-        self.at, self.call, self.args = at, call, args
-        self.over = False
-
-    def cancel(self) -> None:
-        self.over = True
-
-
-class Loop:
-    """Its timers ring when the test says so."""
-
-    def __init__(self) -> None:
-        self._now = 1_000.0
-        self._timers: list[Timer] = []
-
-    def time(self) -> float:
-        return self._now
-
-    def call_at(self, at: float, call: Callable[..., None], *args: Any) -> Timer:
-        self._timers.append(Timer(at, call, args))
-        return self._timers[-1]
-
-    def call_later(self, seconds: float, call: Callable[..., None], *args: Any) -> Timer:
-        return self.call_at(self._now + seconds, call, *args)
-
-    @property
-    def waiting(self) -> list[float]:
-        """In how many seconds each rings."""
-        return [timer.at - self._now for timer in self._timers if not timer.over]
-
-    def pass_time(self, seconds: float) -> None:
-        self._now += seconds
-        while due := [timer for timer in self._timers if not timer.over and timer.at <= self._now]:
-            for timer in due:
-                timer.over = True
-                timer.call(*timer.args)
 
 
 class Transport(asyncio.Transport):

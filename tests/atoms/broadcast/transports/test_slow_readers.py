@@ -14,6 +14,7 @@ from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame
 from tests.support.raw import Raw
 from tests.support.server import serving_backend, until
+from tests.support.timers import Loop
 
 HIGH = 65_536
 SIOCOUTQ = 0x5411
@@ -70,35 +71,12 @@ class Keepalive:
     ws_ping_timeout = 20.0
 
 
-class Timers:
-    """The timers of one SocketTransport: they ring when the test says so."""
-
-    def __init__(self) -> None:
-        self.calls: list[Any] = []
-
-    def time(self) -> float:
-        return 0
-
-    def call_later(self, seconds: float, call: Any, *args: Any) -> Any:
-        timer = asyncio.TimerHandle(0, call, args, asyncio.get_running_loop())
-        self.calls.append(timer)
-        return timer
-
-    call_soon = call_later
-
-    def ring(self) -> None:
-        calls, self.calls = self.calls, []
-        for timer in calls:
-            if not timer.cancelled():
-                timer._run()
-
-
 class One:
     """A connection on a Pipe, in the hub of a backend."""
 
     def __init__(self) -> None:
         self.backend = WebSocketBroadcastBackend(limits=Limits(outbox_bytes=10**9))
-        self.pipe, self.timers = Pipe(), Timers()
+        self.pipe, self.timers = Pipe(), Loop()
         self.transport = SocketTransport(self.pipe, self.timers, set(), Keepalive(), False)  # type: ignore[arg-type]
         self.connection = ClientConnection(self.backend._instance, self.transport, None, None)
         self.transport.carry(self.connection, None)
@@ -151,34 +129,34 @@ async def test_a_client_that_takes_a_little_each_time_is_not_stalled(one: One) -
 
 async def test_a_ping_that_waits_behind_what_the_client_takes_does_not_end_it(one: One) -> None:
     one.send(500_000)
-    one.timers.ring()  # the ping
+    one.timers.pass_time(20.2)  # the ping
     ping = one.pipe.last
     assert ping[0] & 0x0F == Opcode.PING
     for _ in range(20):
         one.pipe.take(10_000)
-        one.timers.ring()  # its time is up
+        one.timers.pass_time(20.2)  # its time is up
         assert not one.pipe.aborted
         assert not one.pipe.closed
     one.pong(ping)
-    one.timers.ring()
+    one.timers.pass_time(20.2)
     assert one.pipe.last[0] & 0x0F == Opcode.PING
     assert one.pipe.last != ping
 
 
 async def test_a_ping_behind_what_nobody_takes_ends_it(one: One) -> None:
     one.send(500_000)
-    one.timers.ring()
+    one.timers.pass_time(20.2)
     one.pipe.take(10_000)
-    one.timers.ring()
+    one.timers.pass_time(20.2)
     assert not one.pipe.aborted
-    one.timers.ring()
+    one.timers.pass_time(20.2)
     assert one.pipe.aborted
 
 
 async def test_a_ping_that_went_out_and_is_not_answered_ends_it(one: One) -> None:
-    one.timers.ring()
+    one.timers.pass_time(20.2)
     one.pipe.take(10**6)
-    one.timers.ring()
+    one.timers.pass_time(20.2)
     assert int.from_bytes(one.pipe.last[2:4]) == 1011
     assert one.pipe.closed
 
