@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 
 from pattern_stack import metrics, pages
@@ -12,6 +12,7 @@ from pattern_stack.access import Authorize, channel_authorize, rest_dependencies
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
 from pattern_stack.atoms.rest import OriginRoute, add_exception_handlers, error_answer
 from pattern_stack.errors import InvalidURL
+from pattern_stack.features import inspector
 from pattern_stack.features.fleet import Fleet
 from pattern_stack.features.notifications import EVERYONE, Notifications
 from pattern_stack.features.sessions import Sessions
@@ -78,6 +79,8 @@ def create_app(
     app.include_router(fleet.get_router(origins=settings.origins), dependencies=guard)
     app.include_router(pages.get_router())
     app.include_router(metrics.get_router())
+    if settings.inspector_token:
+        app.include_router(_inspector(app, settings))
     _add_health_routes(app)
     return app
 
@@ -99,6 +102,15 @@ def _fleet(broadcast: WebSocketBroadcastBackend, settings: Settings) -> Fleet:
         prefix=settings.fleet_prefix,
         heartbeat_seconds=settings.fleet_heartbeat_seconds,
         directory=settings.fleet_directory,
+    )
+
+
+def _inspector(app: FastAPI, settings: Settings) -> APIRouter:
+    return inspector.get_router(
+        app.state.broadcast,
+        token=settings.inspector_token,
+        origins=settings.origins,
+        parts=lambda: app.state._state,
     )
 
 

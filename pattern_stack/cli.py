@@ -1,4 +1,4 @@
-"""pattern-stack serve | publish | tail | fleet."""
+"""pattern-stack serve | publish | tail | fleet | inspect."""
 
 import asyncio
 import codecs
@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from time import sleep
 from typing import Annotated, Any, NoReturn
-from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
+from urllib.parse import unquote_to_bytes, urlencode, urlsplit, urlunsplit
 
 import orjson
 
@@ -28,6 +28,8 @@ from pattern_stack.atoms.printable import escaped, printable
 from pattern_stack.atoms.url_text import shown
 from pattern_stack.errors import BroadcastError, PatternStackError
 from pattern_stack.features.fleet.console import CHANNELS, FleetConsole
+from pattern_stack.features.inspector.core.lines import lines
+from pattern_stack.look import NoLook, look
 from pattern_stack.loopback import is_loopback, own_address
 from pattern_stack.serve import serve as run_server
 
@@ -164,6 +166,34 @@ def tail(
         _fail(str(error))
     except KeyboardInterrupt:
         pass
+
+
+@main.command()
+def inspect(
+    url: Annotated[
+        str, typer.Argument(help="Where the server is, or its /inspector.", envvar="PATTERN_STACK_URL")
+    ] = _HERE,
+    token: Annotated[
+        str,
+        typer.Option(help="The inspector's token. Better in the environment.", envvar="PATTERN_STACK_INSPECTOR_TOKEN"),
+    ] = "",
+    search: Annotated[str, typer.Option("--search", "-q", help="Rows with this text: a user, a channel, a code.")] = "",
+    rows: Annotated[int, typer.Option(help="Rows of each list.", min=1, max=200)] = 25,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what the page reads, as JSON.")] = False,
+) -> None:
+    """Print what the inspector's page shows: what is wrong, and the channels and connections of one instance."""
+    if not (token and token.isascii() and token.isprintable()):
+        _fail("the inspector needs its token: --token, or PATTERN_STACK_INSPECTOR_TOKEN")
+    path = "state" if urlsplit(url).path.rstrip("/").endswith("/inspector") else "inspector/state"
+    address = _under(url, f"{path}?{urlencode({'q': search, 'rows': rows})}")
+    if urlsplit(address).username is not None:
+        _fail("leave the user out of the URL: the header that would carry it carries the token")
+    try:
+        view = look(address, token)
+    except NoLook as error:
+        _fail(str(error))
+    for line in [orjson.dumps(view).decode()] if as_json else lines(view):
+        _print(line)
 
 
 def _show_fleet(host: str, port: int) -> None:

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """Seconds that calls wait while the link to Redis is down, counted from the break. From then on they answer 503 at once."""
     origins: list[str] = []
     """Origins of pages on other hosts that may connect and change something, as a JSON list: `["https://app.example"]`."""
+    inspector_token: str | None = Field(default=None, repr=False)
+    """Who has it may look at /inspector. None: there is no such page."""
     database_url: str = Field(default="sqlite+aiosqlite:///pattern_stack.db", repr=False)
     """Where projects are kept: any URL that SQLAlchemy has an asynchronous driver for."""
     fleet_computer: str | None = None

@@ -93,9 +93,10 @@ class Outbox:
         """How many events are committed and not published yet, over all processes. Raises SQLAlchemy's errors."""
         return await self._database.run(self._queue().waiting)
 
-    async def set_aside(self) -> list[SetAside]:
-        """The events that could never be published, oldest first: they hold nothing up. Raises SQLAlchemy's errors."""
-        return await self._database.run(self._queue().set_aside)
+    async def set_aside(self, *, most: int | None = None) -> list[SetAside]:
+        """The events that could never be published, oldest first: they hold nothing up. `most`: no more than so many.
+        Raises SQLAlchemy's errors."""
+        return await self._database.run(lambda connection: self._queue().set_aside(connection, most))
 
     @property
     def trouble(self) -> str | None:

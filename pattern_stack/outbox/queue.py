@@ -103,9 +103,9 @@ class Queue:
     def waiting(self, connection: Connection) -> int:
         return connection.scalar(select(func.count()).where(self._events.c.error.is_(None))) or 0
 
-    def set_aside(self, connection: Connection) -> list[SetAside]:
+    def set_aside(self, connection: Connection, most: int | None = None) -> list[SetAside]:
         of = self._events.c
-        found = select(of.id, of.channel, of.body, of.error).where(of.error.is_not(None)).order_by(of.id)
+        found = select(of.id, of.channel, of.body, of.error).where(of.error.is_not(None)).order_by(of.id).limit(most)
         return [SetAside(*row) for row in connection.execute(found)]
 
     def _write_down(self, connection: Connection, done: Done) -> bool:

@@ -1,13 +1,16 @@
-"""The live pages: HTML, CSS and JavaScript files, served as they are.
+"""The live pages: HTML, CSS and JavaScript files, served as they are, but for the links to each other.
 
 Nothing is built or downloaded at run time. `assets/client.js` is the built TypeScript client: `make assets` updates it.
 """
 
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from html import escape
 from pathlib import Path
+from posixpath import dirname, relpath
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from starlette.routing import NoMatchFound
 
 METHODS = ["GET", "HEAD"]
 """Of a route that serves a page."""
@@ -21,6 +24,18 @@ _POLICY = (
 """Allows nothing inline, nothing from other origins, and no string that becomes markup: the pages show untrusted text."""
 
 
+TITLES = {
+    "live": "Live",
+    "sessions": "Sessions",
+    "notifications": "Notifications",
+    "fleet": "Fleet",
+    "inspector": "Inspector",
+    "docs": "REST calls",
+    "asyncapi": "AsyncAPI",
+}
+"""Pages by the names of their routes, which are `page-` and these. Each page links to those that its application has."""
+
+_NAV = b'<nav aria-label="Pages"></nav>'
 _HERE_MARK = b"HERE/"
 """In a page that has its assets below its own path: the last part of that."""
 
@@ -44,14 +59,35 @@ class _File:
 
 
 def page(name: str) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint of a page. The file is read now."""
+    """The endpoint of a page. The file is read now. Its route is named `page-{name}`, unless it is given another name."""
     content = (_HERE / f"{name}.html").read_bytes()
 
     async def answer(request: Request) -> Response:
-        last = request.url.path.rsplit("/", 1)[-1].encode()
-        return await _File(content.replace(_HERE_MARK, last + b"/"), ".html").answer(request)
+        here = _path_of(request, name) or request.url.path
+        last = here.rsplit("/", 1)[-1].encode()
+        shown = content.replace(_NAV, _nav(request, name, here)).replace(_HERE_MARK, last + b"/")
+        return await _File(shown, ".html").answer(request)
 
+    answer.__name__ = f"page-{name}"
     return answer
+
+
+def _nav(request: Request, name: str, here: str) -> bytes:
+    """Links to the pages of the application. They are relative, so they hold behind any prefix of a proxy."""
+    links = []
+    for other, title in TITLES.items():
+        if (path := _path_of(request, other)) is not None:
+            to = relpath(path, dirname(here))
+            current = ' aria-current="page"' if other == name else ""
+            links.append(f'<a href="{"./" if to == "." else escape(to)}"{current}>{title}</a>')
+    return _NAV.replace(b"><", f">{''.join(links)}<".encode())
+
+
+def _path_of(request: Request, name: str) -> str | None:
+    try:
+        return str(request.app.url_path_for(f"page-{name}"))
+    except NoMatchFound:
+        return None
 
 
 def get_router() -> APIRouter:

@@ -18,11 +18,11 @@ export function element(tag, properties = {}, ...children) {
 /** Makes the children of `parent` match `items`, by key. The element of an item stays the same, so it keeps the focus. */
 export function fill(parent, items, { key, make, update = () => {} }) {
   const existing = new Map([...parent.children].map((child) => [child.dataset.key, child]))
-  const wanted = new Set(items.map((item) => String(key(item))))
+  const wanted = new Set(items.map((item, index) => String(key(item, index))))
   for (const [name, child] of existing) if (!wanted.has(name)) child.remove()
   let next = parent.firstElementChild
-  for (const item of items) {
-    const name = String(key(item))
+  for (const [index, item] of items.entries()) {
+    const name = String(key(item, index))
     const child = existing.get(name) ?? make(item)
     child.dataset.key = name
     update(child, item)

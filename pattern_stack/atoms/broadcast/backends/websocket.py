@@ -22,6 +22,7 @@ from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.memory import MemoryEngine
+from pattern_stack.atoms.broadcast.instance.inspection import Inspection
 from pattern_stack.atoms.broadcast.transports.admission import Door
 from pattern_stack.atoms.broadcast.transports.endpoint import Endpoint
 from pattern_stack.atoms.broadcast.transports.sse.endpoint import StreamEndpoint
@@ -63,6 +64,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         channels = Channels(history or History(), authorize, undeclared)
         self._workers = Workers(limits, channel_prefix) if bridge == "auto" else None
         self._bridge = None if bridge == "auto" else bridge
+        self._inspection: Inspection | None = None
         self._patience = None if patience is None else check_patience(patience)
         super().__init__(self._choose, channels, limits, everyone)
 
@@ -167,6 +169,13 @@ class WebSocketBroadcastBackend(InstanceBackend):
             return channel
 
         return declare
+
+    # -- what can be seen
+
+    def inspection(self) -> Inspection:
+        """What an operator may see of this instance: kept from the first call on. pattern_stack.features.inspector shows it."""
+        self._inspection = self._inspection or Inspection(self._instance)
+        return self._inspection
 
     # -- what is connected
 

@@ -71,12 +71,12 @@ class SharedEngine(LinkedEngine):
         self._store.patience = seconds
 
     async def start(self) -> None:
-        self._is_fresh = True
         await self._store.start()
 
     async def pause(self) -> None:
         if not self._trackers or self._store.closed:
             await self._store.stop()
+            self._is_fresh = True
 
     def close(self) -> None:
         """Take nothing more; `pause` then releases the store for good."""
@@ -91,6 +91,7 @@ class SharedEngine(LinkedEngine):
         self._presence.forget()
         self._echoes.clear()
         self._store.forget_loop()
+        self._is_fresh = True
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         publishes = [self._store.publish(draft, self.window(draft.channel)) for draft in drafts]

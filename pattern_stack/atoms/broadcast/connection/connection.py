@@ -87,6 +87,11 @@ class ClientConnection:
         return self._transport.queued
 
     @property
+    def lane(self) -> str:
+        """What carries it: `websocket` or `stream`."""
+        return self._transport.lane
+
+    @property
     def full(self) -> bool:
         """Whether the transport should stop reading until `resume_reading`."""
         return self._commands.full
@@ -178,10 +183,11 @@ class ClientConnection:
 
     def lost(self, code: int = 1006) -> None:
         """The socket is gone. Called once, by the transport. `code`: that of a close which was not this connection's."""
+        if self._opened and not self.closed:
+            self._instance.counters.closes[code] += 1
+            self._instance.news.debug("left", "a client has left", self, code=code)
         self.outbox.clear()
         if not self.closed:
-            if self._opened:
-                self._instance.counters.closes[code] += 1
             self._leave()
         if self._opened:
             self._instance.news.debug("gone", "a connection is gone", self)

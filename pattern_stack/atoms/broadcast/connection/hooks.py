@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from anyio import to_thread
@@ -29,6 +30,8 @@ async def run_hook(
     """
     async with instance.hook_slots():
         begin()
+        running = object()
+        instance.running_hooks[running] = (name, channel, monotonic())
         try:
             async with asyncio.timeout(instance.limits.hook_seconds) as timeout:
                 with foreign_code():
@@ -41,3 +44,5 @@ async def run_hook(
             seconds = instance.limits.hook_seconds
             instance.failures.warning(name, "%s of %s took more than %g s", name, channel, seconds)
             raise BroadcastUnavailable("the server took too long to answer; try again") from error
+        finally:
+            instance.running_hooks.pop(running, None)

@@ -10,6 +10,7 @@ from pattern_stack.atoms.broadcast.connection.hooks import nothing, run_hook
 from pattern_stack.atoms.broadcast.core.channels import Spec
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.event import Event, Position, PresenceEvent, Reset, encode
+from pattern_stack.atoms.broadcast.core.identity import Operator
 from pattern_stack.atoms.broadcast.core.presence import State, state_change
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Id
 from pattern_stack.atoms.broadcast.instance.instance import Instance
@@ -73,6 +74,13 @@ class Membership:
         Raises Forbidden without asking for another user's channel, and for one that nobody declared where that is refused.
         """
         channels = instance.channels
+        is_operator = isinstance(connection.user, Operator)
+        if is_operator or (self.spec and self.spec.for_operators):
+            if not (is_operator and self.spec and self.spec.for_operators):
+                raise Forbidden(
+                    "this channel is for operators" if not is_operator else "operators are on no other channel"
+                )
+            return
         if instance.everyone.is_anothers(self.channel, connection.identity):
             raise Forbidden(NOT_YOURS)
         if channels.refuses_undeclared and self.spec is None and not instance.everyone.names(self.channel):

@@ -69,6 +69,8 @@ class Spec(NamedTuple):
     commands: Mapping[str, CommandMethod]
     events: DeclaredEvents | None
     """None: any event, with any payload."""
+    for_operators: bool = False
+    """See Operator: nobody else joins it."""
 
 
 Authorize = Callable[[Connection, str], Any]
@@ -121,6 +123,11 @@ class Channels:
         if declared is not None:
             self.declared = self
 
+    def add_for_operators(self, pattern: str, channel: Channel) -> None:
+        """Like `add`, before every pattern of the application: local, without presence, and for operators alone."""
+        self.add(pattern, channel, None, presence=False, local=True)
+        self._specs.insert(0, self._specs.pop()._replace(for_operators=True))
+
     def match(self, channel: str) -> tuple[Spec, dict[str, str]] | None:
         """What holds for the channel, and the pattern's parameters."""
         for spec in self._specs:
@@ -129,8 +136,8 @@ class Channels:
         return None
 
     def __iter__(self) -> Iterator[Spec]:
-        """In the order in which they were declared."""
-        return iter(self._specs)
+        """What the application declares, in that order."""
+        return (spec for spec in self._specs if not spec.for_operators)
 
     def serialised(self, channel: str, event_type: str, payload: Payload) -> Payload:
         """What is sent, where the channel's events are declared; else the payload. Raises InvalidEvent."""

@@ -52,6 +52,10 @@ class ManagedConnection(Connection, Protocol):
         """The channels it is subscribed to."""
 
     @property
+    def lane(self) -> str:
+        """`websocket`, or `stream`: Server-Sent Events."""
+
+    @property
     def queued(self) -> bool:
         """Whether frames wait in a queue of the server before they reach `receive`."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pattern_stack.atoms.broadcast.core.event import check_channel, is_channel
-from pattern_stack.atoms.broadcast.core.identity import Identity
+from pattern_stack.atoms.broadcast.core.identity import Identity, Operator
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.pattern import ChannelPattern
 from pattern_stack.errors import InvalidChannel
@@ -30,6 +30,8 @@ class Everyone:
 
     def of(self, identity: Identity | None) -> tuple[str, ...]:
         """The channels of a connection. A user has one of each template where the user's key can stand in it."""
+        if identity is not None and isinstance(identity.user, Operator):
+            return ()
         key = _key(identity)
         if key is None or not self._templates:
             return self._shared

@@ -260,6 +260,10 @@ class Hub:
         there = self._channels.get(channel)
         return [*there.live, *there.buffers] if there else []
 
+    def hears(self, channel: str) -> bool:
+        """Whether anybody is on it, a listener among them."""
+        return channel in self._channels
+
     def subscriber_count(self, channel: str) -> int:
         there = self._channels.get(channel)
         return there.count if there else 0

@@ -8,6 +8,12 @@ from uuid import UUID
 
 Key = str | int
 
+
+class Operator:
+    """The user of a connection that belongs to this package itself, like that of the inspector's page. It is on no channel of
+    the application, none of the application's hooks is asked about it, and nobody else joins the channels for operators."""
+
+
 _KEY_LENGTH = 200
 
 

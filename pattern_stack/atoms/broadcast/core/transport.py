@@ -19,6 +19,8 @@ class Transport(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Send a close frame behind what was written. Frames that are not on their way yet may be left out."""
 
+    lane: str
+    """`websocket` or `stream`."""
     queued: bool
     """Frames wait in a queue of the server before they reach the connection."""
 

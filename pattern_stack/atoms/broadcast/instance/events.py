@@ -1,7 +1,7 @@
 """What one instance publishes, and the window of what was published."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Protocol
 
@@ -18,6 +18,7 @@ class Source(Protocol):
     """What it uses of the instance."""
 
     engine: Engine
+    on_published: Callable[[Sequence[Event]], None] | None
 
     def check_open(self) -> None: ...
 
@@ -34,6 +35,8 @@ class InstanceEvents:
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
         self._check_awaited(drafts)
         events = await self._source.engine.publish(drafts)
+        if self._source.on_published is not None:
+            self._source.on_published(events)
         await self._yield_if_much(drafts)
         return events
 

@@ -4,6 +4,9 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 
+Told = Callable[[str, str, Exception | None], None]
+"""Called with each failure, written or not: its kind, what it says, and the exception."""
+
 _SECONDS = 60
 _KINDS = 1_000
 
@@ -14,8 +17,11 @@ class Failures:
     The kind is what the caller names and the exception's class.
     """
 
-    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, logger: logging.Logger, clock: Callable[[], float] = monotonic, told: Told | None = None
+    ) -> None:
         self._logger = logger
+        self._told = told
         self._clock = clock
         self._kinds: dict[tuple[str, type], tuple[float, int]] = {}
         """When the next line of the kind may be written, and how many were left out since the last one."""
@@ -28,6 +34,8 @@ class Failures:
         self._log(logging.WARNING, (kind, Failures), message % args, None)
 
     def _log(self, level: int, kind: tuple[str, type], text: str, error: Exception | None) -> None:
+        if self._told is not None:
+            self._told(kind[0], text, error)
         now = self._clock()
         due, left_out = self._kinds.get(kind, (now, 0))
         if now < due:

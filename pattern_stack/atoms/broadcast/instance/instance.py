@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -11,7 +11,7 @@ from weakref import WeakSet
 from pattern_stack.atoms.broadcast.core.channels import CONTROL, Channels
 from pattern_stack.atoms.broadcast.core.counters import Counters
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
-from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Position
+from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.hub import Hub
 from pattern_stack.atoms.broadcast.core.limits import Limits
@@ -79,8 +79,14 @@ class Instance:
         self.events = InstanceEvents(self, self.hub)
         self.revocation = Revocation(self.connections, self.hub)
         self._controlling: asyncio.Task[None] | None = None
-        self.failures = Failures(logger)
+        self.failures = Failures(logger, told=self.failed)
         """What goes wrong in hooks, logged once a minute and kind."""
+        self.running_hooks: dict[object, tuple[str, str, float]] = {}
+        """The name and channel of each hook that runs now, and when it began, by a monotonic clock."""
+        self.on_published: Callable[[Sequence[Event]], None] | None = None
+        """Called with what this instance has published."""
+        self.on_engine: Callable[[Engine], None] | None = None
+        """Called with the engine when it is chosen."""
         self.closed = False
         self._is_copy = False
         """In a child of a fork: the parent serves with this backend."""
@@ -104,6 +110,8 @@ class Instance:
         self.soon = Soon(self.events.publish_or_send, link, self.channels.is_local, self.loop_owner, self._spawn_here)
         self.engine.attach(self.hub.publish, self._pass_on)
         self.engine.count_in(self.counters)
+        if self.on_engine:
+            self.on_engine(self.engine)
         return self.__dict__[name]
 
     # -- the loop
@@ -133,6 +141,7 @@ class Instance:
                 self.engine.unsubscribe(channel)
         self.presence_news.forget()
         self._tasks.clear()
+        self.running_hooks.clear()
         self.showing.clear()
         self.connections.forget()
         self.hub.clear()
@@ -196,6 +205,10 @@ class Instance:
     def _pass_on(self, event: Ephemeral) -> None:
         """A state is for the others."""
         self.hub.pass_on(event, self.showing.get(state_of(event)) if self.showing else None)
+
+    def failed(self, kind: str, text: str, error: Exception | None) -> None:
+        """Something of the application failed, and is logged elsewhere."""
+        self.news.note("failed", what=kind, text=text, error=type(error).__name__ if error else None)
 
     # -- tasks
 

@@ -19,6 +19,9 @@ from pattern_stack.errors import TooSlow
 logger = logging.getLogger(__name__)
 
 
+def _untold(kind: str, text: str, error: Exception | None) -> None: ...
+
+
 class Listener:
     """A hub's subscriber, and an async iterator of its events.
 
@@ -44,6 +47,9 @@ class Listener:
         self._ready = asyncio.Event()
         self._ended = False
         self._too_slow = False
+        self.handler: Handler | None = None
+        """What it calls; None where it is iterated over."""
+        self.failed: Callable[[str, str, Exception | None], None] = _untold
         self.lost: Callable[[], None] | None = None
         """Called where history was lost; else that is logged."""
 
@@ -63,6 +69,11 @@ class Listener:
             for event in batch.frames:
                 self._add(event)
         self._ready.set()
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Events that wait for it, and their bytes."""
+        return len(self._events), self._bytes
 
     @property
     def _has_room_for_ephemeral(self) -> bool:
@@ -125,11 +136,13 @@ class Listener:
 
     async def run(self, handler: Handler, *, in_thread: bool) -> None:
         """Call the handler for each event until the listener ends. What it raises is logged, and the next event goes on."""
+        self.handler = handler
         try:
             async for event in self:
                 await self._call(handler, event, in_thread)
         except TooSlow as error:
             logger.error("the subscription of %r ends: %s", handler, error)
+            self.failed("handler", f"the subscription of {name_of(handler)} on {self.channel} ended: {error}", error)
 
     async def _call(self, handler: Handler, event: Event | Ephemeral, in_thread: bool) -> None:
         try:
@@ -140,5 +153,11 @@ class Listener:
                 answer = handler(*event.handler_args)
                 if isawaitable(answer):
                     await answer
-        except Exception:
+        except Exception as error:
             logger.exception("handler %r failed on %r", handler, event)
+            self.failed("handler", f"the handler {name_of(handler)} failed on {self.channel}", error)
+
+
+def name_of(handler: Handler) -> str:
+    """For people: a function by its name, and no repr of what it is bound to."""
+    return str(getattr(handler, "__qualname__", type(handler).__qualname__))

@@ -21,6 +21,8 @@ class Source(Protocol):
 
     def ensure_control(self) -> None: ...
 
+    def failed(self, kind: str, text: str, error: Exception | None) -> None: ...
+
     async def catch_up(self, channel: str, position: Position | None) -> bool: ...
 
 
@@ -48,6 +50,7 @@ class Listening:
         self._source.check_open()
         self._loop_owner.acquire()
         listener = Listener(channel, self._limits, ephemeral=ephemeral)
+        listener.failed = self._source.failed
         try:
             await self._source.engine.subscribe(channel)
             if since:

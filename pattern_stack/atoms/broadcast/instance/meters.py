@@ -31,6 +31,11 @@ def watch_rows(outbox: Any) -> None:
     _rows_waiting.add(outbox)
 
 
+def outboxes() -> list[Any]:
+    """The transactional outboxes of this process."""
+    return list(_rows_waiting)
+
+
 def _attach_once() -> None:
     global _is_attached
     if _is_attached:

@@ -9,6 +9,8 @@ from pattern_stack.atoms.printable import printable
 
 logger = logging.getLogger("pattern_stack.connections")
 
+Told = Callable[[str, ManagedConnection | None, dict[str, object]], None]
+
 _SECONDS = 1.0
 _TEXT = 200
 
@@ -21,6 +23,8 @@ class News:
         self._clock = clock
         self._kinds: dict[str, tuple[float, int]] = {}
         """When the next line of the kind may be written, and how many were left out since the last one."""
+        self.told: Told | None = None
+        """Called with everything that happens, written or not: its kind, whose it is, and the fields."""
 
     def info(self, kind: str, text: str, connection: ManagedConnection | None = None, /, **fields: object) -> None:
         self._log(logging.INFO, kind, text, connection, fields)
@@ -28,9 +32,16 @@ class News:
     def debug(self, kind: str, text: str, connection: ManagedConnection | None = None, /, **fields: object) -> None:
         self._log(logging.DEBUG, kind, text, connection, fields)
 
+    def note(self, kind: str, **fields: object) -> None:
+        """For `told` alone: another logger has a line of it."""
+        if self.told is not None:
+            self.told(kind, None, fields)
+
     def _log(
         self, level: int, kind: str, text: str, connection: ManagedConnection | None, fields: dict[str, object]
     ) -> None:
+        if self.told is not None:
+            self.told(kind, connection, fields)
         if not logger.isEnabledFor(level):
             return
         now = self._clock()

@@ -93,7 +93,7 @@ class Door:
         self._routes: WeakKeyDictionary[Any, APIWebSocketRoute] = WeakKeyDictionary()
         self._origins_logged: set[tuple[str, str]] = set()
         self._delays = RefusalDelays(time.monotonic)
-        self._failures = Failures(logger)
+        self._failures = Failures(logger, told=instance.failed)
         self._plain = verify_token is not None and check_token_function(verify_token)
         if authenticate is not None:
             if not callable(authenticate):
@@ -122,7 +122,9 @@ class Door:
         origin = header(scope, b"origin")
         if origin is None or self._is_allowed(origin, scope):
             return None
-        self._log_origin(origin, header(scope, b"host") or "")
+        host = header(scope, b"host") or ""
+        self._log_origin(origin, host)
+        self._instance.news.note("origin", origin=origin, host=host, setting=self._origins_setting)
         return foreign_origin(origin)
 
     async def identify(self, scope: Scope) -> Identity:

@@ -18,7 +18,7 @@ class ASGITransport:
     """Writes what the outbox gives it, frame by frame; while a send waits for the server, the outbox is paused."""
 
     write_prepared = None
-    queued = True
+    lane, queued = "websocket", True
 
     def __init__(self, receive: Receive, send: Send, server: object = None) -> None:
         self._receive = receive

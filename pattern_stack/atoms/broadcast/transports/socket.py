@@ -25,7 +25,7 @@ _RETURN_SECONDS = 5
 class SocketTransport(SocketWriter):
     """`siblings` is the server's set of open sockets: it waits for them when it stops."""
 
-    queued = False
+    lane, queued = "websocket", False
 
     __slots__ = (
         "_bucket",

@@ -15,7 +15,7 @@ class Replies:
     """Takes everything at once. It ends with the request."""
 
     write_prepared = None
-    queued = False
+    lane, queued = "stream", False
 
     def __init__(self) -> None:
         self._frames: list[Frame] = []

@@ -25,7 +25,7 @@ class StreamTransport:
     """While the server takes no more, the outbox is paused. Nothing is sent before `run`: until then there may be a refusal."""
 
     write_prepared = None
-    queued = True
+    lane, queued = "stream", True
 
     __slots__ = (
         "_batch",

@@ -1,0 +1,79 @@
+"""The view with 10,000 connections and 10,000 channels, and what is kept of what has happened."""
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from pattern_stack import Identity, WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
+from pattern_stack.atoms.broadcast.core.trail import ENDED, NOTED, Trail
+from pattern_stack.atoms.broadcast.transports.sse.replies import Replies
+from pattern_stack.features.inspector.bodies import Query, query_of
+from pattern_stack.features.inspector.core.lines import lines
+from pattern_stack.features.inspector.core.rates import Place, Rates
+from pattern_stack.features.inspector.view import View
+
+MANY = 10_000
+
+
+async def test_the_view_of_many_is_bounded_paged_and_searched() -> None:
+    backend = WebSocketBroadcastBackend()
+    view = View(backend.inspection(), lambda: {"broadcast": backend})
+    for n in range(MANY):
+        one = ClientConnection(backend._instance, Replies(), Identity(f"user-{n:05}"), None)
+        one.open(None)
+        one.receive(orjson.dumps({"subscribe": [f"room:{n:05}", *(["news"] if n < 10 else [])]}))
+    while backend._instance.hub.subscribed_channels <= MANY:  # noqa: ASYNC110 - what it watches has no event
+        await asyncio.sleep(0)
+    await backend.broadcast("room:04711", "x", {})
+
+    async def look(**query: Any) -> dict[str, Any]:
+        return await view.look(Query(**query))
+
+    first = await look()
+    assert len(orjson.dumps(first)) < 100_000
+    assert len(list(lines(first))) < 200
+    assert first["channels"] | {"rows": []} == {"total": MANY + 1, "matching": MANY + 1, "from": 0, "rows": []}
+    assert [row["channel"] for row in first["channels"]["rows"]][:2] == ["news", "room:00000"]
+    assert (first["connections"]["total"], len(first["connections"]["rows"])) == (MANY, 25)
+    later = await look(channels=MANY, connections=MANY - 1, rows=200)
+    assert [row["channel"] for row in later["channels"]["rows"]] == ["room:09999"]
+    assert len(later["connections"]["rows"]) == 1
+    found = await look(q="room:04711")
+    assert [row["user"] for row in found["connections"]["rows"]] == ["user-04711"]
+    assert [row["offset"] for row in found["channels"]["rows"]] == [1]
+    for one in list(backend._instance.connections.open):
+        one.lost(1001)
+    ended = await look(q="user-", rows=200, ended=450)
+    assert ended["connections"]["total"] == 0
+    assert (ended["ended"]["total"], len(ended["ended"]["rows"])) == (ENDED, 50)
+
+
+def test_what_has_happened_is_kept_within_bounds_and_counted() -> None:
+    now = 100.0
+    trail = Trail(lambda: now)
+    for n in range(1_000):
+        trail.end({"id": str(n), "reason": "x" * 1_000})
+        trail.note("unheard", {"channel": f"c{n}"})
+        trail.note("refused", {"code": "forbidden"}, {"connection": n})
+    assert (len(trail.ended()), trail.ended()[0]["id"], len(trail.ended()[0]["reason"])) == (ENDED, "999", 200)
+    assert (len(trail.noted("unheard")), trail.noted("unheard")[0]["channel"]) == (NOTED, "c999")
+    (row,) = trail.noted("refused")
+    assert (row["count"], row["connection"], row["first_at"]) == (1_000, 999, 100.0)
+
+
+def test_rates_are_those_of_one_epoch_between_two_looks() -> None:
+    rates = Rates()
+    assert rates.look([Place("a", "e", 10), Place("b", "e", 5)], 0) == {}
+    assert rates.look([Place("a", "e", 30), Place("b", "f", 6), Place("c", "e", 1)], 2) == {"a": 10}
+    assert rates.look([Place("a", "e", 99)], 2.5) == {"a": 10}  # too soon
+    assert rates.look([], 4) == {}
+
+
+@pytest.mark.parametrize("name", ["!!", "e", "W10", "eyJ4IjoxfQ", "\N{SNOWMAN}"])
+def test_a_query_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="no query"):
+        query_of(name)
+    assert query_of("eyJxIjoiYW5uIn0") == Query(q="ann")
