@@ -53,7 +53,7 @@ class Outbox:
         self._database = Database(engine)
         self._enlist = Enlist(self._tables, self._database.engine, self._wake)
         self._relays: dict[Relay, Tasks] = {}
-        watch_rows(self)
+        watch_rows(self, broadcast)
 
     def broadcast(
         self,

@@ -48,7 +48,9 @@ def get_router(
         raise ValueError("who may look? get_router(dependencies=[Depends(...)]) or get_router(token=...) says it")
     guard = None if token is None else Token(token)
     tickets = Tickets(guard.key() if guard else None)
-    view = View(broadcast.inspection(), parts or (lambda: _parts_of(broadcast)))
+    view = View(
+        broadcast.inspection(), parts or (lambda: _parts_of(broadcast)), lambda: outboxes(broadcast, broadcast.bridge)
+    )
     register_channel(broadcast, Feed(broadcast, view))
 
     origins = list(origins)
@@ -69,7 +71,10 @@ def get_router(
 
 
 def _parts_of(broadcast: WebSocketBroadcastBackend) -> Mapping[str, Any]:
-    return {"broadcast": broadcast, **{f"outbox {n}": one for n, one in enumerate(outboxes(), 1)}}
+    return {
+        "broadcast": broadcast,
+        **{f"outbox {n}": one for n, one in enumerate(outboxes(broadcast, broadcast.bridge), 1)},
+    }
 
 
 def _add_page(router: APIRouter, guard: Token | None, asked: list[params.Depends]) -> None:

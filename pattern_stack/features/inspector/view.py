@@ -3,14 +3,13 @@
 import asyncio
 import heapq
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
 from pattern_stack.atoms.broadcast.core.event import Position
 from pattern_stack.atoms.broadcast.core.trail import KINDS, Row
 from pattern_stack.atoms.broadcast.instance.inspection import Inspection
-from pattern_stack.atoms.broadcast.instance.meters import outboxes
 from pattern_stack.features.inspector.bodies import Query
 from pattern_stack.features.inspector.core.findings import findings
 from pattern_stack.features.inspector.core.rates import Place, Rates
@@ -25,10 +24,13 @@ _FRESH_SECONDS = 5.0
 
 
 class View:
-    """Of one instance. `parts`: what has a `trouble`, by name."""
+    """Of one instance. `parts`: what has a `trouble`, by name. `outboxes`: those that publish with its backend."""
 
-    def __init__(self, inspection: Inspection, parts: Parts) -> None:
+    def __init__(
+        self, inspection: Inspection, parts: Parts, outboxes: Callable[[], Sequence[Any]] = lambda: ()
+    ) -> None:
         self._inspection = inspection
+        self._of_process = outboxes
         self._parts = parts
         self._rates = Rates()
         self._outboxes: list[Row] = []
@@ -92,7 +94,7 @@ class View:
 
     async def _read_outboxes(self) -> list[Row]:
         if monotonic() - self._outboxes_at > _FRESH_SECONDS:
-            self._outboxes = list(await asyncio.gather(*map(_outbox, outboxes()[:_FEW])))
+            self._outboxes = list(await asyncio.gather(*map(_outbox, self._of_process()[:_FEW])))
             self._outboxes_at = monotonic()
         return self._outboxes
 

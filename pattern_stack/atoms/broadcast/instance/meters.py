@@ -11,7 +11,8 @@ _instances: "weakref.WeakSet[Any]" = weakref.WeakSet()
 _ended = Counters()
 """The totals of instances that are no more."""
 _recorders: list[Callable[[float], None]] = []
-_rows_waiting: "weakref.WeakSet[Any]" = weakref.WeakSet()
+_rows_waiting: "weakref.WeakKeyDictionary[Any, Callable[[], Any]]" = weakref.WeakKeyDictionary()
+"""Each outbox, and the backend that it publishes with."""
 _is_attached = False
 
 
@@ -26,14 +27,14 @@ def watch(instance: Any) -> Counters:
     return counters
 
 
-def watch_rows(outbox: Any) -> None:
+def watch_rows(outbox: Any, backend: Any) -> None:
     """`outbox.rows_waiting`: how many rows its relay saw waiting last."""
-    _rows_waiting.add(outbox)
+    _rows_waiting[outbox] = weakref.ref(backend)
 
 
-def outboxes() -> list[Any]:
-    """The transactional outboxes of this process."""
-    return list(_rows_waiting)
+def outboxes(*backends: Any) -> list[Any]:
+    """The transactional outboxes of this process that publish with one of these."""
+    return [outbox for outbox, backend in list(_rows_waiting.items()) if any(backend() is one for one in backends)]
 
 
 def _attach_once() -> None:
