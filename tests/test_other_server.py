@@ -20,6 +20,10 @@ SERVERS: dict[str, tuple[list[str], str]] = {
         ["uvicorn", APP, "--port", "PORT", "--ws", "pattern_stack.fastlane:FastLane"],
         r"running on http://127\.0\.0\.1:(?P<port>\d+)",
     ),
+    "gunicorn": (
+        ["gunicorn", APP, "-b", "127.0.0.1:PORT", "-k", "uvicorn.workers.UvicornWorker"],
+        r"Listening at: http://127\.0\.0\.1:(?P<port>\d+)(.|\n)*Application startup complete",
+    ),
     "hypercorn": (["hypercorn", APP, "-b", "127.0.0.1:PORT"], r"Running on http://127\.0\.0\.1:(?P<port>\d+)"),
     "daphne": (
         ["daphne", "-b", "127.0.0.1", "-p", "PORT", APP],
@@ -96,22 +100,26 @@ async def test_what_is_no_page_gets_a_status(server: Process, request: pytest.Fi
     assert "ERROR" not in server.log()
 
 
-async def test_streams(server: Process) -> None:
+@pytest.mark.parametrize("prefix", ["", "/wrapped"])
+async def test_streams(server: Process, prefix: str) -> None:
+    """Wrapped: nothing is held back by BaseHTTPMiddleware and GZipMiddleware either."""
     user = [("user", "bob")]
-    async with stream(server.http, "orders", query=user) as one:
+    where = f"{server.http}{prefix}"
+    async with stream(where, "orders", query=user, headers={"Accept-Encoding": "gzip"}) as one:
+        assert ("x-wrapped" in one.response.headers) == bool(prefix)
         reached = (await one.receive())["subscribed"]["orders"]["offset"]
         post(server, "publish/3")
         assert [event["offset"] - reached for event in await one.take(3)] == [1, 2, 3]
         id = one.id
     eventually(lambda: httpx2.get(f"{server.http}/connections", trust_env=False).json() == 0)
     post(server, "publish/2")
-    async with stream(server.http, "orders", id=id, query=user) as one:
+    async with stream(where, "orders", id=id, query=user) as one:
         assert (await one.receive())["subscribed"]["orders"]["recovered"]
         assert [event["offset"] - reached for event in await one.take(2)] == [4, 5]
         post(server, "disconnect/bob")
         assert (await one.receive())["close"]["code"] == 4403
         with pytest.raises(EOFError):
             await one.receive()
-    assert (await refused(server.http, ["orders"]))[0] == 401
+    assert (await refused(where, ["orders"]))[0] == 401
     eventually(lambda: httpx2.get(f"{server.http}/connections", trust_env=False).json() == 0)
     assert "Traceback" not in server.log()

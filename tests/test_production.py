@@ -16,6 +16,7 @@ from tests.support.instances import Instance, instances
 from tests.support.nginx import Haproxy, Nginx
 from tests.support.process import ROOT
 from tests.support.redis.server import RedisServer
+from tests.support.stream import stream
 
 pytestmark = pytest.mark.redis
 
@@ -56,6 +57,32 @@ async def serves_both_ways(proxy: Address, each: list[Instance], prefix: str) ->
 async def test_nginx_with_a_path_prefix(pair: list[Instance]) -> None:
     with Nginx(block("nginx"), [one.port for one in pair]) as proxy:
         await serves_both_ways(proxy, pair, "/shop")
+
+
+DEFAULTS = """
+gzip on;
+gzip_types text/event-stream;
+server {
+    listen 127.0.0.1:8080;
+    location /other { proxy_pass http://127.0.0.1:8002; }
+    location / { proxy_pass http://127.0.0.1:8001; }
+}
+"""
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_nginx_with_its_defaults_passes_each_event_on_at_once(pair: list[Instance], encoding: str) -> None:
+    """The next event is published when the last one has arrived."""
+    with Nginx(DEFAULTS, [one.port for one in pair]) as proxy:
+        eventually(lambda: passes(f"{proxy.http}/ready"), "the proxy passes nothing on")
+        headers = {"Accept-Encoding": encoding}
+        async with httpx2.AsyncClient() as http, stream(proxy.http, "orders", headers=headers) as one:
+            assert one.response.headers.get("content-encoding", "identity") == encoding
+            assert "subscribed" in await one.receive()
+            for n in range(3):
+                body = {"channel": "orders", "event": "created", "payload": {"n": n}}
+                assert (await http.post(f"{pair[1].http}/test/broadcast", json=body)).status_code == 200
+                assert (await one.receive())["payload"] == {"n": n}
 
 
 async def test_nginx_that_loses_the_port_is_found_out(pair: list[Instance]) -> None:

@@ -22,6 +22,7 @@ from tests.support.patience import PATIENCE
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, proxy
 from tests.support.redis.server import RedisServer
+from tests.support.stream import Stream, stream
 
 CHANNEL = "orders"
 
@@ -39,10 +40,8 @@ class Follower:
     async def run(self) -> None:
         """For ever. AssertionError where what it gets cannot be right."""
         while True:
-            with suppress(ConnectionClosed, InvalidHandshake, OSError):
-                async with client(self._url) as here:
-                    self.connections += 1
-                    await self._follow(here)
+            with suppress(ConnectionClosed, InvalidHandshake, OSError, EOFError, httpx2.TransportError):
+                await self._visit()
             await asyncio.sleep(0.01)
 
     async def until(self, place: Place) -> None:
@@ -50,15 +49,21 @@ class Follower:
             self._moved.clear()
             await self._moved.wait()
 
-    async def _follow(self, here: Client) -> None:
-        asked = self.reader.place
-        since = {CHANNEL: {"epoch": asked[0], "offset": asked[1]}} if asked else {}
-        answer = await here.ask({"subscribe": [CHANNEL], "since": since})
-        if "subscribed" in answer:
-            self._log.subscribed(self.reader, answer["subscribed"][CHANNEL], asked)
-            while True:
-                self._moved.set()
-                self._read(await here.receive(timeout=1_000))
+    async def _visit(self) -> None:
+        """Over a socket."""
+        async with client(self._url) as here:
+            self.connections += 1
+            asked = self.reader.place
+            since = {CHANNEL: {"epoch": asked[0], "offset": asked[1]}} if asked else {}
+            answer = await here.ask({"subscribe": [CHANNEL], "since": since})
+            if "subscribed" in answer:
+                await self._follow(here, answer["subscribed"][CHANNEL], asked)
+
+    async def _follow(self, here: Client | Stream, told: Message, asked: Place | None) -> None:
+        self._log.subscribed(self.reader, told, asked)
+        while True:
+            self._moved.set()
+            self._read(await here.receive(timeout=1_000))
 
     def _read(self, message: Message) -> None:
         """Everyone is on `notifications` too, which has resets of its own."""
@@ -66,6 +71,21 @@ class Follower:
             self._log.reset(self.reader, message["reset"][CHANNEL])
         elif message.get("channel") == CHANNEL:
             self._log.delivered(self.reader, message["offset"], message["payload"]["key"])
+
+
+class StreamFollower(Follower):
+    """The same over the HTTP lane. It goes on with the id of the last frame that it read."""
+
+    _id: str | None = None
+
+    async def _visit(self) -> None:
+        async with stream(self._url, CHANNEL, id=self._id) as here:
+            self.connections += 1
+            told = (await here.receive())["subscribed"][CHANNEL]
+            try:
+                await self._follow(here, told, self.reader.place)
+            finally:
+                self._id = here.id
 
 
 class Journal:
@@ -78,8 +98,9 @@ class Journal:
         self._keys = map(str, itertools.count())
 
     async def follow(self, *urls: str) -> None:
-        """A client at each, once they are on the channel."""
-        began = [Follower(url, self.log) for url in urls]
+        """A client at each, over a socket or, at an address of HTTP, over a stream; once they are on the channel."""
+        kinds = (StreamFollower if url.startswith("http") else Follower for url in urls)
+        began = [kind(url, self.log) for kind, url in zip(kinds, urls, strict=True)]
         self.followers += began
         self._following += [asyncio.create_task(one.run()) for one in began]
         for one in began:
@@ -212,7 +233,7 @@ async def drill(server: StoreServer, *, past_the_line: bool = True, patience: fl
         ends.push_async_callback(outside.close)
         one = Drill(server, line, instances, outside)
         await asyncio.gather(*(each.until_ready_says(200) for each in instances))
-        await one.follow(*[each.server.url for each in instances] * 2)
+        await one.follow(*(url for each in instances for url in (each.server.url, each.server.http)))
         ends.push_async_callback(one.end)
         await one.publish_everywhere(5)
         yield one

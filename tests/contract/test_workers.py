@@ -19,6 +19,7 @@ from tests.support.client import Client, client
 from tests.support.eventually import eventually
 from tests.support.patience import PATIENCE
 from tests.support.server import serving_backend
+from tests.support.stream import Stream, stream
 
 CHANNELS = ["a", "b", "c"]
 
@@ -75,7 +76,7 @@ async def test_names_and_prefixes_are_apart(path: Path) -> None:
 
 
 class Load:
-    """Publishers on both workers, and a client on each, until the broker was killed so often."""
+    """Publishers on both workers, a socket on one and a stream on the other, until the broker was killed so often."""
 
     def __init__(self, path: Path, backends: list[WebSocketBroadcastBackend], kills: int) -> None:
         self.path = path
@@ -105,10 +106,10 @@ class Load:
             await asyncio.to_thread(kill_broker, self.path)
         self.ended = True
 
-    async def read(self, one: Client) -> None:
+    async def read(self, one: Client | Stream, positions: dict[str, Any]) -> None:
         """Until it is cancelled."""
         readers = {channel: self.log.reader(channel) for channel in CHANNELS}
-        for channel, position in (await one.subscribe(*CHANNELS)).items():
+        for channel, position in positions.items():
             self.log.subscribed(readers[channel], position, None)
         while True:
             self._take(readers, await one.receive())
@@ -128,8 +129,9 @@ class Load:
 async def under_load(path: Path, workers: list[WebSocketBroadcastBackend], kills: int) -> Log:
     load = Load(path, workers, kills)
     with serving_backend(workers[0]) as here, serving_backend(workers[1]) as there:
-        async with client(here.url) as one, client(there.url) as two:
-            reading = [asyncio.create_task(load.read(reader)) for reader in (one, two)]
+        async with client(here.url) as socket, stream(there.http, *CHANNELS) as events:
+            joined = [(socket, await socket.subscribe(*CHANNELS)), (events, (await events.receive())["subscribed"])]
+            reading = [asyncio.create_task(load.read(*each)) for each in joined]
             async with asyncio.TaskGroup() as group:
                 for run in (load.kill(), *(load.publish(backend, seed) for seed, backend in enumerate(workers * 2))):
                     group.create_task(run)

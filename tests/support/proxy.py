@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
+from tests.support.address import Address
 from tests.support.ports import free_port
 
 Way = Literal["up", "down"]
 """Up to the target, or down from it."""
 
 
-class Proxy:
+class Proxy(Address):
     """Forwards from a port of its own to the loopback port `target`, which may be changed for connections to come."""
 
     def __init__(self, target: int) -> None:

@@ -26,7 +26,7 @@ class Stream:
         """The data of the last frame, as it came."""
         self._rest = b""
         self._blocks: deque[bytes] = deque()
-        self._chunks = response.aiter_raw()
+        self._chunks = response.aiter_bytes()
 
     async def receive(self, timeout: float = PATIENCE) -> Message:
         """The next frame. Raises EOFError at the end of the stream."""
