@@ -9,7 +9,8 @@
    (- for none) and is ready after ACKS frames. On CONTROL, a WebSocket of its own, a frame "K C" makes the server publish
    K events on each of C channels; with - the same is asked for by POSTs of BODY to PUBLISH, pipelined on one connection.
    PIDS are for CPU time and memory: cpu_us is that of all instances a delivery, first_us that of the first, store_us that of
-   the process STORE in the environment. With DEFLATE in the environment the clients offer permessage-deflate.
+   the process STORE in the environment. With DEFLATE in the environment the clients offer permessage-deflate; with SSE they
+   open event streams in place of WebSockets, and HELLO is not sent.
 
    PHASE is KIND:N:SECONDS, where KIND is
      rate     N events on each channel; again when the last has arrived: two under way would be joined by a server that can
@@ -33,7 +34,7 @@ typedef struct {
 } Client;
 
 static int ports[INSTANCES], pids[INSTANCES], instances, store, count, channels, acks_wanted, ready, poll_fd, control_fd = -1;
-static int deflate;
+static int deflate, sse;
 static const char *path, *hello, *control, *publish_path, *publish_body;
 static Client *clients;
 static Poster posters[POSTERS]; /* the first is the control's */
@@ -63,7 +64,7 @@ static void arrived(Client *c, int frames) {
 
 static void opened(Client *c) {
   c->state = 2;
-  if (strcmp(hello, "-")) send_frame(c->fd, filled(hello, c->channel));
+  if (strcmp(hello, "-") && !sse) send_frame(c->fd, filled(hello, c->channel));
   if (!acks_wanted) ready++;
 }
 
@@ -78,11 +79,11 @@ static void input(Client *c, int ended) {
     received += n;
     if (c->state == 1) {
       uint8_t *end = memmem(buffer, n, "\r\n\r\n", 4);
-      if (!end || memcmp(buffer, "HTTP/1.1 101", 12)) fail("no upgrade: ", (buffer[n] = 0, (char *)buffer));
+      if (!end || memcmp(buffer, sse ? "HTTP/1.1 200" : "HTTP/1.1 101", 12)) fail("refused: ", (buffer[n] = 0, (char *)buffer));
       n -= end + 4 - p, p = end + 4;
       opened(c);
     }
-    int frames = count_frames(&c->counter, p, n);
+    int frames = (sse ? count_events : count_frames)(&c->counter, p, n);
     for (; frames && c->acks < acks_wanted; frames--)
       if (++c->acks == acks_wanted) ready++;
     if (frames) arrived(c, frames);
@@ -100,6 +101,7 @@ static int port_of(int client) { return ports[instances - 1 - client * instances
 
 static void greet(Client *c, int port) {
   c->state = 1;
+  if (sse) return ask_stream(c->fd, port, filled(path, c->channel));
   ask_upgrade(c->fd, port, filled(path, c->channel), deflate ? OFFER : "");
 }
 
@@ -263,7 +265,7 @@ int main(int argc, char **argv) {
   count = atoi(argv[3]), channels = atoi(argv[4]);
   path = argv[5], hello = argv[6], acks_wanted = atoi(argv[7]);
   control = argv[8], publish_path = argv[9], publish_body = argv[10];
-  deflate = getenv("DEFLATE") != NULL;
+  deflate = getenv("DEFLATE") != NULL, sse = getenv("SSE") != NULL;
   many_files();
   clients = calloc(count, sizeof *clients), published = calloc(channels, sizeof *published);
   poll_fd = epoll_create1(0);

@@ -91,10 +91,10 @@ def _what(system: System, crowd: Crowd) -> list[str]:
 
 
 def _environment(system: System, store: Redis | Postgres | None) -> dict[str, str]:
-    deflate = {"DEFLATE": "1"} if system.deflate else {}
+    clients = {name: "1" for name, is_set in (("DEFLATE", system.deflate), ("SSE", system.streams)) if is_set}
     name = "REDIS_URL" if system.over_redis else "POSTGRES_URL"
     shared = {name: store.url, "STORE": str(store.pid)} if store else {}
-    return {**os.environ, **deflate, **shared}
+    return {**os.environ, **clients, **shared}
 
 
 def _figures(phases: list[Phase], printed: str) -> dict[str, Figures]:

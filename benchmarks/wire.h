@@ -92,6 +92,12 @@ static inline void ask_upgrade(int fd, int port, const char *path, const char *h
   if (write(fd, text, n) != n) die("write");
 }
 
+static inline void ask_stream(int fd, int port, const char *path) {
+  char text[8192];
+  int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n\r\n", path, port);
+  if (write(fd, text, n) != n) die("write");
+}
+
 /* Counts the text frames in a stream of them, however it is cut. */
 typedef struct {
   uint8_t head[10];
@@ -122,6 +128,22 @@ static inline int count_frames(Counter *c, const uint8_t *p, size_t n) {
     if (!c->left) {
       if ((c->head[0] & 15) == 1) done++;
       c->have = 0;
+    }
+  }
+  return done;
+}
+
+/* Counts the data lines in an event stream, however it is cut, chunked or not: `have` characters of the mark were seen. */
+static inline int count_events(Counter *c, const uint8_t *p, size_t n) {
+  static const char mark[] = "\ndata: ";
+  const int whole = sizeof mark - 1;
+  int done = 0;
+  for (const uint8_t *end = p + n; p < end; p++) {
+    if (c->have == whole) {
+      if (!(p = memchr(p, '\n', end - p))) break;
+      done++, c->have = 1;
+    } else {
+      c->have = *p == mark[c->have] ? c->have + 1 : *p == '\n';
     }
   }
   return done;

@@ -28,8 +28,8 @@ def run(*options: str) -> str:
     return done.stdout
 
 
-def test_a_small_run_of_two_systems(tmp_path: Path) -> None:
-    systems = ["floor", "pattern_stack"]
+def test_a_small_run_of_three_systems(tmp_path: Path) -> None:
+    systems = ["floor", "pattern_stack", "pattern_stack-sse"]
     run(*systems, "--clients", "20", "--seconds", "0.1", "--build", str(tmp_path), "--out", str(tmp_path))
     results = json.loads((tmp_path / "results.json").read_text())
     assert {"cc", "fastapi", "Python"} <= results["versions"].keys()

@@ -33,6 +33,7 @@ class System:
     body: str = '{"channel":"%d","event":"tick","payload":{"entity_id":"1"}}'
     only: str = ""  # the one kind of phase that it is for
     deflate: bool = False  # its clients offer permessage-deflate
+    streams: bool = False  # its clients read event streams
     forks: bool = False  # its only child does the work
     shared: bool = False  # measured with the crowds that instances over Redis are for, and no others
     over_redis: bool = False  # a Redis is started for it, and named in REDIS_URL
@@ -77,6 +78,9 @@ def _ours() -> dict[str, System]:
         "pattern_stack": System("pattern_stack, fast lane", fast, versions, "/ws/broadcast", hello, 1),
         "pattern_stack-authenticate": System(
             "the same, authenticate", fast, versions, f"/ws/authenticated{token}", hello, 1, only="connections"
+        ),
+        "pattern_stack-sse": System(
+            "pattern_stack, HTTP lane", fast, versions, "/sse/broadcast?channel=%d", acks=1, streams=True
         ),
         "pattern_stack-slow": System("pattern_stack on plain uvicorn", slow, versions, "/ws/broadcast", hello, 1),
         "pattern_stack-1k": System("pattern_stack, 1 KB", large, versions, "/ws/broadcast", hello, 1, only="bytes"),

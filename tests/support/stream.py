@@ -24,7 +24,7 @@ class Stream:
         self.comments = 0
         self.raw = b""
         """The data of the last frame, as it came."""
-        self._rest = b""
+        self._rest = bytearray()
         self._blocks: deque[bytes] = deque()
         self._chunks = response.aiter_bytes()
 
@@ -48,12 +48,14 @@ class Stream:
 
     async def _next(self) -> bytes:
         while not self._blocks:
+            seen = len(self._rest)
             try:
                 self._rest += await anext(self._chunks)
             except StopAsyncIteration:
                 raise EOFError from None
-            *blocks, self._rest = self._rest.split(b"\n\n")
-            self._blocks += blocks
+            if self._rest.find(b"\n\n", max(seen - 1, 0)) >= 0:
+                *blocks, self._rest = self._rest.split(b"\n\n")
+                self._blocks += map(bytes, blocks)
         return self._blocks.popleft()
 
     def _block(self, text: str) -> Message | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from pattern_stack.atoms.broadcast.core.limits import Limits
-from pattern_stack.atoms.broadcast.websocket.frames import Frame, Part, Shared, fragments_of, size_of
+from pattern_stack.atoms.broadcast.websocket.frames import Frame, Part, Shared, fragments_of, size_of, slices_of
 from pattern_stack.atoms.clock import iso, utc_now
 from pattern_stack.atoms.json import is_finite, unwritable
 from pattern_stack.errors import InvalidChannel, InvalidEvent
@@ -192,6 +192,9 @@ class SharedSnapshot(Snapshot):
 
     def fragments(self, deflating: bool) -> Iterator[bytes]:
         return fragments_of(self.parts, deflating)
+
+    def slices(self) -> Iterator[bytes]:
+        return slices_of(self.parts)
 
 
 class Ephemeral(Frame):

@@ -1,6 +1,7 @@
 """Ready messages: what an outbox takes and a lane writes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from pattern_stack.atoms.broadcast.websocket.deflate import TAIL, deflate, deflated_segment
 
@@ -48,6 +49,10 @@ class Frame:
         else:
             yield from _fragmented(_TEXT, [self.data])
 
+    def slices(self) -> Iterator[bytes]:
+        """Its data, at most 64 KiB at a time."""
+        return map(bytes, _sliced([self.data]))
+
     @property
     def deflated(self) -> bytes:
         """The same, compressed where that makes it shorter."""
@@ -70,13 +75,18 @@ def _framed(first: int, data: bytes) -> bytes:
 def _fragmented(first: int, parts: Sequence[bytes]) -> Iterator[bytes]:
     """One message (RFC 6455, 5.4). Control frames may stand between any two of its fragments."""
     opcode, waiting = first & ~_FINAL, memoryview(b"")
+    for piece in _sliced(parts):
+        if waiting:
+            yield _framed(opcode, bytes(waiting))
+            opcode = _CONTINUATION
+        waiting = piece
+    yield _framed(opcode | _FINAL, bytes(waiting))
+
+
+def _sliced(parts: Iterable[bytes]) -> Iterator[memoryview]:
     for part in parts:
         for at in range(0, len(part), _CHUNK_BYTES):
-            if waiting:
-                yield _framed(opcode, bytes(waiting))
-                opcode = _CONTINUATION
-            waiting = memoryview(part)[at : at + _CHUNK_BYTES]
-    yield _framed(opcode | _FINAL, bytes(waiting))
+            yield memoryview(part)[at : at + _CHUNK_BYTES]
 
 
 class Shared:
@@ -105,10 +115,19 @@ def size_of(parts: Sequence[Part]) -> int:
 def fragments_of(parts: Sequence[Part], deflating: bool) -> Iterator[bytes]:
     """A message in parts, in fragments of at most 64 KiB."""
     if not deflating:
-        return _fragmented(_TEXT, [part.data if isinstance(part, Shared) else part for part in parts])
+        return _fragmented(_TEXT, _plain(parts))
     segments = [part.deflated if isinstance(part, Shared) else deflated_segment(part) for part in parts]
     segments[-1] = segments[-1].removesuffix(TAIL)
     return _fragmented(_TEXT | _COMPRESSED, segments)
+
+
+def slices_of(parts: Sequence[Part]) -> Iterator[bytes]:
+    """The data of a message in parts, at most 64 KiB at a time."""
+    return map(bytes, _sliced(_plain(parts)))
+
+
+def _plain(parts: Sequence[Part]) -> list[bytes]:
+    return [part.data if isinstance(part, Shared) else part for part in parts]
 
 
 def control(opcode: int, data: bytes) -> bytes:
@@ -126,7 +145,7 @@ class Batch:
 
     def __init__(self, frames: Sequence[Frame]) -> None:
         self.frames = frames
-        self.streamed: bytes | None = None
+        self.streamed: Any = None
         """What event streams of this one channel are sent: made by the first of them (transports/sse/wire.py)."""
         self._size: int | None = None
         self._tally: tuple[int, int, int] | None = None

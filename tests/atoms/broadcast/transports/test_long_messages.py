@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import tracemalloc
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +17,7 @@ from pattern_stack.atoms.broadcast.websocket.frames import Batch
 from tests.support.client import client
 from tests.support.raw import Raw
 from tests.support.server import Server, serving_backend, until
+from tests.support.stream import stream
 from tests.support.watched import Watched
 
 MIB = 1_048_576
@@ -38,6 +40,15 @@ async def silent(server: Server) -> Raw:
     return one
 
 
+def silent_stream(server: Server) -> socket.socket:
+    """The same over HTTP."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    one.connect(("127.0.0.1", server.port))
+    one.sendall(f"GET /sse/broadcast?channel={ROOM} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return one
+
+
 def blocked(backend: WebSocketBroadcastBackend, count: int) -> Any:
     return lambda: sum(one.outbox.blocked for one in backend._instance.connections.open) == count
 
@@ -49,7 +60,7 @@ def read(one: Raw) -> dict[str, Any]:
     return payload
 
 
-async def test_ten_silent_subscribers_hold_it_once() -> None:
+async def test_ten_silent_sockets_and_ten_streams_hold_it_once() -> None:
     backend = rooms()
     with serving_backend(backend) as server:
         warm = await silent(server)
@@ -58,12 +69,15 @@ async def test_ten_silent_subscribers_hold_it_once() -> None:
         try:
             before, _ = tracemalloc.get_traced_memory()
             crowd = [await silent(server) for _ in range(10)]
-            await until(server, blocked(backend, 11))
+            streams = [silent_stream(server) for _ in range(10)]
+            await until(server, blocked(backend, 21))
             held, most = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
         assert held - before < 8 * MIB
         assert most - before < 8 * MIB
+        for each in streams:
+            each.close()
         payloads = [await asyncio.to_thread(read, one) for one in (warm, *crowd[:3])]
         assert len({payload["connection_id"] for payload in payloads}) == 4
         assert all(payload["n"] is None for payload in payloads)
@@ -80,6 +94,16 @@ async def test_what_comes_meanwhile_follows_it_and_pings_are_answered_within_it(
         assert (await asyncio.to_thread(read, one))["n"] is None
         assert (await asyncio.to_thread(one.message))["event"] == "later"
         one.socket.close()
+
+
+async def test_a_stream_gets_the_same() -> None:
+    backend = rooms()
+    with serving_backend(backend) as server:
+        async with stream(server.http, ROOM) as one:
+            assert "subscribed" in await one.receive()
+            assert (await one.receive())["payload"]["graph"] == GRAPH
+            await backend.broadcast(ROOM, "later", {})
+            assert (await one.receive())["event"] == "later"
 
 
 async def test_who_is_disconnected_in_the_midst_of_it_is_told_why() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
 from starlette.types import Send
@@ -11,6 +11,7 @@ from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, Subscribe
 from pattern_stack.atoms.broadcast.transports.asgi import abort_socket
 from pattern_stack.atoms.broadcast.transports.sse.at_once import run_at_once
+from pattern_stack.atoms.broadcast.transports.sse.straight import chunk_writer
 from pattern_stack.atoms.broadcast.transports.sse.wire import COMMENT, PIECE_BYTES, Wire, last_event
 from pattern_stack.atoms.broadcast.websocket.frames import Batch
 
@@ -39,9 +40,11 @@ class StreamTransport:
         "_joining",
         "_send",
         "_server",
+        "_time",
         "_unfinished",
         "_wake",
         "_wire",
+        "_write_chunk",
         "_wrote",
         "closing",
         "taken",
@@ -53,9 +56,10 @@ class StreamTransport:
         self._flow: Any = getattr(server, "flow", None)
         """uvicorn's, where no middleware is in between: it says whether a write would have to wait."""
         self._is_idle = False
-        """The writer waits for something to write."""
+        """The writer waits for something to write, and nothing has come."""
         self._unfinished: Coroutine[Any, Any, None] | None = None
         self._wire = Wire()
+        self._write_chunk: Callable[[bytes], None] | None = None
         self._batch: Batch | None = None
         self._beat: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
@@ -63,6 +67,7 @@ class StreamTransport:
         self._deadline: float | None = None
         self._joining: asyncio.Future[list[CommandError]] | None = None
         self._is_silent = False
+        self._time = asyncio.get_running_loop().time
         self._wrote = 0.0
         self._connection: ClientConnection
         self.closing: tuple[int, str] | None = None
@@ -87,6 +92,7 @@ class StreamTransport:
             async with asyncio.timeout_at(self._deadline) as self._end:
                 gone.add_done_callback(self._left)
                 await self._send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+                self._write_chunk = chunk_writer(self._send, self._server)
                 await self._write(COMMENT)
                 await self._write_all()
         except TimeoutError:
@@ -95,6 +101,7 @@ class StreamTransport:
         except (OSError, RuntimeError) as error:  # the client is gone, or the server has ended the response
             logger.debug("%s takes no more: %r", self._connection.id, error)
         finally:
+            self._end = None  # `_left` may be on its way
             gone.remove_done_callback(self._left)
             if self._beat:
                 self._beat.cancel()
@@ -106,7 +113,6 @@ class StreamTransport:
             self._is_idle = True
             await self._wake.wait()
             self._wake.clear()
-            self._is_idle = False
             await self._write_batch()
             if self._is_silent:
                 await self._write(COMMENT)
@@ -130,33 +136,39 @@ class StreamTransport:
         self._is_silent = False
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
         self.taken += 1
-        self._wrote = asyncio.get_running_loop().time()
+        self._wrote = self._time()
 
-    @property
-    def _may_write_at_once(self) -> bool:
-        return self._is_idle and not self._wake.is_set() and self._flow is not None and not self._flow.write_paused
+    def _rouse(self) -> None:
+        self._is_idle = False
+        self._wake.set()
 
     def _write_at_once(self, batch: Batch) -> None:
         """Without waking the writer, which costs more than all the rest. Only where it would not have to wait."""
-        pieces = self._wire.pieces(batch)
-        body = {"type": "http.response.body", "body": b"".join([piece for piece, _ in pieces]), "more_body": True}
         try:
-            self._unfinished = run_at_once(cast("Coroutine[Any, Any, None]", self._send(body)))
+            if self._write_chunk is not None:
+                self._write_chunk(self._wire.chunk(batch))
+            else:
+                self._send_at_once(batch)
         except (OSError, RuntimeError) as error:
             logger.debug("%s takes no more: %r", self._connection.id, error)
             self.abort()
         self.taken += 1
-        self._wrote = asyncio.get_running_loop().time()
+        self._wrote = self._time()
         if self._unfinished:
             self._connection.outbox.pause()
-            self._wake.set()
+            self._rouse()
+
+    def _send_at_once(self, batch: Batch) -> None:
+        data = b"".join([piece for piece, _ in self._wire.pieces(batch)])
+        body = {"type": "http.response.body", "body": data, "more_body": True}
+        self._unfinished = run_at_once(cast("Coroutine[Any, Any, None]", self._send(body)))
 
     def _look_for_silence(self) -> None:
         loop = asyncio.get_running_loop()
-        left = self._wrote + SILENCE_SECONDS - loop.time()
+        left = self._wrote + SILENCE_SECONDS - self._time()
         if left <= 0:
             self._is_silent = True
-            self._wake.set()
+            self._rouse()
         self._beat = loop.call_later(left if left > 0 else SILENCE_SECONDS, self._look_for_silence)
 
     def _left(self, gone: "asyncio.Task[None]") -> None:
@@ -165,12 +177,15 @@ class StreamTransport:
     # -- what the outbox and the connection call
 
     def write(self, batch: Batch) -> None:
-        if self._may_write_at_once and batch.size <= PIECE_BYTES:
+        if not self._is_idle or self._flow is None or self._flow.write_paused or batch.size > PIECE_BYTES:
+            self._write_later(batch)
+        else:
             self._write_at_once(batch)
-            return
+
+    def _write_later(self, batch: Batch) -> None:
         self._connection.outbox.pause()
         self._batch = batch
-        self._wake.set()
+        self._rouse()
 
     def resume_reading(self) -> None:
         """Nothing is read."""
@@ -179,7 +194,7 @@ class StreamTransport:
         self.closing = (code, reason)
         if self._joining and not self._joining.done():
             self._joining.set_result([])
-        self._wake.set()
+        self._rouse()
 
     def expire(self, seconds: float) -> None:
         when = asyncio.get_running_loop().time() + seconds

@@ -1,64 +1,106 @@
 """Frames as Server-Sent Events: `data` is the frame, `id` the positions that the client has reached with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import orjson
 
 from pattern_stack.atoms.broadcast.core.bookmark import moves_of, text_of
 from pattern_stack.atoms.broadcast.core.event import Event, Position
+from pattern_stack.atoms.broadcast.transports.sse.straight import chunk
 from pattern_stack.atoms.broadcast.websocket.frames import Batch, Frame, chunks
 
 COMMENT = b":\n\n"
 """It means nothing. Proxies see that the stream lives, and the server finds out whether the client does."""
 PIECE_BYTES = 65_536
+_END = b"\n\n"
+
+
+class Streamed(NamedTuple):
+    """Events of one channel, as every stream that is on it alone gets them: framed once."""
+
+    channel: str
+    position: Position
+    data: bytes
+    chunk: bytes
 
 
 class Wire:
-    """What one stream is sent. Streams of one channel share the bytes of its events."""
+    """What one stream is sent."""
 
-    __slots__ = ("_reached",)
+    __slots__ = ("_alone", "_latest", "_reached")
 
     def __init__(self) -> None:
         self._reached: dict[str, Position] = {}
+        self._alone: str | None = None
+        """The stream's channel, where it has one position."""
+        self._latest: Streamed | None = None
+        """What that channel has reached since `_reached` was written."""
 
     def pieces(self, batch: Batch) -> Iterator[tuple[bytes, bool]]:
         """The batch as bytes, 64 KiB or little more at a time, so that a client that reads slowly is seen to read; with each
         piece, whether it ends a frame."""
         for part in chunks(batch.frames) if batch.size > PIECE_BYTES else (batch,):
-            data = self._encode(part)
-            if len(part.frames) > 1 or len(data) <= PIECE_BYTES:
-                yield data, True
-                continue
-            for start in range(0, len(data), PIECE_BYTES):
-                yield data[start : start + PIECE_BYTES], start + PIECE_BYTES >= len(data)
+            if part.size <= PIECE_BYTES:
+                yield self._encode(part), True
+            else:
+                (long,) = part.frames
+                yield from self._in_pieces(long)
+
+    def chunk(self, batch: Batch) -> bytes:
+        """The whole batch as a chunk of HTTP/1.1."""
+        streamed = self._streamed(batch)
+        return chunk(self._join(batch)) if streamed is None else streamed.chunk
 
     def _encode(self, batch: Batch) -> bytes:
-        last = batch.frames[-1] if batch.frames else None
-        if not isinstance(last, Event) or self._reached.keys() != {last.channel} or not _is_of(last.channel, batch):
-            return b"".join(map(self._one, batch.frames))
-        self._reached[last.channel] = last.position
-        if batch.streamed is None:
-            batch.streamed = b"".join(map(Wire()._one, batch.frames))
-        return batch.streamed
+        streamed = self._streamed(batch)
+        return self._join(batch) if streamed is None else streamed.data
 
-    def _one(self, frame: Frame) -> bytes:
-        moved = False
-        for channel, position in moves_of(frame):
-            moved = True
+    def _streamed(self, batch: Batch) -> Streamed | None:
+        """None where the ids of this stream name other channels, too, or frames of the batch are no events of one channel."""
+        streamed: Streamed | None = batch.streamed or _streamed(batch)
+        if streamed is None or streamed.channel != self._alone:
+            return None
+        self._latest = streamed
+        return streamed
+
+    def _in_pieces(self, frame: Frame) -> Iterator[tuple[bytes, bool]]:
+        """None of them holds a copy of the whole."""
+        yield self._head(frame), False
+        for piece in frame.slices():
+            yield piece, False
+        yield _END, True
+
+    def _join(self, batch: Batch) -> bytes:
+        return b"".join([self._head(frame) + frame.data + _END for frame in batch.frames])
+
+    def _head(self, frame: Frame) -> bytes:
+        """What stands before its data. An id, where it moves the stream."""
+        if self._latest is not None:
+            self._reached[self._latest.channel] = self._latest.position
+            self._latest = None
+        moves = dict(moves_of(frame))
+        for channel, position in moves.items():
             if position is not None:
                 self._reached[channel] = position
             else:
                 self._reached.pop(channel, None)
-        if not moved:
-            return b"data: %b\n\n" % frame.data
-        return b"id: %b\ndata: %b\n\n" % (text_of(self._reached).encode(), frame.data)
+        self._alone = next(iter(self._reached)) if len(self._reached) == 1 else None
+        return _head(self._reached if moves else None)
 
 
-def _is_of(channel: str, batch: Batch) -> bool:
-    """Whether it has events of this channel alone. What the hub fans out is of one channel: that was looked at once."""
-    if batch.streamed is not None:
-        return True
-    return all(isinstance(frame, Event) and frame.channel == channel for frame in batch.frames)
+def _head(reached: Mapping[str, Position] | None) -> bytes:
+    return b"data: " if reached is None else b"id: %b\ndata: " % text_of(reached).encode()
+
+
+def _streamed(batch: Batch) -> Streamed | None:
+    """Made by the first stream that asks. What the hub fans out is of one channel."""
+    events = [frame for frame in batch.frames if isinstance(frame, Event)]
+    if not events or len(events) < len(batch.frames) or len({event.channel for event in events}) > 1:
+        return None
+    data = b"".join([_head({event.channel: event.position}) + event.data + _END for event in events])
+    streamed = batch.streamed = Streamed(events[-1].channel, events[-1].position, data, chunk(data))
+    return streamed
 
 
 def last_event(code: int, reason: str) -> bytes:
