@@ -63,6 +63,7 @@ class BroadcastLog:
         raise AssertionError(f"{wanted} was not published.{why}{self._instead()}")
 
     def assert_nothing_published(self, channel: str | None = None) -> None:
+        """Raises AssertionError, with what was published on the channel, or on any."""
         __tracebackhide__ = True
         if there := self.events(channel):
             where = f" on {channel!r}" if channel else ""

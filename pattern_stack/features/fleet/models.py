@@ -39,6 +39,8 @@ class Record(BaseModel):
 
 
 class Computer(Record):
+    """One computer of the fleet, as the others know it."""
+
     name: ComputerName
     status: str
     """`online`; `conflict`: another computer has the same name; `offline`: in the last event of a computer only."""
@@ -76,6 +78,8 @@ class FleetProject(OwnedRecord):
 
 
 class Todo(OwnedRecord):
+    """A todo in a project's directory."""
+
     slug: ShortText
     status: ShortText = "pending"
     description: LongText = ""

@@ -24,7 +24,9 @@ class Position(NamedTuple):
     """
 
     epoch: str
+    """The life of the channel's history that the offset belongs to."""
     offset: int
+    """The number of the event in its channel and epoch, from 1 on; 0: before the first one."""
 
 
 class Last(NamedTuple):
@@ -106,10 +108,12 @@ class Event(Frame):
 
     @property
     def position(self) -> Position:
+        """Its place in the order of its channel."""
         return Position(self.epoch, self.offset)
 
     @property
     def event_type(self) -> str:
+        """Its name, like `created`."""
         event_type: str = self._message["event"]
         return event_type
 
@@ -121,11 +125,13 @@ class Event(Frame):
 
     @property
     def timestamp(self) -> str:
+        """When it was published: UTC, ISO 8601 with microseconds, by the clock of the process that published it."""
         timestamp: str = self._message["timestamp"]
         return timestamp
 
     @property
     def origin(self) -> str | None:
+        """Who caused it, where the publisher said so with `origin=`."""
         return self._message.get("origin")
 
     @property

@@ -16,8 +16,11 @@ class History:
     """How much of a channel is kept for those who come back: whichever bound is reached first trims it."""
 
     events: int = 256
+    """The newest so many."""
     seconds: float = 300
+    """Seconds since an event was published."""
     bytes: int = 16 * 1_048_576
+    """Encoded bytes of the events that are kept."""
 
 
 class Log:
