@@ -38,6 +38,7 @@ from pattern_stack.errors import (
     TooSlow,
     Unauthenticated,
 )
+from pattern_stack.health import health_router
 
 if TYPE_CHECKING:
     from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend as IPCBroadcastBackend
@@ -80,6 +81,7 @@ __all__ = [
     "WebSocketBroadcastBackend",
     "broadcast_from_url",
     "command",
+    "health_router",
 ]
 
 

@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse
 
-from pattern_stack import metrics, pages
+from pattern_stack import health, metrics, pages
 from pattern_stack.access import Authorize, channel_authorize, rest_dependencies
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
-from pattern_stack.atoms.rest import OriginRoute, add_exception_handlers, error_answer
+from pattern_stack.atoms.rest import OriginRoute, add_exception_handlers
 from pattern_stack.errors import InvalidURL
 from pattern_stack.features import inspector
 from pattern_stack.features.fleet import Fleet
@@ -81,7 +80,7 @@ def create_app(
     app.include_router(metrics.get_router())
     if settings.inspector_token:
         app.include_router(_inspector(app, settings))
-    _add_health_routes(app)
+    app.include_router(health.router_of(lambda: app.state._state.items()))
     return app
 
 
@@ -112,18 +111,3 @@ def _inspector(app: FastAPI, settings: Settings) -> APIRouter:
         origins=settings.origins,
         parts=lambda: app.state._state,
     )
-
-
-def _add_health_routes(app: FastAPI) -> None:
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        """The process runs."""
-        return {"status": "ok"}
-
-    @app.get("/ready", responses={503: {"description": "it cannot do its work now"}})
-    async def ready() -> JSONResponse:
-        """Whether a load balancer should send clients here."""
-        for name, part in app.state._state.items():
-            if (trouble := getattr(part, "trouble", None)) is not None:
-                return error_answer(503, f"{name.upper()}_UNAVAILABLE", trouble)
-        return JSONResponse({"status": "ready"})

@@ -14,7 +14,7 @@ def test_the_public_names() -> None:
         "PatternStackError", "Position", "PostgresBroadcastBackend", "Publish", "Publisher", "RedisBroadcastBackend",
         "Rejected",
         "ServiceError", "Subscription", "TooSlow",
-        "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url", "command",
+        "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url", "command", "health_router",
     ]  # fmt: skip
     assert all(hasattr(pattern_stack, name) for name in pattern_stack.__all__)
 

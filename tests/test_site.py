@@ -20,6 +20,7 @@ MODULES = (
     "pattern_stack.features.sessions",
     "pattern_stack.features.notifications",
     "pattern_stack.features.fleet",
+    "pattern_stack.features.inspector",
 )
 
 
