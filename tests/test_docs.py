@@ -60,6 +60,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_and_lists_begin_behind_an_empty_line(page: Path) -> None:
+    """The site needs it, other than a repository's pages do."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^(?![|#>\s-]|\d+\.)\S.*\n(?:\||- |1\. ).*", text, re.MULTILINE) == []
+
+
 async def test_three_lines_are_enough() -> None:
     import httpx2
 
