@@ -1,4 +1,4 @@
-"""pattern-stack serve | publish | tail | fleet | inspect."""
+"""pattern-stack serve | publish | tail | types | fleet | inspect."""
 
 import asyncio
 import codecs
@@ -194,6 +194,21 @@ def inspect(
         _fail(str(error))
     for line in [orjson.dumps(view).decode()] if as_json else lines(view):
         _print(line)
+
+
+@main.command()
+def types(
+    app: Annotated[str, typer.Argument(help="module:app, an application or a backend", metavar="MODULE:APP")],
+) -> None:
+    """Print the types of an application's channels as TypeScript: the `Channels` of the client."""
+    from pattern_stack.types.application import NoApplication, document_at
+    from pattern_stack.types.typescript import typescript_of
+
+    try:
+        document = document_at(app)
+    except NoApplication as error:
+        _fail(str(error))
+    print(typescript_of(document), end="")
 
 
 def _show_fleet(host: str, port: int) -> None:

@@ -105,8 +105,12 @@ class Cancel(BaseModel):
 
     id: UUID
     payment: Payment
-    reason: str = Field("", max_length=100)
+    reason: str = Field("", max_length=10)
     lines: list[Line] = []
+    at: datetime | None = None
+    amount: Decimal | None = None
+    counts: dict[Status, int] = {}
+    size: tuple[int, str] | None = None
 
 
 class Cancelled(BaseModel):
@@ -165,3 +169,7 @@ async def say(room_id: str, line: Line) -> None:
 
 
 app.include_router(backend.get_router("/live/ws/broadcast"), prefix="/api")
+
+
+def made() -> FastAPI:
+    return app

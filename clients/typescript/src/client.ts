@@ -11,6 +11,7 @@ import { checkChannel, Subscriptions } from "./subscriptions.js"
 import { Tabs } from "./tabs.js"
 import { Timer } from "./timer.js"
 import { Tokens, type TokenSource } from "./tokens.js"
+import type { ChannelName, Emit, Registered, Send, Subscribe } from "./typed.js"
 
 export interface BroadcastOptions {
   /** Authenticates the client: sent as the first frame of each connection, and renewed before it expires. */
@@ -44,8 +45,10 @@ const OPTIONS = ["token", "origin", "maxChannels", "pingAfter", "reconnect", "so
  *
  * Each handler gets the events of its channel in order and once each, however often the connection breaks. If events may have
  * been missed, `onReset` reports it. Methods are bound to the client: `const { subscribe } = client` works.
+ *
+ * `Channels`, written by `pattern-stack types`, has the compiler check names, events and commands: `new BroadcastClient<Channels>(url)`.
  */
-export class BroadcastClient {
+export class BroadcastClient<Channels = Registered> {
   readonly url: string
   /** Events that this client caused carry it. */
   readonly origin: string
@@ -132,7 +135,7 @@ export class BroadcastClient {
   readonly onJoin = (handler: (channel: string) => void): Unsubscribe => this.#joins.add(handler)
 
   /** Whether the server has acknowledged the channel, and it has had a handler ever since. */
-  readonly isJoined = (channel: string): boolean => this.#subscriptions.isJoined(channel)
+  readonly isJoined = (channel: ChannelName<Channels>): boolean => this.#subscriptions.isJoined(channel)
 
   /** Calls the handler when events of a channel may have been missed. Fetch the data that depends on them again. */
   readonly onReset = (handler: (channel: string) => void): Unsubscribe => this.#resets.add(handler)
@@ -142,32 +145,30 @@ export class BroadcastClient {
 
   /** Calls the handler with each event of the channel. May be called at any time, also before `connect()`. Throws a
    * BroadcastError if the channel name is invalid; in development also if a part of it is missing, as in `items:undefined`. */
-  readonly subscribe = <Payload = Record<string, any>>(
-    channel: string,
-    handler: (event: BroadcastEvent<Payload>) => void,
-  ): Unsubscribe => this.#subscriptions.add(channel, handler as (event: BroadcastEvent) => void)
+  readonly subscribe = ((channel: string, handler: (event: BroadcastEvent) => void): Unsubscribe =>
+    this.#subscriptions.add(channel, handler)) as Subscribe<Channels>
 
   /** Resolves once the server has acknowledged the channel: every event published after that is delivered. Rejects with a
    * BroadcastError if the server refuses the channel, or the client disconnects. With a server that never replies it resolves
    * at the first event, or within 5 s. */
-  readonly ready = (channel: string): Promise<void> => {
+  readonly ready = (channel: ChannelName<Channels>): Promise<void> => {
     const close = this.lastClose
     if (close?.final) return Promise.reject(disconnected(close))
     return this.#subscriptions.ready(channel)
   }
 
   /** Asks the server for a new `snapshot` event of a channel that has snapshots; while not connected, after reconnecting. */
-  readonly refresh = (channel: string): void => this.#subscriptions.refresh(channel)
+  readonly refresh = (channel: ChannelName<Channels>): void => this.#subscriptions.refresh(channel)
 
   /** Delivers an event to the subscribers in the other tabs of this browser, and not to those in this tab. The server is not
    * involved. Does nothing while disconnected. Throws a BroadcastError if an argument is missing or invalid. */
-  readonly emit = (channel: string, event: string, payload: Record<string, any>): void => {
+  readonly emit = ((channel: string, event: string, payload: Record<string, any>): void => {
     checkChannel(channel)
     if (typeof event !== "string" || !event || typeof payload !== "object" || payload === null || Array.isArray(payload)) {
       throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; other tabs get it", channel)
     }
     this.#tabs.send({ channel, event, payload, timestamp: new Date().toISOString(), origin: this.origin })
-  }
+  }) as Emit<Channels>
 
   /** Sends a command to the application, and resolves with its result. The channel must have a handler. Commands of a channel are
    * carried out in the order of the calls; while not connected they wait, and they are sent again until they are answered. The `key`,
@@ -176,26 +177,21 @@ export class BroadcastClient {
    *
    * Rejects with a BroadcastError: its `code` is the application's own, one of the protocol's (`invalid_payload`, `unknown_event`,
    * `not_subscribed`, `forbidden`, `unknown_outcome`), or `disconnected` after `disconnect()`. */
-  readonly send = async <Result = any>(
-    channel: string,
-    event: string,
-    payload: object = {},
-    options?: { key?: string },
-  ): Promise<Result> => {
+  readonly send = (async (channel: string, event: string, payload: object = {}, options?: { key?: string }): Promise<unknown> => {
     const frame = JSON.stringify({ send: channel, event, payload, ...options }) // what the caller changes later is not sent
-    return (await this.#load()).send(frame) as Promise<Result>
-  }
+    return (await this.#load()).send(frame)
+  }) as Send<Channels>
 
   /** Shows an object, of at most 4 KiB as JSON, to the others on a channel with presence; null shows nothing. The newest one counts: what
    * changes faster than the server answers is sent once. It is shown again after a reconnect, and gone when the last handler of the
    * channel is removed. */
-  readonly setState = (channel: string, state: object | null): void => {
+  readonly setState = (channel: ChannelName<Channels>, state: object | null): void => {
     const text = JSON.stringify(state)
     void this.#load().then((upstream) => upstream.setState(channel, text))
   }
 
   /** Who is on a channel with presence. It is followed, and subscribed, for as long as `onChange` has a handler. */
-  readonly presence = (channel: string): Presence => {
+  readonly presence = (channel: ChannelName<Channels>): Presence => {
     const members = (): readonly Member[] => this.#upstream?.members(channel) ?? []
     return {
       get members() {

@@ -19,9 +19,9 @@ export type ClientFrame = { id?: Id } & (
   | { state: Record<string, Record<string, unknown> | null> }
 )
 
-export interface BroadcastEvent<Payload = Record<string, any>> {
+export interface BroadcastEvent<Payload = Record<string, any>, Name extends string = string> {
   channel: string
-  event: string
+  event: Name
   payload: Payload
   /** The event's number in its channel. Absent from ephemeral events, and from those that another tab emitted. */
   offset?: number

@@ -1,7 +1,7 @@
 /** The output of `npm run build`, used as an application uses it. */
 
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { afterAll, describe, expect, it } from "vitest"
@@ -57,13 +57,14 @@ describe("an application's TypeScript", () => {
   mkdirSync(`${application}/node_modules/@pattern-stack`, { recursive: true })
   symlinkSync(root, `${application}/node_modules/@pattern-stack/broadcast`)
   writeFileSync(`${application}/index.ts`, code)
+  for (const file of ["channels", "uses"]) copyFileSync(`${root}test/typed/${file}.ts`, `${application}/${file}.ts`)
 
   it.each([
     ["typescript-5", "node10", "es2022"], // written `node`, too; TypeScript 7 no longer has it
     ["typescript", "nodenext", "nodenext"],
   ])("finds the types with %s and moduleResolution %s", { timeout: 180_000 }, (compiler, moduleResolution, module) => {
     const options = { strict: true, noEmit: true, target: "es2022", module, moduleResolution, jsx: "react-jsx", lib: ["es2022", "dom"], types: [] }
-    writeFileSync(`${application}/tsconfig.json`, JSON.stringify({ compilerOptions: options, include: ["index.ts"] }))
+    writeFileSync(`${application}/tsconfig.json`, JSON.stringify({ compilerOptions: options, include: ["*.ts"] }))
     const { stdout } = spawnSync(process.execPath, [`${root}node_modules/${compiler}/bin/tsc`, "--project", application], { encoding: "utf8" })
     expect(stdout).toBe("")
   })

@@ -42,8 +42,8 @@ client.subscribe("orders")
 // @ts-expect-error -- state is read-only
 client.state = "connected"
 
-expectTypeOf(initBroadcast).returns.toEqualTypeOf<BroadcastClient>()
-expectTypeOf(getBroadcastClient).toEqualTypeOf<() => BroadcastClient>()
+expectTypeOf(initBroadcast("/ws/broadcast")).toEqualTypeOf<BroadcastClient>()
+expectTypeOf(getBroadcastClient()).toEqualTypeOf<BroadcastClient>()
 expectTypeOf<WebSocket>().toExtend<BroadcastSocket>()
 expectTypeOf<import("ws").WebSocket>().toExtend<BroadcastSocket>()
 expectTypeOf(sharedSocket).returns.toExtend<NonNullable<BroadcastOptions["socket"]>>()

@@ -1689,14 +1689,14 @@ var BroadcastClient = class {
 	isJoined = (channel) => this.#subscriptions.isJoined(channel);
 	onReset = (handler) => this.#resets.add(handler);
 	onError = (handler) => this.#errors.add(handler);
-	subscribe = (channel, handler) => this.#subscriptions.add(channel, handler);
+	subscribe = ((channel, handler) => this.#subscriptions.add(channel, handler));
 	ready = (channel) => {
 		const close = this.lastClose;
 		if (close?.final) return Promise.reject(disconnected(close));
 		return this.#subscriptions.ready(channel);
 	};
 	refresh = (channel) => this.#subscriptions.refresh(channel);
-	emit = (channel, event, payload) => {
+	emit = ((channel, event, payload) => {
 		checkChannel(channel);
 		if (typeof event !== "string" || !event || typeof payload !== "object" || payload === null || Array.isArray(payload)) throw new BroadcastError("invalid_event", "emit(channel, event, payload) needs a name and an object; other tabs get it", channel);
 		this.#tabs.send({
@@ -1706,8 +1706,8 @@ var BroadcastClient = class {
 			timestamp: (/* @__PURE__ */ new Date()).toISOString(),
 			origin: this.origin
 		});
-	};
-	send = async (channel, event, payload = {}, options) => {
+	});
+	send = (async (channel, event, payload = {}, options) => {
 		const frame = JSON.stringify({
 			send: channel,
 			event,
@@ -1715,7 +1715,7 @@ var BroadcastClient = class {
 			...options
 		});
 		return (await this.#load()).send(frame);
-	};
+	});
 	setState = (channel, state) => {
 		const text = JSON.stringify(state);
 		this.#load().then((upstream) => upstream.setState(channel, text));

@@ -1,3 +1,3 @@
-export { useBroadcast, useBroadcastEvent, useBroadcastState } from "./hooks.js"
+export { useBroadcast, useBroadcastEvent, useBroadcastState, useEvents } from "./hooks.js"
 export { BroadcastProvider, type BroadcastProviderProps } from "./provider.js"
 export { usePresence, useSend, type Send } from "./upstream.js"

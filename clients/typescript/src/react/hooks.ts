@@ -1,5 +1,13 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react"
-import type { BroadcastClient, BroadcastEvent, BroadcastState } from "@pattern-stack/broadcast"
+import type {
+  BroadcastClient,
+  BroadcastEvent,
+  BroadcastState,
+  ChannelName,
+  EventName,
+  PayloadOf,
+  Registered,
+} from "@pattern-stack/broadcast"
 import { useClient } from "./provider.js"
 import { setReader, stateOf, type Reader } from "./reads.js"
 
@@ -40,4 +48,16 @@ export function useBroadcastEvent<Payload = Record<string, any>>(
     if (channel === null) return undefined
     return client.subscribe<Payload>(channel, (event) => latest.current(event))
   }, [client, channel])
+}
+
+/** Calls the handler of the latest render with the payload of each such event of the channel, and with the event itself. The channel
+ * `null` subscribes to nothing. With the types of the application's channels in `Register`, names and payload are checked. */
+export function useEvents<Name extends ChannelName<Registered>, Event extends EventName<Registered, Name>>(
+  channel: Name | null,
+  event: Event,
+  handler: (payload: PayloadOf<Registered, Name, Event>, event: BroadcastEvent<PayloadOf<Registered, Name, Event>, Event>) => void,
+): void {
+  useBroadcastEvent<any>(channel, (received) => {
+    if (received.event === event) handler(received.payload, received as BroadcastEvent<any, Event>)
+  })
 }

@@ -12,7 +12,7 @@ const Context = createContext<BroadcastClient | null>(null)
  * called. If it belongs to another user now, give the provider another `key`.
  */
 export type BroadcastProviderProps = { children?: ReactNode } & (
-  | { client: BroadcastClient; url?: never; options?: never }
+  | { client: BroadcastClient<any>; url?: never; options?: never }
   | { url: string; options?: BroadcastOptions; client?: never }
 )
 

@@ -14,7 +14,7 @@ export function setReader(reader: Reader | undefined): void {
 }
 
 /** Makes the client's getters record their reader. Otherwise they work as before. */
-export function trackReads(client: BroadcastClient): BroadcastClient {
+export function trackReads(client: BroadcastClient<any>): BroadcastClient<any> {
   if (!(client instanceof BroadcastClient) || Object.hasOwn(client, "state")) return client
   for (const name of ["state", "lastClose"] as const) {
     const get = (): unknown => {

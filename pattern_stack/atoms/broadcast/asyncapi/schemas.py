@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from pydantic_core.core_schema import DecimalSchema
 
 Schema = dict[str, Any]
 Use = tuple[Hashable, JsonSchemaMode, TypeAdapter[Any]]
@@ -14,6 +15,7 @@ IN: Literal["validation"] = "validation"
 OUT: Literal["serialization"] = "serialization"
 
 REFERENCE = "#/components/schemas/{model}"
+_NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _SCHEMAS = (
     "items",
     "additionalItems",
@@ -31,6 +33,18 @@ _MAPPINGS = ("properties", "patternProperties")
 
 class _Generate(GenerateJsonSchema):
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - as pydantic declares it
+
+    def decimal_schema(self, schema: DecimalSchema) -> Schema:
+        """A text that is a number: pydantic's own schema allows any text."""
+        made = super().decimal_schema(schema)
+        return {
+            **_number_text(made),
+            **({"anyOf": [_number_text(one) for one in made["anyOf"]]} if "anyOf" in made else {}),
+        }
+
+
+def _number_text(schema: Schema) -> Schema:
+    return {"pattern": _NUMBER, **schema} if schema.get("type") == "string" else schema
 
 
 def schemas_of(uses: Iterable[Use]) -> tuple[dict[Hashable, Schema], dict[str, Schema]]:

@@ -60,9 +60,12 @@ class CommandMethod(NamedTuple):
     result: TypeAdapter[Any]
 
     def read(self, payload: bytes) -> Any:
-        """The payload, given as JSON, as the method takes it. Raises CommandError `invalid_payload`, which names the field."""
+        """The payload, given as JSON, as the method takes it: what its JSON Schema allows, and nothing else.
+
+        Raises CommandError `invalid_payload`, which names the field.
+        """
         try:
-            return self.payload.validate_json(payload)
+            return self.payload.validate_json(payload, strict=True)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False, include_context=False)
             text = faults({**one, "loc": one["loc"] or ("payload",)} for one in found[:_SHOWN])
