@@ -93,7 +93,7 @@ def _path_of(request: Request, name: str) -> str | None:
 def get_router() -> APIRouter:
     """Routes of the features' pages, and of the assets that the pages load."""
     router = APIRouter(include_in_schema=False)
-    for name in ("docs", "sessions", "notifications"):
+    for name in ("docs", "sessions", "notifications", "fleet"):
         router.add_api_route(f"/{name}", page(name), methods=METHODS)
     router.include_router(asset_router())
     return router

@@ -11,7 +11,7 @@ import pattern_stack.pages
 import test_server
 
 ASSETS = Path(pattern_stack.pages.__file__).parent / "assets"
-PAGES = ["/", "/docs", "/sessions", "/notifications", "/asyncapi"]
+PAGES = ["/", "/docs", "/sessions", "/notifications", "/fleet", "/asyncapi"]
 
 
 def http() -> httpx2.AsyncClient:

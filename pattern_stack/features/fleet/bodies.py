@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 
 from pattern_stack.features.fleet.models import (
     Computer,
+    ComputerName,
     FleetProject,
     FleetSession,
     PathText,
@@ -31,6 +32,7 @@ class FleetSessionList(BaseModel):
 class ComputerList(BaseModel):
     computers: list[Computer]
     total: int
+    this_computer: ComputerName = Field(description="the one that answers: its sessions can be changed here")
 
 
 class FleetProjectList(BaseModel):

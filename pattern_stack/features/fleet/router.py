@@ -69,7 +69,7 @@ def _add_list_routes(router: APIRouter, fleet: FleetService) -> None:
     async def computers() -> ComputerList:
         """The computers that are online, this one among them."""
         records = await fleet.records("computers")
-        return ComputerList(computers=records, total=len(records))
+        return ComputerList(computers=records, total=len(records), this_computer=fleet.state.name)
 
     @router.get("/projects", responses=error_responses())
     async def projects(computer: str | None = None) -> FleetProjectList:

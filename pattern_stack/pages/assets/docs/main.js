@@ -3,7 +3,7 @@
 import { $, element } from "../elements.js"
 import { example, typeOf } from "./example.js"
 
-const json = (value) => element("pre", {}, JSON.stringify(value, null, 2))
+const json = (value) => element("pre", { tabIndex: 0 }, JSON.stringify(value, null, 2))
 
 function section(name, calls, schemas) {
   const all = calls.map(([path, method, call]) => details(path, method, call, schemas))
