@@ -2,11 +2,12 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from time import monotonic
 from typing import Any, TypeVar
 
+from pattern_stack.atoms.broadcast.backends.ipc_journals import IPCJournals
 from pattern_stack.atoms.broadcast.bridge.linked_store import LinkedStore
 from pattern_stack.atoms.broadcast.bridge.store import (
     PATIENCE,
@@ -52,6 +53,7 @@ class IPCStore(LinkedStore):
         self._link = Link(meet, self, starts_broker=starts_broker)
         self._token = ProcessToken(6)
         self._numbers = count()
+        self.journals = IPCJournals(self)
 
     # -- the link
 
@@ -169,6 +171,10 @@ class IPCStore(LinkedStore):
         """One step on a table that all instances share: see atoms/table.py. Raises BroadcastUnavailable."""
         (answer,), _ = await self._call("rows", place, most, oldest, what, *arguments)
         return answer
+
+    async def patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """See LinkedStore."""
+        return await self._patiently(attempt)
 
     async def _call(self, call: str, *arguments: Any) -> tuple[list[Any], bytes]:
         return await self._patiently(lambda: self._link.call(call, *arguments))

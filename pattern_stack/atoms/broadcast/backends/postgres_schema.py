@@ -7,10 +7,10 @@ from zlib import crc32
 
 from pattern_stack.atoms.postgres import Failed, Run, Server, ServerRejected, array
 
-_PARTS = ("tables", "publish", "read", "presence", "ledger", "rows", "sweep")
-_TABLES = ("meta", "events", "lives", "keys", "tries", "members", "leases", "claims", "rows")
+_PARTS = ("tables", "publish", "read", "presence", "ledger", "rows", "journal", "sweep")
+_TABLES = ("meta", "events", "lives", "keys", "tries", "members", "leases", "claims", "rows", "journals", "entries")
 _RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
-_VERSION = b"1"
+_VERSION = b"2"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}")
 _MAKING = 2**31 - 1
 """The lock that all who make tables take: one at a time."""

@@ -2,11 +2,12 @@
 
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from pattern_stack.atoms.broadcast.backends.postgres_journals import PostgresJournals
 from pattern_stack.atoms.broadcast.backends.postgres_link import Statements
 from pattern_stack.atoms.broadcast.backends.postgres_messages import parts_of
 from pattern_stack.atoms.broadcast.bridge.store import PATIENCE, Attendance, OutcomeUnknown, Placed, Reading, is_event
@@ -21,6 +22,8 @@ from pattern_stack.atoms.postgres import (
     integer,
     unpacked,
 )
+
+T = TypeVar("T")
 
 _PIECE_BYTES = 524_288
 """Of events in one answer. The last of them may go beyond it."""
@@ -58,6 +61,7 @@ class PostgresStore(Statements):
         self._sends = Batch(self._send_all, lambda send: sum(map(len, send[1])))
         self._positions = Batch(self._read_positions)
         self._ids = count(secrets.randbits(38) << 24)
+        self.journals = PostgresJournals(self)
 
     def forget_loop(self) -> None:
         super().forget_loop()
@@ -163,6 +167,23 @@ class PostgresStore(Statements):
         args = array(bytes, [one if isinstance(one, bytes) else str(one).encode() for one in rest])
         ((total, gone, answer),) = await self.ask(sql, channel, instance, lease, what, args, bulk=what == "look")
         return Attendance(integer(total), unpacked(gone), unpacked(answer))
+
+    @property
+    def life(self) -> str:
+        """Of the server that it is connected to."""
+        return self._life
+
+    def next_id(self) -> int:
+        """Of one more publish."""
+        return next(self._ids)
+
+    def topic(self, channel: str) -> str:
+        """The name that the channel's messages come under."""
+        return self._topic(channel)
+
+    async def patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """See LinkedStore."""
+        return await self._patiently(attempt)
 
     async def claim(self, place: str, key: str, owner: str) -> Claim:
         state, result = await self._record("claim", place, key, owner)

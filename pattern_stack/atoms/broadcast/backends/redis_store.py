@@ -3,12 +3,13 @@
 import logging
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count, takewhile
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
+from pattern_stack.atoms.broadcast.backends.redis_journals import RedisJournals
 from pattern_stack.atoms.broadcast.backends.redis_scripts import lua_script, placed, terse
 from pattern_stack.atoms.broadcast.bridge.linked_store import LinkedStore
 from pattern_stack.atoms.broadcast.bridge.store import (
@@ -35,6 +36,8 @@ from pattern_stack.atoms.redis import (
 )
 from pattern_stack.errors import BroadcastUnavailable
 
+T = TypeVar("T")
+
 _log = LogEvery(logging.getLogger(__name__))
 
 _KEPT = 86_400
@@ -54,6 +57,7 @@ class RedisStore(LinkedStore):
     `:events`, a stream whose ids are the offsets; `:again:` with a publish's id, for an hour, where that was tried again;
     `:key:` with a publish's key, for 300 s, its place; `:once:` with a command's key: see ledger.lua; and the pub/sub channel
     `{prefix}:{channel}`, which carries `epoch:offset:bytes`, and `::bytes` of what is ephemeral.
+    `:journal` and `:entries`: see journal.lua.
     A channel without an event has none of them but `:once:`. `{prefix}:generation` is one for all channels: see epoch.lua.
     """
 
@@ -68,11 +72,12 @@ class RedisStore(LinkedStore):
         self._link = Link(
             url, self, prefix, probe=lua_script("probe"), bulk=True, sharded=True, credentials=credentials
         )
-        self._publish, self._read = lua_script("epoch", "publish"), lua_script("epoch", "read")
+        self._publish, self._read = lua_script("epoch", "place", "publish"), lua_script("epoch", "read")
         self._anew = lua_script("forget", "epoch", "anew")
         self._presence = lua_script("presence")
         self._ledger = lua_script("ledger")
         self._ids = (f"{secrets.token_hex(6)}:{number}" for number in count())
+        self.journals = RedisJournals(self)
 
     # -- the link
 
@@ -218,15 +223,29 @@ class RedisStore(LinkedStore):
         key: str | None = None,
         bulk: bool = False,
     ) -> Any:
+        own = (f"again:{again}", f"key:{key or ''}")
+        return await self.run_script(script, channel, keep, own, *arguments, bulk=bulk)
+
+    async def run_script(
+        self, script: str, channel: str, keep: int, own: tuple[str, str], *arguments: Any, bulk: bool = False
+    ) -> Any:
+        """One that begins with epoch.lua, on the channel's keys and two of its `own`. Raises LinkDown and ResponseError."""
         topic = self._topic(channel).decode()
-        keys = [f"{topic}:state", f"{topic}:events", f"{topic}:again:{again}", f"{topic}:lives"]
-        keys.append(f"{topic}:key:{key or ''}")
+        keys = [f"{topic}:{key}" for key in ("state", "events", own[0], "lives", own[1])]
         if self._link.is_sharded:
             script = on_shards(script)
         if not self._link.is_cluster:
             keys.append(f"{self._prefix}:generation")
         call = ("EVAL", script, len(keys), *keys, secrets.token_hex(6), max(keep, _KEPT * 1000), *arguments)
         return await self._link.call(topic, *call, bulk=bulk)
+
+    async def patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """See LinkedStore."""
+        return await self._patiently(attempt)
+
+    def topic(self, channel: str) -> bytes:
+        """The pub/sub channel that carries the messages of this one; its keys begin with it."""
+        return self._topic(channel)
 
     def _topic(self, channel: str) -> bytes:
         return f"{self._prefix}:{{{channel}}}".encode()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pattern_stack.atoms.broadcast.bridge.coalesced import Coalesced
 from pattern_stack.atoms.broadcast.bridge.epoch import continues
+from pattern_stack.atoms.broadcast.bridge.journal import Appended, Journals, Step
 from pattern_stack.atoms.broadcast.bridge.presence import SharedPresence
 from pattern_stack.atoms.broadcast.bridge.replay_cache import ReplayCache
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Placed, Store
@@ -100,6 +101,19 @@ class SharedEngine(LinkedEngine):
         new = [draft for draft, place in zip(drafts, placed, strict=True) if not place.repeated]
         self._counters.published += sum(draft.channel != CONTROL for draft in new)
         return [_event(draft, place) for draft, place in zip(drafts, placed, strict=True)]
+
+    @property
+    def journals(self) -> Journals:
+        """State that instances share. Used on the loop that owns the hub."""
+        return self._store.journals
+
+    async def append(self, channel: str, step: Step, drafts: Sequence[Draft]) -> Appended:
+        """One entry of the channel's journal and the events that it causes: both or neither. See Journals."""
+        bodies = [draft.body for draft in drafts]
+        appended = await self._store.journals.append(channel, step, bodies, self.window(channel))
+        if appended.state == "done":
+            self._counters.published += len(bodies)
+        return appended
 
     async def send(self, drafts: Sequence[Draft]) -> None:
         await asyncio.gather(*map(self._send, drafts))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from pattern_stack.atoms.broadcast.bridge.journal import Journals
 from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.ledger import Ledger
@@ -71,6 +72,8 @@ class Store(Ledger):
     unrecognised: Callable[[str], None]
     """Set by the engine. Called for a message that none of our instances can have published."""
 
+    journals: Journals
+    """State that instances share."""
     closed = False
     patience: float = PATIENCE
     """Seconds that calls wait while the link to the store is down, counted from the break. From then on they raise at once."""

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 
 from pattern_stack.atoms.ipc.broker.claims import Claims
+from pattern_stack.atoms.ipc.broker.journals import JournalTable
 from pattern_stack.atoms.ipc.broker.log import Log
 from pattern_stack.atoms.ipc.broker.peer import Peer
 from pattern_stack.atoms.table import Table
@@ -23,6 +24,7 @@ class Space:
         self._generation = 0
         self.logs: dict[str, Log] = {}
         self.claims = Claims()
+        self.journals = JournalTable()
         self.tables: dict[str, Table[str]] = {}
         self._keys: OrderedDict[tuple[str, str], tuple[int, str, float]] = OrderedDict()
 
@@ -67,6 +69,7 @@ class Space:
 
     def sweep(self, now: float) -> None:
         """Drop what some of the channels need not keep any more; called again and again, it comes to each of them."""
+        self.journals.sweep(now)
         for channel in [channel for channel, _ in zip(self.logs, range(_SWEPT), strict=False)]:
             log = self.logs.pop(channel)
             log.trim(now)

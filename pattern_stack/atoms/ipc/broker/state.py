@@ -175,6 +175,62 @@ class Broker:
         self._spaces[peer.space].claims.renew(place, key, owner, peer, self._clock())
         self._answer(peer, number)
 
+    def _journal_append(
+        self,
+        peer: Peer,
+        number: int,
+        body: bytes,
+        channel: str,
+        bounds: Sequence[float],
+        step: Sequence[Any],
+        sizes: Sequence[int],
+        is_again: bool,
+    ) -> None:
+        """`body`: the entry, about, the snapshot and the events, of these sizes. The answer is written before anybody hears
+        of the events."""
+        space, now = self._spaces[peer.space], self._clock()
+        entry, about, snapshot, *bodies = _cut(body, sizes)
+        state = space.journals.append(channel, step, entry, about, snapshot, now, is_again=is_again)
+        if state == "new":
+            space.log(channel, now).bounds = Bounds(*bounds)  # type: ignore[arg-type]
+            for one in bodies:
+                self._append(space, channel, one, step[2], now)
+        peer.answers.append(pack((number, self.life, "done" if state == "new" else state)))
+        self.touched[peer] = None
+
+    def _journal_read(self, peer: Peer, number: int, _: bytes, channel: str, after: int, id: str) -> None:
+        space = self._spaces[peer.space]
+        journal = space.journals.get(channel, self._clock())
+        if journal is None:
+            self._answer(peer, number, self.life, "gone")
+            return
+        if not journal.is_settled(self._clock()):
+            self._answer(peer, number, self.life, "unsettled")
+            return
+        log = space.logs.get(channel)
+        place = (log.epoch, log.offset) if log else (space.epoch, 0)
+        snapshot, entries = journal.since(after, id)
+        parts = [snapshot or b"", *entries]
+        about = (journal.number, journal.id, *place, snapshot is not None, list(map(len, parts)))
+        self._answer(peer, number, self.life, "there", *about, body=b"".join(parts))
+
+    def _journal_compact(self, peer: Peer, number: int, body: bytes, channel: str, last: int, id: str) -> None:
+        if journal := self._spaces[peer.space].journals.get(channel, self._clock()):
+            journal.compact(last, id, body)
+        self._answer(peer, number)
+
+    def _journal_offer(
+        self, peer: Peer, number: int, body: bytes, channel: str, last: int, id: str, sizes: Sequence[int]
+    ) -> None:
+        about, snapshot = _cut(body, sizes)
+        wanted = self._spaces[peer.space].journals.offer(channel, last, id, about, snapshot, self._clock())
+        self._answer(peer, number, wanted)
+
+    def _journal_all(self, peer: Peer, number: int, _: bytes) -> None:
+        found = self._spaces[peer.space].journals.all()
+        names, abouts = [name for name, _ in found], [about for _, about in found]
+        self._answer(peer, number, names, list(map(len, abouts)), body=b"".join(abouts))
+
     def _rows(
         self, peer: Peer, number: int, _: bytes, place: str, count: int, oldest: float, what: str, *rest: Any
     ) -> None:
@@ -202,5 +258,18 @@ _CALLS: dict[str, Callable[..., None]] = {
         "settle",
         "renew",
         "rows",
+        "journal_append",
+        "journal_read",
+        "journal_compact",
+        "journal_offer",
+        "journal_all",
     )
 }
+
+
+def _cut(body: bytes, sizes: Sequence[int]) -> list[bytes]:
+    parts, start = list[bytes](), 0
+    for size in sizes:
+        parts.append(body[start : start + size])
+        start += size
+    return parts

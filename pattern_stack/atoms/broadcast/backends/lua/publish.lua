@@ -1,10 +1,9 @@
--- Give one event its place, keep it, and tell every instance: one step, so that there is one order.
+-- Give one event its place, keep it, and tell every instance: one step, so that there is one order. See place.lua.
 -- ARGV[3]: the event's bytes. ARGV[4]: the publish's id. ARGV[5], ARGV[6], ARGV[7]: how much is kept, in events,
 -- milliseconds and bytes. ARGV[8]: the pub/sub channel. ARGV[9]: milliseconds since the publish was first tried and its
 -- answer lost; -1 where this is the first time. KEYS[3]: there once the publish was tried again.
 -- ARGV[10]: how long the publish's key is remembered, in milliseconds; 0 where it has none. KEYS[5]: the place of the first
 -- publish with it, as epoch, offset and publish's id. It is taken in the step that publishes: what was refused uses none up.
--- An entry of the stream: e, the event; i, its publish's id; t, its time; b, the bytes of all events of its epoch before it.
 -- Returns {epoch, offset}; {epoch, offset, bytes} of the first publish with the key, where there was one, without its
 -- bytes where they are no longer kept; {} where it cannot be known whether the first try came through, and for a first try that
 -- comes after the second one: a broken network may still deliver it.
@@ -51,29 +50,8 @@ else
   end
   redis.call('SET', KEYS[3], '', 'PX', 3600000)
 end
-if not known then
-  redis.call('DEL', KEYS[1], KEYS[2])
-  redis.call('HSET', KEYS[1], 'epoch', epoch, 'offset', 0, 'server', server, 'began', began)
-  redis.call('HINCRBY', KEYS[4], 'n', 1)
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  redis.call('PEXPIRE', KEYS[4], ARGV[2])
-end
-offset = redis.call('HINCRBY', KEYS[1], 'offset', 1)
-local most, total = tonumber(ARGV[7]), redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[3])
-local oldest = math.max(offset - ARGV[5] + 1, 1)
-while total > most and oldest < offset do
-  local entry = redis.call('XRANGE', KEYS[2], oldest .. '-0', '+', 'COUNT', 1)[1]
-  local before = entry and tonumber(entry[2][8])
-  if not before or total - before <= most then
-    break
-  end
-  oldest = tonumber(string.match(entry[1], '^%d+')) + 1
-end
-redis.call('XADD', KEYS[2], 'MINID', '=', oldest .. '-0', offset .. '-0',
-  'e', ARGV[3], 'i', ARGV[4], 't', now, 'b', total - #ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[6])
+place(ARGV[3], ARGV[4])
 if remembered > 0 then
   redis.call('SET', KEYS[5], epoch .. ' ' .. offset .. ' ' .. ARGV[4], 'PX', remembered)
 end
-redis.call('PUBLISH', ARGV[8], epoch .. ':' .. offset .. ':' .. ARGV[3])
 return {epoch, offset}

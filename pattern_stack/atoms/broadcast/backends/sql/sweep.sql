@@ -14,6 +14,8 @@ BEGIN
     END IF;
     DELETE FROM @keys k WHERE k.expires < now;
     DELETE FROM @claims c WHERE c.expires < now;
+    DELETE FROM @entries e USING @journals j WHERE j.channel = e.channel AND j.expires < now;
+    DELETE FROM @journals j WHERE j.expires < now;
     DELETE FROM @tries t WHERE t.at < now - interval '1 hour';
     DELETE FROM @lives l WHERE l.at < now - interval '2 days'
       AND NOT EXISTS (SELECT FROM @events e WHERE e.channel = l.channel);

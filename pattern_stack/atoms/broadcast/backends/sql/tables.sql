@@ -5,7 +5,7 @@
 -- A channel's state is its newest event, kept for a day after it came. So an epoch that was told up to 3 periods before
 -- the channel's began was that of no event: it is the same order.
 CREATE TABLE @meta (version integer NOT NULL, generation text NOT NULL, swept timestamptz NOT NULL);
-INSERT INTO @meta VALUES (1, md5(random()::text || clock_timestamp()::text), clock_timestamp());
+INSERT INTO @meta VALUES (2, md5(random()::text || clock_timestamp()::text), clock_timestamp());
 
 -- before: bytes of the epoch's events before this one. first: the oldest place that is kept. swept: the oldest that was not
 -- deleted yet. expires: until when it is replayed. publish: the publish's id.
