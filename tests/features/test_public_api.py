@@ -21,7 +21,7 @@ NAMES = {
         "ApplyKit", "Command", "CreateNode", "DeleteNode", "GraphFull", "InvalidCommand", "InvalidParent",
         "InvalidProperty", "InvalidTemplate", "LinkNode", "NodeFull", "NodeNotFound", "NothingToRedo", "NothingToUndo",
         "Outcome", "Project", "ProjectExists", "ProjectInUse", "ProjectNotFound", "ProjectStore", "Session",
-        "SessionNotFound", "Sessions", "SessionsFull", "StoreUnavailable", "Template", "TemplateNotFound",
+        "SessionNotFound", "SessionUnavailable", "Sessions", "SessionsFull", "StoreUnavailable", "Template", "TemplateNotFound",
         "TooManySessions", "UnlinkNode", "UpdateProperty",
     ],
 }  # fmt: skip

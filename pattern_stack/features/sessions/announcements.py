@@ -1,36 +1,34 @@
-"""Sends a session's clients who has come and who has gone, as far as its attendance allows, and the rest later."""
+"""Has a session's clients told later, by itself, who has come and who has gone: as soon as its attendance allows."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from pattern_stack.errors import BroadcastError
+from pattern_stack.features.sessions.core.attendance import Arrival
 from pattern_stack.features.sessions.core.changes import EventData
-from pattern_stack.features.sessions.registry import Registry
+from pattern_stack.features.sessions.errors import SessionNotFound, SessionUnavailable
 from pattern_stack.features.sessions.session import Session
 
 logger = logging.getLogger(__name__)
 
+_AGAIN_SECONDS = 1.0
+"""After it could not be sent."""
+
 
 class Announcements:
-    """`session-connected` and `session-disconnected` of all sessions. Only the hub's loop touches it."""
+    """Of all sessions. Only the hub's loop touches it. `announce` sends what may be sent now."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, announce: Callable[[Session], Awaitable[None]]) -> None:
+        self._announce = announce
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def announce(self, session: Session) -> None:
-        """Send what may be sent now. What may not is sent by itself, as soon as it may."""
-        arrivals = session.attendance.due(asyncio.get_running_loop().time())
-        self.announce_soon(session)
-        if arrivals:
-            events = [_event(*arrival, len(session.attendance.present)) for arrival in arrivals]
-            await self._registry.publish(session, events)
-
-    def announce_soon(self, session: Session) -> None:
-        """Send what waits as soon as it may be sent, in a later turn of the loop."""
+    def soon(self, session: Session, delay: float | None = None) -> None:
+        """Send what waits as soon as it may be sent, in a later turn of the loop; or after this delay."""
         loop = asyncio.get_running_loop()
-        delay = session.attendance.next_due(loop.time())
+        if delay is None:
+            delay = session.attendance.next_due(loop.time())
         if delay is not None and session.id not in self._timers:
             self._timers[session.id] = loop.call_later(delay, self._go_on, session)
 
@@ -43,11 +41,15 @@ class Announcements:
 
     async def _announce_rest(self, session: Session) -> None:
         try:
-            await self.announce(session)
-        except BroadcastError as error:
+            await self._announce(session)
+        except SessionNotFound:
+            pass
+        except (BroadcastError, SessionUnavailable) as error:
             logger.warning("who came to or left %s was not sent: %s", session.channel, error)
+            if session.is_shared and not session.closed:
+                self.soon(session, _AGAIN_SECONDS)
 
 
-def _event(connection_id: str, is_here: bool, count: int) -> EventData:
-    name = "session-connected" if is_here else "session-disconnected"
-    return name, {"connection_id": connection_id, "active_clients": count}
+def arrival_event(arrival: Arrival, count: int) -> EventData:
+    name = "session-connected" if arrival.is_here else "session-disconnected"
+    return name, {"connection_id": arrival.connection_id, "active_clients": count}

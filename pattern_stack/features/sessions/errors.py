@@ -6,7 +6,7 @@ ServiceError
 ├── InvalidParent, NothingToUndo, NothingToRedo                        409
 ├── ProjectExists, ProjectInUse, GraphFull, NodeFull                   409
 ├── InvalidProperty                                                    422
-└── StoreUnavailable, TooManySessions, SessionsFull                    503
+└── StoreUnavailable, TooManySessions, SessionsFull, SessionUnavailable 503
 InvalidTemplate (also a ValueError): raised when templates are loaded
 """
 
@@ -109,6 +109,16 @@ class StoreUnavailable(ServiceError):
 
     status, code = 503, "STORE_UNAVAILABLE"
     example = "the store of projects cannot be reached now"
+
+
+class SessionUnavailable(ServiceError):
+    """The session cannot be reached now, as where instances share it and their store is away. After 5 s at most.
+
+    A change may have been made, or not: repeated with the same X-Command-Id it is made once.
+    """
+
+    status, code = 503, "SESSION_UNAVAILABLE"
+    example = "the session cannot be reached now"
 
 
 class TooManySessions(ServiceError):

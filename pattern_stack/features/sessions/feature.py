@@ -12,6 +12,8 @@ from pattern_stack.features.sessions.bounded_store import BoundedStore
 from pattern_stack.features.sessions.channel import register_channel
 from pattern_stack.features.sessions.core.limits import SessionLimits
 from pattern_stack.features.sessions.core.templates import Catalogue
+from pattern_stack.features.sessions.housekeeping import register_instances_channel
+from pattern_stack.features.sessions.late_journal import LateJournal
 from pattern_stack.features.sessions.registry import Registry
 from pattern_stack.features.sessions.rest import build_router
 from pattern_stack.features.sessions.service import SessionService
@@ -19,7 +21,7 @@ from pattern_stack.features.sessions.store import ProjectStore
 
 
 class Sessions(SessionService):
-    """Project graphs that several people edit live. All of it is about the sessions of this instance.
+    """Project graphs that several people edit live: the sessions of all instances on the broadcast's bridge, or of this one.
 
     `store`: where projects are kept. `templates`: directories of more templates than the shipped one. `clock` and `ids`
     are asked for every time and id. `store_seconds`: how long a call of the store may take; longer is StoreUnavailable, 503.
@@ -50,12 +52,20 @@ class Sessions(SessionService):
             undo_bytes=undo_bytes,
         )
         registry = Registry(broadcast, limits, clock, ids)
-        super().__init__(registry, Catalogue(templates), BoundedStore(store, store_seconds))
-        register_channel(broadcast, registry)
+        journal = LateJournal(registry)
+        super().__init__(registry, Catalogue(templates), BoundedStore(store, store_seconds), journal)
+        self._late = journal
+        register_channel(broadcast, registry, journal)
+        register_instances_channel(broadcast)
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps this instance from doing its part for shared sessions, in words; None while it does."""
+        return self._late.trouble
 
     def get_router(self, *, origins: Iterable[str] = ()) -> APIRouter:
         """The REST calls, under /api/v1. Its lifespan closes the store. The application calls `add_exception_handlers`.
 
         Pages of other origins cannot change anything, unless `origins` lists theirs, like `https://app.example`.
         """
-        return build_router(self, origins)
+        return build_router(self, origins, self._late)

@@ -16,6 +16,8 @@ class SessionSummary(BaseModel):
 class SessionInfo(SessionSummary):
     project_id: str | None
     template_id: str | None
+    instance: str
+    """The instance that owns the session now: any of them answers its calls."""
     undo_available: bool
     redo_available: bool
     node_count: int

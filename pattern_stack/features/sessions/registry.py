@@ -1,8 +1,10 @@
-"""The live sessions of this instance, and what is published on their channels."""
+"""The sessions that this instance has, and what is published on their channels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.core.process import ProcessToken
 from pattern_stack.atoms.clock import Clock, iso
 from pattern_stack.atoms.ids import Ids
 from pattern_stack.features.sessions.core.changes import EventData
@@ -23,6 +25,7 @@ class Registry:
         self.new_id = ids
         self.size = 0
         """Bytes that the documents of all sessions count."""
+        self._token = ProcessToken(4)
         self._sessions: dict[str, Session] = {}
         self._by_project: dict[str, Session] = {}
 
@@ -31,9 +34,31 @@ class Registry:
         if len(self._sessions) >= self.limits.sessions:
             raise TooManySessions(f"there are {self.limits.sessions} sessions already")
         self.check_room()
-        session = Session(self.new_id(), self.clock(), self.new_document())
+        session = Session(self.new_id(), self.clock(), self.new_document(), self.instance)
         self._sessions[session.id] = session
         return session
+
+    @property
+    def instance(self) -> str:
+        """The name of this instance: another one in each process."""
+        return str(self._token)
+
+    def add(self, session: Session) -> None:
+        """One that was made elsewhere."""
+        self._sessions[session.id] = session
+        self.measure(session)
+
+    def drop(self, session: Session) -> None:
+        """This instance does not have it any more: it is made anew when it is asked for."""
+        self._sessions.pop(session.id, None)
+        self.size -= session.size
+        session.size = 0
+
+    def forget(self, session: Session) -> None:
+        """It is closed."""
+        session.closed = True
+        self._sessions.pop(session.id, None)
+        self.measure(session)
 
     def get(self, session_id: str) -> Session:
         """Raises SessionNotFound."""
@@ -74,16 +99,18 @@ class Registry:
     async def close(self, session_id: str, *, origin: str | None = None) -> None:
         """Its clients get `session-closed` and are unsubscribed. Raises SessionNotFound."""
         session = self.get(session_id)
-        session.closed = True
-        del self._sessions[session_id]
-        self.measure(session)
+        self.forget(session)
         if session.project:
             del self._by_project[session.project.project_id]
         try:
             await self.publish(session, [("session-closed", {})], origin=origin)
         finally:  # also if this call is cancelled: no later call could end the channel
-            await self.broadcast.end(session.channel)
-            await self.broadcast.end(session.cursors_channel)
+            await self.end(session)
+
+    async def end(self, session: Session) -> None:
+        """Nobody is on its channels any more."""
+        await self.broadcast.end(session.channel)
+        await self.broadcast.end(session.cursors_channel)
 
     # -- the projects that are live in them
 
@@ -116,7 +143,12 @@ class Registry:
 
         Raises InvalidEvent, where one of them is too big; none is published then.
         """
-        ids = {"session_id": session.id} if command_id is None else {"session_id": session.id, "command_id": command_id}
-        await self.broadcast.broadcast_many(
-            [(session.channel, name, {**ids, **payload}) for name, payload in events], origin=origin
-        )
+        await self.broadcast.broadcast_many(published(session, events, command_id), origin=origin)
+
+
+def published(
+    session: Session, events: Sequence[EventData], command_id: str | None
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """As the broadcast takes them: each names the session, and the command that caused it."""
+    ids = {"session_id": session.id} if command_id is None else {"session_id": session.id, "command_id": command_id}
+    return [(session.channel, name, {**ids, **payload}) for name, payload in events]

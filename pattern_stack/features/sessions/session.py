@@ -6,37 +6,61 @@ from datetime import datetime
 from pattern_stack.atoms.broadcast import Shared
 from pattern_stack.features.sessions.core.attendance import Attendance
 from pattern_stack.features.sessions.core.document import Document
-from pattern_stack.features.sessions.core.saved_form import Project
+from pattern_stack.features.sessions.core.state import SessionState
 from pattern_stack.features.sessions.errors import SessionNotFound
 from pattern_stack.features.sessions.models import SessionInfo, SessionSummary
 
 
-class Session:
-    """Only the hub's loop touches it.
+class Session(SessionState):
+    """A session as this instance has it. Only the hub's loop touches it.
 
-    `turn` is held by whatever changes it, so that commands run one at a time; its holder may wait for the store.
-    `graph_lock` is held, within the turn or without it, while the graph is changed or read in several turns of the loop:
-    its holder waits for nothing but those.
+    `turn` is held by whatever changes it, so that commands run one at a time; its holder may wait for the store of projects.
+    `graph_lock` is held, within the turn or without it, while the session is changed or read in several turns of the loop:
+    its holder waits for those, and for the journal.
     """
 
     __slots__ = (
-        *("_shared", "attendance", "closed", "created_at", "document", "graph_lock", "id", "last_activity"),
-        *("project", "size", "turn"),
+        *(
+            "_shared",
+            "attendance",
+            "base",
+            "closed",
+            "entry",
+            "graph_lock",
+            "id",
+            "is_shared",
+            "journal_bytes",
+            "number",
+        ),
+        *("size", "snapshot_bytes", "turn", "used"),
     )
 
-    def __init__(self, id: str, now: datetime, document: Document) -> None:
+    def __init__(self, id: str, now: datetime, document: Document, owner: str, *, is_shared: bool = False) -> None:
+        super().__init__(now, document, owner)
         self.id = id
-        self.created_at = now
-        self.last_activity = now
-        self.document = document
-        self.project: Project | None = None
         self.attendance = Attendance()
+        """Its connections to this instance."""
         self.closed = False
         self.size = 0
         """Bytes of the document when the registry asked last."""
+        self.is_shared = is_shared
+        """Other instances may have it too: it is what its journal says."""
+        self.number, self.entry = 0, ""
+        """Number and id of the last entry of its journal that has happened here. 0: it has not begun."""
+        self.base = self.journal_bytes = self.snapshot_bytes = 0
+        """Of the journal as this instance knows it: the number of the entry that its snapshot is the state behind; bytes of
+        the entries since; bytes of the snapshot."""
+        self.used = 0.0
+        """When it was asked for last, as the loop counts time."""
         self._shared: Shared | None = None
         self.turn = asyncio.Lock()
         self.graph_lock = asyncio.Lock()
+
+    def become(self, state: SessionState) -> None:
+        """All that outlives the instance is this from here on."""
+        self.created_at, self.last_activity = state.created_at, state.last_activity
+        self.document, self.project, self.owner = state.document, state.project, state.owner
+        self.members, self.results = state.members, state.results
 
     def shared(self, graph: bytes) -> Shared:
         """The encoded graph, as all snapshots carry it until it changes."""
@@ -56,7 +80,12 @@ class Session:
     @property
     def in_use(self) -> bool:
         """A client is on it, or a change is under way, which may wait for the store."""
-        return bool(self.attendance.present) or self.turn.locked()
+        return bool(self.active_clients) or self.turn.locked()
+
+    @property
+    def active_clients(self) -> int:
+        """Connections, over all instances."""
+        return sum(map(len, self.members.values())) if self.is_shared else len(self.attendance.present)
 
     def check_open(self) -> None:
         """Raises SessionNotFound. Called again after every wait, as the session may have been closed meanwhile."""
@@ -69,7 +98,7 @@ class Session:
             session_id=self.id,
             created_at=self.created_at,
             last_activity=self.last_activity,
-            active_clients=len(self.attendance.present),
+            active_clients=self.active_clients,
             has_project=self.project is not None,
         )
 
@@ -80,6 +109,7 @@ class Session:
             **dict(self.summary),
             project_id=self.project.project_id if self.project else None,
             template_id=template.id if template else None,
+            instance=self.owner,
             undo_available=self.document.can_undo,
             redo_available=self.document.can_redo,
             node_count=len(self.document.graph),

@@ -25,6 +25,7 @@ async def test_b1_a_session_and_its_first_client(world: World) -> None:
         "undo_available": False,
         "redo_available": False,
         "node_count": 0,
+        "instance": world.sessions.journal.instance,
     }
     await one.send({"refresh": [f"session:{session}"]})
     assert (await one.event())["payload"]["session"] == info

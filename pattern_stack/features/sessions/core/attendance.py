@@ -70,6 +70,19 @@ class Attendance:
                 named.append(self._name(connection_id, now))
         return named
 
+    def unsent(self, arrivals: list[Arrival]) -> None:
+        """What `due` gave could not be sent: it will be due again."""
+        for connection_id, is_here in arrivals:
+            if is_here:
+                self._announced.discard(connection_id)
+            else:
+                self._announced.add(connection_id)
+            self._tokens = min(BURST, self._tokens + 1)
+            self._recent.get(connection_id, deque([0.0])).pop()
+            if not self._recent.get(connection_id, True):
+                del self._recent[connection_id]
+            self._note(connection_id)
+
     def next_due(self, now: float) -> float | None:
         """In how many seconds `due` has something again. None: only after another `join` or `leave`."""
         if not self._waiting:

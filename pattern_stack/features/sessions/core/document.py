@@ -123,6 +123,27 @@ class Document:
     def can_redo(self) -> bool:
         return bool(self._redo)
 
+    @property
+    def stacks(self) -> tuple[list[Executed], list[Executed]]:
+        """What can be undone and what can be redone, the newest last: copies."""
+        return self._undo.copy(), self._redo.copy()
+
+    @property
+    def tops(self) -> tuple[Executed | None, Executed | None]:
+        """What would be undone, and what would be redone next."""
+        undo, redo = (stack[-1] if stack else None for stack in (self._undo, self._redo))
+        return undo, redo
+
+    def restore(self, undo: list[Executed], redo: list[Executed]) -> None:
+        """From here on this can be undone, and this redone."""
+        self._undo, self._redo = undo, redo
+        self._undo_size, self._redo_size = (sum(step.size for step in stack) for stack in (undo, redo))
+
+    def take_back(self, changes: Sequence[GraphChange], stacks: tuple[list[Executed], list[Executed]]) -> Steps[None]:
+        """As if these changes, the last ones, had not been applied; `stacks` are those from before them."""
+        yield from self._apply((one.inverse() for one in reversed(changes)), len(changes))
+        self.restore(*stacks)
+
     def _remember(self, step: Executed) -> None:
         self._undo.append(step._replace(events=()))
         self._undo_size += step.size
@@ -159,16 +180,13 @@ class Document:
         InsertNode(root, None, len(other.graph.roots)).apply(other.graph)
         return other
 
-    def use_template(self, template: Template) -> None:
-        """Its rules hold from here on, and nothing that was done before can be undone.
+    def with_template(self, template: Template) -> "Document":
+        """Another document of this graph: its rules hold there, and nothing that was done before can be undone.
 
         Raises InvalidParent, where it lacks a type in use.
         """
         self.check_covers(template)
-        self.template = template
-        self._undo.clear()
-        self._redo.clear()
-        self._undo_size = self._redo_size = 0
+        return Document(self.new_id, self.now, self.limits, template, self.graph)
 
     # -- what commands ask
 

@@ -33,6 +33,7 @@ from pattern_stack.features.sessions.rest.bodies import (
 )
 from pattern_stack.features.sessions.rest.parameters import (
     JSON,
+    CommandKey,
     NodeId,
     SessionId,
     SessionQuery,
@@ -80,21 +81,26 @@ def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
         body: Annotated[Execution, Body(openapi_examples=_examples())],
         graph: WantGraph = True,
         origin: EventOrigin = None,
+        key: CommandKey = None,
     ) -> JSON:
         """Carry out one command. The session's clients get events of its success, and of its failure too."""
-        sessions.get(body.session_id)
+        await sessions.check(body.session_id)
         command = _command(body.command_type, body.data)
-        return _executed(await sessions.execute(body.session_id, command, origin=origin, graph=graph))
+        return _executed(await sessions.execute(body.session_id, command, origin=origin, key=key, graph=graph))
 
     @both_paths(router, "POST", "/undo", ExecutedAnswer, SessionNotFound, NothingToUndo, tags=["graph"])
-    async def undo(session_id: SessionId, graph: WantGraph = True, origin: EventOrigin = None) -> JSON:
+    async def undo(
+        session_id: SessionId, graph: WantGraph = True, origin: EventOrigin = None, key: CommandKey = None
+    ) -> JSON:
         """Take back the last command."""
-        return _executed(await sessions.undo(session_id, origin=origin, graph=graph))
+        return _executed(await sessions.undo(session_id, origin=origin, key=key, graph=graph))
 
     @both_paths(router, "POST", "/redo", ExecutedAnswer, SessionNotFound, NothingToRedo, tags=["graph"])
-    async def redo(session_id: SessionId, graph: WantGraph = True, origin: EventOrigin = None) -> JSON:
+    async def redo(
+        session_id: SessionId, graph: WantGraph = True, origin: EventOrigin = None, key: CommandKey = None
+    ) -> JSON:
         """Carry out again what was undone last."""
-        return _executed(await sessions.redo(session_id, origin=origin, graph=graph))
+        return _executed(await sessions.redo(session_id, origin=origin, key=key, graph=graph))
 
 
 def _add_reading_routes(router: APIRouter, sessions: SessionService) -> None:
@@ -110,21 +116,23 @@ def _add_reading_routes(router: APIRouter, sessions: SessionService) -> None:
 
 
 def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
-    async def node(session_id: str, command: Command, origin: str | None) -> Response:
-        return _node(await sessions.execute(session_id, command, origin=origin))
+    async def node(session_id: str, command: Command, origin: str | None, key: str | None) -> Response:
+        return _node(await sessions.execute(session_id, command, origin=origin, key=key))
 
     @both_paths(router, "POST", "/nodes", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
-    async def create_node(session_id: SessionId, body: commands.CreateNode, origin: EventOrigin = None) -> Response:
+    async def create_node(
+        session_id: SessionId, body: commands.CreateNode, origin: EventOrigin = None, key: CommandKey = None
+    ) -> Response:
         """Create a root, or the last child of a node."""
-        return _created(await node(session_id, body, origin))
+        return _created(await node(session_id, body, origin, key))
 
     @both_paths(router, "POST", "/nodes/{node_id}/children", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
     async def create_child(
-        session_id: SessionId, node_id: NodeId, body: NewChild, origin: EventOrigin = None
+        session_id: SessionId, node_id: NodeId, body: NewChild, origin: EventOrigin = None, key: CommandKey = None
     ) -> Response:
         """Create the last child of a node."""
         command = commands.CreateNode(**body.model_dump(), parent_id=node_id)
-        return _created(await node(session_id, command, origin))
+        return _created(await node(session_id, command, origin, key))
 
     @both_paths(
         router,
@@ -137,9 +145,11 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         status_code=204,
         tags=["nodes"],
     )
-    async def delete_node(session_id: SessionId, node_id: NodeId, origin: EventOrigin = None) -> None:
+    async def delete_node(
+        session_id: SessionId, node_id: NodeId, origin: EventOrigin = None, key: CommandKey = None
+    ) -> None:
         """Delete the node and all that is under it."""
-        await sessions.execute(session_id, commands.DeleteNode(node_id=node_id), origin=origin)
+        await sessions.execute(session_id, commands.DeleteNode(node_id=node_id), origin=origin, key=key)
 
     @both_paths(
         router, "POST", "/nodes/{node_id}/properties", NodeAnswer, SessionNotFound, NodeNotFound, InvalidProperty,
@@ -147,24 +157,30 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         tags=["nodes"],
     )  # fmt: skip
     async def set_property(
-        session_id: SessionId, node_id: NodeId, body: NewValue, origin: EventOrigin = None
+        session_id: SessionId, node_id: NodeId, body: NewValue, origin: EventOrigin = None, key: CommandKey = None
     ) -> Response:
         """Set a property. The value of a select is the id of one of its options."""
         command = commands.UpdateProperty.model_construct(node_id=node_id, **dict(body))  # a big value is checked once
-        return await node(session_id, command, origin)
+        return await node(session_id, command, origin, key)
 
 
 def _add_link_routes(router: APIRouter, sessions: SessionService) -> None:
     @both_paths(router, "POST", "/nodes/{node_id}/links", NodeAnswer, *_LINKING, tags=["nodes"])
-    async def link(session_id: SessionId, node_id: NodeId, body: NewLink, origin: EventOrigin = None) -> Response:
+    async def link(
+        session_id: SessionId, node_id: NodeId, body: NewLink, origin: EventOrigin = None, key: CommandKey = None
+    ) -> Response:
         """Make a root the last child of the node. The answer is that child."""
         command = commands.LinkNode(parent_id=node_id, child_id=body.child_id)
-        return _node(await sessions.execute(session_id, command, origin=origin))
+        return _node(await sessions.execute(session_id, command, origin=origin, key=key))
 
     @both_paths(router, "DELETE", "/nodes/{node_id}/links/{child_id}", None, *_LINKING, status_code=204, tags=["nodes"])
-    async def unlink(session_id: SessionId, node_id: NodeId, child_id: NodeId, origin: EventOrigin = None) -> None:
+    async def unlink(
+        session_id: SessionId, node_id: NodeId, child_id: NodeId, origin: EventOrigin = None, key: CommandKey = None
+    ) -> None:
         """Make the child the last root."""
-        await sessions.execute(session_id, commands.UnlinkNode(parent_id=node_id, child_id=child_id), origin=origin)
+        await sessions.execute(
+            session_id, commands.UnlinkNode(parent_id=node_id, child_id=child_id), origin=origin, key=key
+        )
 
 
 def _node(outcome: Outcome) -> Response:

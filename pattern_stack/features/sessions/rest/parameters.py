@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, BeforeValidator
 
 from pattern_stack.atoms.rest import error_responses
@@ -18,6 +18,16 @@ NodeId = Annotated[str, BeforeValidator(canonical), Path(examples=[EXAMPLE_ID])]
 ProjectId = Annotated[str, BeforeValidator(canonical), Path(examples=[EXAMPLE_ID])]
 TemplatePath = Annotated[str, Path(examples=["restomod"])]
 SessionQuery = Annotated[str, BeforeValidator(canonical), Query(examples=[EXAMPLE_ID])]
+CommandKey = Annotated[
+    str | None,
+    Header(
+        alias="X-Command-Id",
+        min_length=1,
+        max_length=200,
+        description="A repeat with the same one, within 300 s, does nothing and is answered as the first call was.",
+    ),
+]
+"""The header that makes a repeat of a call safe."""
 WantGraph = Annotated[bool, Query(alias="graph", description="false: the answer is without the graph")]
 
 

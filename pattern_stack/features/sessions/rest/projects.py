@@ -26,7 +26,7 @@ from pattern_stack.features.sessions.rest.bodies import (
     SavedForm,
     TemplateChoice,
 )
-from pattern_stack.features.sessions.rest.parameters import JSON, ProjectId, SessionId, both_paths
+from pattern_stack.features.sessions.rest.parameters import JSON, CommandKey, ProjectId, SessionId, both_paths
 from pattern_stack.features.sessions.service import SessionService
 from pattern_stack.features.sessions.session import Session
 
@@ -49,27 +49,31 @@ def _add_creating_routes(router: APIRouter, sessions: SessionService) -> None:
         responses=error_responses(*_CREATING, TooManySessions),
         tags=["projects"],
     )
-    async def create_project(body: NewProjectAndSession, origin: EventOrigin = None) -> JSON:
+    async def create_project(body: NewProjectAndSession, origin: EventOrigin = None, key: CommandKey = None) -> JSON:
         """A saved project, live in a new session, with a root of the template's first type."""
-        session = await projects.create(body.template_id, body.project_name, origin=origin)
+        session = await projects.create(body.template_id, body.project_name, origin=origin, key=key)
         return await _opened(sessions, session, status=201)
 
     @both_paths(
         router, "POST", "/projects", ProjectCreated, SessionNotFound, ProjectExists, InvalidParent, GraphFull, *_CREATING,
         status_code=201, tags=["projects"],
     )  # fmt: skip
-    async def create_project_here(session_id: SessionId, body: NewProject, origin: EventOrigin = None) -> JSON:
+    async def create_project_here(
+        session_id: SessionId, body: NewProject, origin: EventOrigin = None, key: CommandKey = None
+    ) -> JSON:
         """A saved project, live in this session: its nodes stay, and get one more root."""
-        session = await projects.create(body.template_id, body.name, session_id, origin)
+        session = await projects.create(body.template_id, body.name, session_id, origin, key=key)
         return await _opened(sessions, session, status=201)
 
     @both_paths(
         router, "POST", "/project/template", Template, SessionNotFound, TemplateNotFound, InvalidParent,
         tags=["projects"],
     )  # fmt: skip
-    async def use_template(session_id: SessionId, body: TemplateChoice, origin: EventOrigin = None) -> Template:
+    async def use_template(
+        session_id: SessionId, body: TemplateChoice, origin: EventOrigin = None, key: CommandKey = None
+    ) -> Template:
         """The template's rules hold from here on. What was done before can no longer be undone."""
-        return await projects.use_template(session_id, body.template_id, origin)
+        return await projects.use_template(session_id, body.template_id, origin, key=key)
 
 
 def _add_keeping_routes(router: APIRouter, sessions: SessionService) -> None:
@@ -83,9 +87,9 @@ def _add_keeping_routes(router: APIRouter, sessions: SessionService) -> None:
         return Response(await projects.form(project_id), media_type="application/json")
 
     @router.delete("/projects/{project_id}", status_code=204, responses=error_responses(*_KEPT), tags=["projects"])
-    async def delete_project(project_id: ProjectId) -> None:
+    async def delete_project(project_id: ProjectId, key: CommandKey = None) -> None:
         """Delete what was saved. A session that the project is live in keeps the graph, without a project."""
-        await projects.delete(project_id)
+        await projects.delete(project_id, key=key)
 
     @router.post("/projects/{project_id}/save", responses=error_responses(*_KEPT), tags=["projects"])
     async def save_project(project_id: ProjectId) -> ProjectAnswer:
@@ -98,9 +102,11 @@ def _add_keeping_routes(router: APIRouter, sessions: SessionService) -> None:
         responses=error_responses(SessionNotFound, *_KEPT, ProjectExists, ProjectInUse, GraphFull, SessionsFull),
         tags=["projects"],
     )
-    async def load_project(session_id: SessionId, project_id: ProjectId, origin: EventOrigin = None) -> JSON:
+    async def load_project(
+        session_id: SessionId, project_id: ProjectId, origin: EventOrigin = None, key: CommandKey = None
+    ) -> JSON:
         """Put what was saved in the place of the session's graph."""
-        return await _opened(sessions, await projects.load(session_id, project_id, origin))
+        return await _opened(sessions, await projects.load(session_id, project_id, origin, key=key))
 
 
 async def _opened(sessions: SessionService, session: Session, status: int = 200) -> JSON:

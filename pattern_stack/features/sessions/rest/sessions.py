@@ -10,7 +10,7 @@ from pattern_stack.atoms.steps import collect
 from pattern_stack.atoms.turns import in_turns
 from pattern_stack.features.sessions.core.schema import Template
 from pattern_stack.features.sessions.errors import SessionNotFound, SessionsFull, TemplateNotFound, TooManySessions
-from pattern_stack.features.sessions.models import SessionInfo
+from pattern_stack.features.sessions.models import SessionInfo, SessionSummary
 from pattern_stack.features.sessions.rest.bodies import (
     CleanedUp,
     Cleanup,
@@ -19,9 +19,8 @@ from pattern_stack.features.sessions.rest.bodies import (
     SessionList,
     TemplateList,
 )
-from pattern_stack.features.sessions.rest.parameters import JSON, SessionId, TemplatePath
+from pattern_stack.features.sessions.rest.parameters import JSON, CommandKey, SessionId, TemplatePath
 from pattern_stack.features.sessions.service import SessionService
-from pattern_stack.features.sessions.session import Session
 
 _SUMMARIES = 64
 
@@ -43,38 +42,38 @@ def _add_session_routes(router: APIRouter, sessions: SessionService) -> None:
         tags=["sessions"],
         responses=error_responses(TooManySessions, SessionsFull),
     )
-    async def create_session() -> SessionCreated:
+    async def create_session(key: CommandKey = None) -> SessionCreated:
         """An empty session: no nodes, no template, no project."""
-        return SessionCreated(session_id=sessions.create().id)
+        return SessionCreated(session_id=(await sessions.begin(key=key)).id)
 
     @router.get("/sessions", response_model=SessionList, tags=["sessions"])
     async def list_sessions() -> JSON:
-        """The sessions of this instance, the oldest first."""
-        found = await in_turns(collect(_summaries(sessions.all()), piece=_SUMMARIES))
+        """The sessions of all instances, the oldest first."""
+        found = await in_turns(collect(_summaries(await sessions.summaries()), piece=_SUMMARIES))
         return JSON({"sessions": orjson.Fragment(b"[%b]" % b",".join(found)), "total": len(found)})
 
     @router.get("/sessions/{session_id}/info", tags=["sessions"], responses=error_responses(SessionNotFound))
     async def session_info(session_id: SessionId) -> SessionInfo:
         """The session without its graph, as its snapshot has it too."""
-        return sessions.get(session_id).info
+        return await sessions.info(session_id)
 
     @router.delete(
         "/sessions/{session_id}", status_code=204, tags=["sessions"], responses=error_responses(SessionNotFound)
     )
-    async def close_session(session_id: SessionId, origin: EventOrigin = None) -> None:
+    async def close_session(session_id: SessionId, origin: EventOrigin = None, key: CommandKey = None) -> None:
         """Close the session. Its clients get `session-closed`. What was not saved is gone."""
-        await sessions.close(session_id, origin=origin)
+        await sessions.close(session_id, origin=origin, key=key)
 
     @router.post("/sessions/cleanup", tags=["sessions"], responses=error_responses())
     async def clean_up(body: Cleanup = Cleanup()) -> CleanedUp:  # noqa: B008 - it is never changed
         """Close the sessions that no client is on and that were idle for longer than this."""
         removed = await sessions.clean_up(body.max_inactive_hours)
-        return CleanedUp(sessions_removed=removed, active_sessions=len(sessions.all()))
+        return CleanedUp(sessions_removed=removed, active_sessions=len(await sessions.summaries()))
 
 
-def _summaries(sessions: list[Session]) -> Iterator[bytes]:
+def _summaries(sessions: list[SessionSummary]) -> Iterator[bytes]:
     for session in sessions:
-        yield session.summary.model_dump_json().encode()
+        yield session.model_dump_json().encode()
 
 
 def _add_template_routes(router: APIRouter, sessions: SessionService) -> None:
