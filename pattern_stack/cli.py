@@ -14,7 +14,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from threading import Thread
 from time import sleep
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 from urllib.parse import unquote_to_bytes, urlencode, urlsplit, urlunsplit
 
 import orjson
@@ -199,16 +199,44 @@ def inspect(
 @main.command()
 def types(
     app: Annotated[str, typer.Argument(help="module:app, an application or a backend", metavar="MODULE:APP")],
+    check: Annotated[
+        Path | None,
+        typer.Option(help="An old /asyncapi.json. Name what breaks clients made from it, and exit 1.", dir_okay=False),
+    ] = None,
 ) -> None:
     """Print the types of an application's channels as TypeScript: the `Channels` of the client."""
     from pattern_stack.types.application import NoApplication, document_at
+    from pattern_stack.types.compatibility import breaking_changes
     from pattern_stack.types.typescript import typescript_of
 
+    old = _old_document(check) if check else None
     try:
         document = document_at(app)
     except NoApplication as error:
-        _fail(str(error))
-    print(typescript_of(document), end="")
+        _note(str(error))
+        raise typer.Exit(2) from None
+    if old is None:
+        print(typescript_of(document), end="")
+    elif changes := breaking_changes(old, document):
+        for line in changes:
+            _print(line)
+        raise typer.Exit(1)
+    else:
+        _note(f"nothing breaks clients made from {check}")
+
+
+def _old_document(path: Path) -> dict[str, Any]:
+    from pattern_stack.types.compatibility import is_document
+
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        _note(f"{path} cannot be read: {error}")
+        raise typer.Exit(2) from None
+    if not is_document(found):
+        _note(f"{path} is no /asyncapi.json of an application")
+        raise typer.Exit(2)
+    return cast(dict[str, Any], found)
 
 
 def _show_fleet(host: str, port: int) -> None:
