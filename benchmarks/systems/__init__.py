@@ -82,6 +82,9 @@ def _ours() -> dict[str, System]:
         "pattern_stack-sse": System(
             "pattern_stack, HTTP lane", fast, versions, "/sse/broadcast?channel=%d", acks=1, streams=True
         ),
+        "pattern_stack-fastapi": System(
+            "the same, through FastAPI", fast, versions, "/ws/through", hello, 1, only="connections"
+        ),
         "pattern_stack-slow": System("pattern_stack on plain uvicorn", slow, versions, "/ws/broadcast", hello, 1),
         "pattern_stack-1k": System("pattern_stack, 1 KB", large, versions, "/ws/broadcast", hello, 1, only="bytes"),
         "pattern_stack-1k-deflate": System(

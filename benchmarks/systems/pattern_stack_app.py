@@ -12,6 +12,7 @@ from pattern_stack import WebSocketBroadcastBackend
 app = FastAPI()
 broadcast = WebSocketBroadcastBackend()
 app.include_router(broadcast.get_router(direct=True))
+app.include_router(broadcast.get_router("/ws/through"))
 app.include_router(broadcast.get_router("/ws/authenticated", authenticate=current_user, direct=True))
 
 
