@@ -11,6 +11,7 @@ import pytest
 from benchmarks.measure import build, measure
 from benchmarks.plan import Crowd, Phase
 from benchmarks.report import summary, text
+from benchmarks.scaling import BUSY, Costs, Population, load, smallest
 from benchmarks.systems import System
 from tests.support.patience import PATIENCE
 from tests.support.programs import program
@@ -91,6 +92,14 @@ def test_a_small_run_of_idle_sockets() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     assert "20 idle sockets, a ping each 1 s: " in done.stdout
+
+
+def test_scaling_deals_out_a_small_share() -> None:
+    few, more = (load(Population("rooms", 1_000, 20, 1, 1.0), instances, Costs()) for instances in (2, 4))
+    assert few.memory == 2 * more.memory
+    assert more.instance < few.instance
+    assert more.redis > few.redis  # more instances follow each channel
+    assert smallest(Population("rooms", 1_000, 20, 1, 100.0), Costs()).instance <= BUSY
 
 
 SERVER = """
