@@ -90,7 +90,7 @@ def serve(
     ] = None,
     access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A line for each request.")] = False,
 ) -> None:
-    """Run an application; without a name this package's, with pages on /sessions and /notifications."""
+    """Run an application; without a name this package's, with pages on /sessions, /notifications and /fleet."""
     run_server(
         app or "pattern_stack.app:create_app",
         host,
@@ -178,7 +178,7 @@ def inspect(
         typer.Option(help="The inspector's token. Better in the environment.", envvar="PATTERN_STACK_INSPECTOR_TOKEN"),
     ] = "",
     search: Annotated[str, typer.Option("--search", "-q", help="Rows with this text: a user, a channel, a code.")] = "",
-    rows: Annotated[int, typer.Option(help="Rows of each list.", min=1, max=200)] = 25,
+    rows: Annotated[int, typer.Option(help="Rows of each list.", min=1, max=100)] = 25,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the page reads, as JSON.")] = False,
 ) -> None:
     """Print what the inspector's page shows: what is wrong, and the channels and connections of one instance."""

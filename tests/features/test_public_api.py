@@ -41,3 +41,7 @@ def test_every_refusal_is_public_and_in_the_tree(feature: str) -> None:
     kinds.remove(ServiceError)
     assert {kind.__name__ for kind in kinds} <= set(NAMES[feature])
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in kinds)
+
+
+def test_the_inspector_is_a_router_and_nothing_else() -> None:
+    assert import_module("pattern_stack.features.inspector").__all__ == ["get_router"]

@@ -23,7 +23,7 @@ class Query(BaseModel):
     """The number of the first channel that is shown."""
     connections: From = 0
     ended: From = 0
-    rows: Annotated[int, Field(ge=1, le=200)] = ROWS
+    rows: Annotated[int, Field(ge=1, le=100)] = ROWS
     """Of each list."""
 
 

@@ -1,11 +1,14 @@
 """The inspector's own channel: what a page looks at, as a snapshot and then once a second, while somebody looks."""
 
 import asyncio
+import logging
 from collections import Counter
 from typing import Any
 
 from pattern_stack.atoms.broadcast import Channel, Connection, WebSocketBroadcastBackend, command
-from pattern_stack.errors import BroadcastError, NotFound
+from pattern_stack.atoms.broadcast.instance.failures import Failures
+from pattern_stack.atoms.broadcast.instance.inspection import Inspection
+from pattern_stack.errors import BroadcastClosed, NotFound
 from pattern_stack.features.inspector.bodies import Disconnect, query_of
 from pattern_stack.features.inspector.view import View
 
@@ -16,9 +19,10 @@ _SECONDS = 1.0
 class Feed:
     """Sends what each open page looks at. While there is none, no task runs."""
 
-    def __init__(self, broadcast: WebSocketBroadcastBackend, view: View) -> None:
-        self._broadcast = broadcast
+    def __init__(self, inspection: Inspection, view: View) -> None:
+        self._inspection = inspection
         self._view = view
+        self._failures = Failures(logging.getLogger(__name__))
         self._watched: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
 
@@ -56,9 +60,11 @@ class Feed:
     async def _send(self, asked: str) -> None:
         channel = f"{NAME}:{asked}" if asked else NAME
         try:
-            await self._broadcast.broadcast(channel, "state", await self.look(asked), ephemeral=True)
-        except BroadcastError:  # the backend is being closed; the page reads it again when it is back
+            await self._inspection.tell(channel, "state", await self.look(asked))
+        except BroadcastClosed:  # the page reads it again when the instance is back
             return
+        except Exception as error:  # an inspector that fails is no reason to take the instance from its work
+            self._failures.error("inspector", error, "the inspector cannot show what %r asks for", asked[:80])
 
 
 def register_channel(broadcast: WebSocketBroadcastBackend, feed: Feed) -> None:

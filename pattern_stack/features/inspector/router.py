@@ -51,7 +51,7 @@ def get_router(
     view = View(
         broadcast.inspection(), parts or (lambda: _parts_of(broadcast)), lambda: outboxes(broadcast, broadcast.bridge)
     )
-    register_channel(broadcast, Feed(broadcast, view))
+    register_channel(broadcast, Feed(broadcast.inspection(), view))
 
     origins = list(origins)
     router = APIRouter(prefix=path, include_in_schema=False)

@@ -113,6 +113,7 @@ async def test_its_channel_is_for_operators_and_they_are_on_no_other() -> None:
                 answer = await ann.ask({"subscribe": [channel]})
                 assert (answer["error"]["code"], answer["error"]["channel"]) == ("forbidden", channel)
         assert set(asked) == {"news"}
+        assert "inspector" not in operator.http.get("/asyncapi.json").text
         asked.clear()
         for ticket in ("", "nonsense", "9999999999.nonsense", "1.é"):
             async with client(f"{operator.server.http.replace('http', 'ws')}/inspector/ws") as page:

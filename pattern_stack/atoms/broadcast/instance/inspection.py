@@ -12,7 +12,7 @@ from pattern_stack.atoms.broadcast.core.channels import CONTROL, Channel
 from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.counters import Counters
 from pattern_stack.atoms.broadcast.core.engine import Engine
-from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
+from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset, encode
 from pattern_stack.atoms.broadcast.core.identity import Identity, Operator
 from pattern_stack.atoms.broadcast.core.process import ProcessToken
 from pattern_stack.atoms.broadcast.core.trail import Row, Trail
@@ -170,6 +170,12 @@ class Inspection:
         return sorted(rows, key=lambda row: -row["seconds"])
 
     # -- what is done
+
+    async def tell(self, channel: str, event_type: str, payload: Row) -> None:
+        """Send it to the operators who are on the channel now. It is not kept, and Limits.event_bytes does not hold for it."""
+        limits = self._instance.limits
+        draft = encode(channel, event_type, payload, ephemeral=True, limits=limits, bounded=False)
+        await self._instance.events.send([draft])
 
     def disconnect(self, connection_id: str) -> bool:
         """Close the connection with 4403, and drop what waits for it. False where none of this instance has the id."""
