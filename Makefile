@@ -47,6 +47,7 @@ test-floors test-newest: test-%: system
 
 soak: setup system browsers ## the long ones
 	$(BIN)/pytest tests/plan --times 200
+	EXAMPLES=all $(BIN)/pytest tests/atoms/broadcast tests/atoms/cache tests/features/fleet/test_state.py
 	$(BIN)/pytest -m soak
 
 client: packages ## build the TypeScript client

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pattern_stack import WebSocketBroadcastBackend
+from tests.support.examples import examples
 from tests.support.raw import Raw
 from tests.support.server import Server, serving_backend
 from tests.support.texts import json_texts
@@ -19,7 +20,7 @@ STATED = {1002, 1007, 1008, 1009}
 REFUSALS = {"invalid_json", "invalid_message", "invalid_channel", "too_many_channels", "not_found"}
 REPLIES = {"subscribed", "unsubscribed", "refreshed", "authenticated", "pong", "presence"}
 
-quick = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(deadline=None, max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 
 
 class Failures(logging.Handler):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from pattern_stack.atoms.cache import Cache, Change, Interest, Lifetime
+from tests.support.examples import examples
 
 LIFETIMES = {
     "short": Lifetime(10),
@@ -117,5 +118,5 @@ class CacheAndModel(RuleBasedStateMachine):
             assert self.interest.is_watched(kind, "north") == bool({(kind, None), (kind, "north")} & self.topics())
 
 
-CacheAndModel.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+CacheAndModel.TestCase.settings = settings(max_examples=examples(100), stateful_step_count=40, deadline=None)
 test_the_cache_and_its_model = CacheAndModel.TestCase

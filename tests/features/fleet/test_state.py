@@ -19,6 +19,7 @@ from pattern_stack.features.fleet.core.resources import RESOURCES, SHARED
 from pattern_stack.features.fleet.core.state import FleetState
 from pattern_stack.features.fleet.errors import ServiceError
 from pattern_stack.features.fleet.models import FleetProject, Todo
+from tests.support.examples import examples
 
 some = st.sets(st.integers(0, 3), max_size=3)
 
@@ -198,5 +199,5 @@ class TwoComputers(RuleBasedStateMachine):
         self.events_add_up_to_the_snapshot()
 
 
-TwoComputers.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TwoComputers.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=40, deadline=None)
 test_two_computers = TwoComputers.TestCase

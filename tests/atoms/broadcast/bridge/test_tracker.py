@@ -10,6 +10,7 @@ from pattern_stack.atoms.broadcast.bridge.epoch import continues
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Reading
 from pattern_stack.atoms.broadcast.bridge.tracker import ChannelTracker
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset
+from tests.support.examples import examples
 
 CHANNEL = "a"
 KEPT = 4
@@ -141,7 +142,7 @@ class Machine(RuleBasedStateMachine):
 
 
 TestTracker = Machine.TestCase
-TestTracker.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestTracker.settings = settings(max_examples=examples(200), stateful_step_count=40, deadline=None)
 
 
 def tracking() -> tuple[ChannelTracker, list[Event | Reset]]:

@@ -11,6 +11,7 @@ from pattern_stack.atoms.broadcast.core.history import KEY_SECONDS, History
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.memory import MemoryEngine
 from pattern_stack.atoms.broadcast.instance.loop import run_now
+from tests.support.examples import examples
 
 WINDOWS = {"short": History(events=3, seconds=100), "long": History(events=3, seconds=1_000)}
 CHANNELS = st.sampled_from(list(WINDOWS))
@@ -109,4 +110,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestModel = Machine.TestCase
-TestModel.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestModel.settings = settings(max_examples=examples(200), stateful_step_count=40, deadline=None)

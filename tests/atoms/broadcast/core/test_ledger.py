@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pattern_stack import BroadcastUnavailable
 from pattern_stack.atoms.broadcast.core.ledger import Claim, MemoryLedger
 from pattern_stack.atoms.broadcast.instance.loop import run_now
+from tests.support.examples import examples
 
 
 class Clock:
@@ -74,7 +75,7 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_a_key_is_new_to_one_owner_until_it_is_forgotten(steps: list[tuple[str, str, str, int]]) -> None:
     """The model remembers for each key: its owner, when it was last heard of, and its result."""
     ledger, clock = ledger_and_clock()

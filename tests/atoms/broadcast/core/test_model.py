@@ -13,6 +13,7 @@ from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.memory import MemoryEngine
 from pattern_stack.atoms.broadcast.instance.loop import run_now
 from pattern_stack.atoms.broadcast.websocket.frames import Batch
+from tests.support.examples import examples
 
 WINDOW = History(events=3, seconds=100)
 CLIENTS = st.integers(0, 1)
@@ -171,4 +172,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestModel = Machine.TestCase
-TestModel.settings = settings(max_examples=400, stateful_step_count=50, deadline=None)
+TestModel.settings = settings(max_examples=examples(400), stateful_step_count=50, deadline=None)

@@ -15,10 +15,11 @@ from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.presence import Member, state_change
 from pattern_stack.atoms.broadcast.core.protocol import CommandError, parse
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
+from tests.support.examples import examples
 from tests.support.texts import json_texts
 
 GOLDEN = json.loads((Path(__file__).parents[3] / "frames.json").read_text())
-pure = settings(deadline=None, max_examples=400)
+pure = settings(deadline=None, max_examples=examples(400))
 WHEN = "2026-11-21T07:00:00.123456Z"
 
 

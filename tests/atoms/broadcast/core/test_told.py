@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pattern_stack.atoms.broadcast.core.told import QUIET_SECONDS, Told
+from tests.support.examples import examples
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.5, 3.0, 11.0])), max_size=60))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 def test_two_in_a_span_and_the_truth_in_the_end(steps: list[tuple[bool, float]]) -> None:
     told, now, sent = Told(), 100.0, list[tuple[float, bool]]()
 

@@ -12,6 +12,7 @@ from pattern_stack.atoms.broadcast.instance.listener import Listener
 from pattern_stack.atoms.broadcast.instance.loop import run_now
 from pattern_stack.atoms.broadcast.websocket.frames import Batch
 from pattern_stack.errors import TooSlow
+from tests.support.examples import examples
 
 BODY = b'{"channel":"a"}'
 SIZE = len(Event("a", BODY, "e", 1).data)
@@ -107,4 +108,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestListener = Machine.TestCase
-TestListener.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestListener.settings = settings(max_examples=examples(300), stateful_step_count=40, deadline=None)
