@@ -2,13 +2,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.e2e.live import LivePage, RestClient, SyncProxy
 from tests.e2e.orders import OrdersPage
+from tests.support.address import Address
 from tests.support.browser import launch
 from tests.support.instances import Instance, instances
+from tests.support.nginx import Haproxy
 from tests.support.process import ROOT
 from tests.support.programs import program
 
@@ -45,6 +48,39 @@ def database(tmp_path: Path) -> str:
 def server(database: str) -> Iterator[Instance]:
     with instances(1, APP, DATABASE_URL=database) as (instance,):
         yield instance
+
+
+BLOCKING = """
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 1h
+  timeout server 1h
+frontend front
+  bind 127.0.0.1:8080
+  http-request deny if { hdr(upgrade) -i websocket }
+  default_backend site
+backend site
+  server one 127.0.0.1:8001
+"""
+
+LANES = pytest.mark.parametrize("front", ["websockets", "blocked"], indirect=True)
+"""For what pages show over either lane: the second time WebSockets are blocked."""
+LANES_SOAK = pytest.mark.parametrize(
+    "front", ["websockets", pytest.param("blocked", marks=pytest.mark.soak)], indirect=True
+)
+"""The same, the second time with `make soak`."""
+
+
+@pytest.fixture
+def front(server: Instance, request: pytest.FixtureRequest) -> Iterator[Address]:
+    """Where pages find the server: itself or, as `blocked`, a proxy that lets no WebSocket pass."""
+    if getattr(request, "param", "websockets") == "websockets":
+        yield server
+        return
+    with Haproxy(BLOCKING, [server.port]) as proxy:
+        assert httpx2.get(f"{proxy.http}/ws/broadcast", headers={"Upgrade": "websocket"}).status_code == 403
+        yield proxy
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""An application whose page uses the shared socket of the built TypeScript client."""
+"""An application whose page uses the shared socket of the built TypeScript client. With `?blocked` no WebSocket opens there."""
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
@@ -21,9 +21,9 @@ PAGE = """<!doctype html>
   let sockets = 0
   const socket = (url) => {
     show("sockets", ++sockets)
-    return webSocket(url)
+    return webSocket(location.search ? url + "/blocked" : url)
   }
-  const client = new BroadcastClient("/ws/broadcast", { socket: sharedSocket({ socket }) })
+  const client = new BroadcastClient("/ws/broadcast", { socket: sharedSocket({ socket }), reconnect: { first: 50 } })
   const offsets = []
   client.onReset(() => offsets.push("reset"))
   client.onStateChange(async (state) => {

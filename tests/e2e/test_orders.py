@@ -3,16 +3,17 @@
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.e2e.conftest import APP, Open
+from tests.e2e.conftest import APP, LANES, LANES_SOAK, Open
 from tests.e2e.orders import OrdersPage, OtherClient
+from tests.support.address import Address
 from tests.support.balancer import Balancer
 from tests.support.instances import Instance, instances
 from tests.support.redis.server import RedisServer
 
 
 @pytest.fixture
-def page(browser: Browser, server: Instance, open_page: Open) -> OrdersPage:
-    return open_page(browser, server.http)
+def page(browser: Browser, front: Address, open_page: Open) -> OrdersPage:
+    return open_page(browser, front.http)
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def test_the_pages_own_changes_cause_no_fetch(page: OrdersPage, other_client: Ot
     assert page.reads == 3
 
 
+@LANES_SOAK
 def test_a_refused_change_is_undone_and_other_changes_stay(page: OrdersPage, other_client: OtherClient) -> None:
     other_client.change(other_client.add("Ann"), "shipped")
     page.expect_orders("Ann")
@@ -148,16 +150,18 @@ def expect_shared_changes(one: OrdersPage, other: OrdersPage) -> None:
     one.expect_orders("Bob")
 
 
+@LANES
 def test_two_browsers_show_each_others_changes(
-    page: OrdersPage, server: Instance, other_browser: Browser, open_page: Open
+    page: OrdersPage, front: Address, other_browser: Browser, open_page: Open
 ) -> None:
-    expect_shared_changes(page, open_page(other_browser, server.http))
+    expect_shared_changes(page, open_page(other_browser, front.http))
 
 
+@LANES_SOAK
 def test_two_tabs_show_each_others_changes_before_the_server_gets_them(
-    page: OrdersPage, server: Instance, open_page: Open
+    page: OrdersPage, front: Address, open_page: Open
 ) -> None:
-    tab = open_page(page, server.http)
+    tab = open_page(page, front.http)
     with page.hold_request("POST"):
         page.add("Ann")
         expect(tab.row("Ann")).to_have_attribute("data-pending", "true")
@@ -170,6 +174,7 @@ def test_two_tabs_show_each_others_changes_before_the_server_gets_them(
     page.expect_orders("Ann")
 
 
+@LANES
 def test_a_killed_and_restarted_server_is_reconnected_to(page: OrdersPage, server: Instance, database: str) -> None:
     page.add("Ann")
     page.expect_orders("Ann")

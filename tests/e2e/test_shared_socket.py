@@ -95,3 +95,15 @@ def test_another_tab_takes_over_from_one_in_the_back_forward_cache(tabs: list[Ta
     for tab in tabs:
         tab.expect_events(last)
     leader.expect_sockets(1)
+
+
+def test_more_tabs_than_a_host_has_connections_share_a_stream(context: BrowserContext, server: Instance) -> None:
+    """A browser opens six to a host under HTTP/1.1."""
+    tabs = [Tab(context, f"{server.http}/?blocked") for _ in range(7)]
+    last = publish(server)
+    for tab in tabs:
+        tab.expect_events(last)
+    tabs[0].page.close()
+    last = publish(server)
+    for tab in tabs[1:]:
+        tab.expect_events(last)

@@ -28,7 +28,7 @@ export interface BroadcastOptions {
   /** Opens sockets. @default the browser's WebSocket */
   socket?: SocketFactory
   /** What may carry frames. With both, HTTP is used while WebSockets cannot be opened. @default ["websocket", "sse"], and
-   * ["websocket"] with a `socket` of the application's own */
+   * ["websocket"] with a `socket` of the application's own that is not `sharedSocket()` */
   transports?: readonly Transport[]
 }
 
@@ -266,7 +266,7 @@ export class BroadcastClient<Channels = Registered> {
   }
 }
 
-function mostUnopened({ socket, transports = socket ? ["websocket"] : ["websocket", "sse"] }: BroadcastOptions): number {
+function mostUnopened({ socket, transports = socket && !socket.share ? ["websocket"] : ["websocket", "sse"] }: BroadcastOptions): number {
   if (!transports.includes("sse")) return Infinity
   return transports.includes("websocket") ? 1 : -1
 }

@@ -11,7 +11,11 @@ export interface BroadcastSocket {
 }
 
 /** Opens a socket. Throws if the URL can never work. */
-export type SocketFactory = (url: string) => BroadcastSocket
+export interface SocketFactory {
+  (url: string): BroadcastSocket
+  /** What `sharedSocket` has: tabs share what another factory opens, too. `ended` is called with the reason of each close. */
+  share?: (open: SocketFactory, ended: (reason: string) => void) => SocketFactory
+}
 
 /** Opens the browser's WebSocket. A path, such as `/ws/broadcast`, is resolved against the page. */
 export function webSocket(url: string): BroadcastSocket {

@@ -8,5 +8,5 @@ export default defineConfig({
   // the package is a link into its clone, which has its own React: load only one
   resolve: { dedupe: ["react", "react-dom", "@tanstack/react-query"] },
   // for `npm run dev` while `make example` runs
-  server: { proxy: { "/api": server, "/ws": { target: server, ws: true } } },
+  server: { proxy: { "/api": server, "/sse": server, "/ws": { target: server, ws: true } } },
 })

@@ -32,10 +32,6 @@ function retryAfter(reason) {
 	const match = /^retry-after=(\d+(?:\.\d+)?)$/.exec(reason);
 	return match ? Number(match[1]) * 1e3 : void 0;
 }
-var RECONNECT_NOW;
-var init_backoff = __esmMin((() => {
-	RECONNECT_NOW = [1012, "retry-after=0"];
-}));
 
 // src/errors.ts
 var isTemporary, BroadcastError;
@@ -109,7 +105,6 @@ var init_timer = __esmMin((() => {
 }));
 
 // src/connection.ts
-init_backoff();
 init_errors();
 init_protocol();
 init_timer();
@@ -298,12 +293,14 @@ async function errorOf(response) {
 		};
 	}
 }
-var ALIVE, SSESocket, idOf;
+var ALIVE, SNAPSHOT_TIMEOUT, SSESocket, idOf;
 var init_socket = __esmMin((() => {
 	init_protocol();
+	init_timer();
 	init_bookmark();
 	init_stream();
 	ALIVE = 2e4;
+	SNAPSHOT_TIMEOUT = 15e3;
 	SSESocket = class {
 		onopen = null;
 		onmessage = null;
@@ -315,7 +312,9 @@ var init_socket = __esmMin((() => {
 		#asked = /* @__PURE__ */ new Map();
 		#token;
 		#stream;
-		#snapshots = /* @__PURE__ */ new Set();
+		#refreshed = /* @__PURE__ */ new Set();
+		#snapshots;
+		#snapshotTimeout = new Timer();
 		#lastSign = 0;
 		#scheduled = false;
 		#closed = false;
@@ -341,7 +340,7 @@ var init_socket = __esmMin((() => {
 			if (this.#closed) return;
 			this.#closed = true;
 			this.#stream?.close();
-			for (const stream of this.#snapshots) stream.close();
+			this.#endRefresh();
 			this.onclose?.({
 				code,
 				reason
@@ -351,6 +350,7 @@ var init_socket = __esmMin((() => {
 			try {
 				const response = await this.#fetch({ ping: 1 });
 				if (response.status === 404 || response.status === 405) return this.close(1006, "the server has no HTTP lane");
+				if (response.status >= 500) return this.#failed(response);
 				this.#lastSign = performance.now();
 				if (!this.#closed) this.onopen?.({});
 				this.#openSoon();
@@ -416,25 +416,26 @@ var init_socket = __esmMin((() => {
 				id,
 				refreshed: channels
 			});
-			for (const channel of channels) {
-				const end = () => {
-					this.#snapshots.delete(stream);
-					stream.close();
-				};
-				const stream = new Stream(this.#address([channel]), this.#headers(), {
-					opened: () => {},
-					alive: () => {},
-					message: (data) => {
-						const frame = JSON.parse(data);
-						if (!("channel" in frame)) return;
-						if (frame.event === "snapshot") this.#reply(frame);
-						end();
-					},
-					refused: end,
-					ended: end
-				});
-				this.#snapshots.add(stream);
-			}
+			for (const channel of channels) this.#refreshed.add(channel);
+			this.#snapshots?.close();
+			this.#snapshotTimeout.set(SNAPSHOT_TIMEOUT, () => this.#endRefresh());
+			this.#snapshots = new Stream(this.#address(this.#refreshed), this.#headers(), {
+				opened: () => {},
+				alive: () => {},
+				message: (data) => this.#snapshot(JSON.parse(data)),
+				refused: () => this.#endRefresh(),
+				ended: () => this.#endRefresh()
+			});
+		}
+		#snapshot(frame) {
+			if (!("channel" in frame) || !this.#refreshed.delete(frame.channel)) return;
+			if (frame.event === "snapshot") this.#reply(frame);
+			if (this.#refreshed.size === 0) this.#endRefresh();
+		}
+		#endRefresh() {
+			this.#refreshed.clear();
+			this.#snapshotTimeout.clear();
+			this.#snapshots?.close();
 		}
 		async #post(frame) {
 			if (this.#closed) return;
@@ -522,12 +523,15 @@ var init_socket = __esmMin((() => {
 				}
 			});
 		}
+		#failed({ status, headers }) {
+			if (status === 429 || status === 503) this.close(1013, `retry-after=${headers.get("Retry-After") ?? 1}`);
+			else this.close(1006, `the server answered ${status}`);
+		}
 		async #refused(response, asked) {
 			const error = await errorOf(response);
 			const { status } = response;
 			if (status === 401) return this.close(4401, error.message);
-			if (status === 429 || status === 503) return this.close(1013, `retry-after=${response.headers.get("Retry-After") ?? 1}`);
-			if (status >= 500 || error.code === "") return this.close(1006, `the server answered ${status}`);
+			if (status === 429 || status >= 500 || error.code === "") return this.#failed(response);
 			if (asked.length === 0 && this.#channels.size === 0) return this.close(status === 403 ? 4403 : 1006, error.message);
 			for (const channel of asked.length > 0 ? asked.map(([name]) => name) : [...this.#channels]) this.#channelRefused(channel, error);
 			this.#openSoon();
@@ -539,11 +543,19 @@ var init_socket = __esmMin((() => {
 // src/sse/index.ts
 var sse_exports = /* @__PURE__ */ __exportAll({ opener: () => opener });
 function opener(lanes, { socket: webSocket, mostUnopened }) {
-	return (url) => {
+	const open = (url) => {
 		const socket = new SSESocket(addressOf(url));
 		if (mostUnopened > 0) probe(socket, url, lanes, webSocket);
 		return socket;
 	};
+	const ended = (reason) => {
+		if (reason === MOVED[1]) forget(lanes);
+	};
+	return webSocket.share?.(open, ended) ?? open;
+}
+function forget(lanes) {
+	lanes.unopened = 0;
+	delete lanes.probeAfter;
 }
 function addressOf(url) {
 	const address = new URL(url.replace(/^ws/, "http"), globalThis.location?.href);
@@ -566,9 +578,8 @@ function probe(socket, url, lanes, webSocket) {
 	};
 	const succeed = () => {
 		abandon();
-		lanes.unopened = 0;
-		delete lanes.probeAfter;
-		socket.close(...RECONNECT_NOW);
+		forget(lanes);
+		socket.close(...MOVED);
 	};
 	const attempt = () => {
 		abandon();
@@ -588,16 +599,16 @@ function probe(socket, url, lanes, webSocket) {
 	globalThis.addEventListener?.("online", attempt);
 	schedule();
 }
-var FIRST_PROBE, MOST;
+var FIRST_PROBE, MOST, MOVED;
 var init_sse = __esmMin((() => {
 	init_timer();
 	init_socket();
 	FIRST_PROBE = 1e4;
 	MOST = 3e5;
+	MOVED = [1012, "retry-after=0.0"];
 }));
 
 // src/link.ts
-init_backoff();
 init_protocol();
 init_timer();
 var TOKEN_TIMEOUT = 1e4;
@@ -1606,7 +1617,6 @@ var init_upstream = __esmMin((() => {
 }));
 
 // src/client.ts
-init_backoff();
 init_errors();
 init_listeners();
 init_timer();
@@ -1782,7 +1792,7 @@ var BroadcastClient = class {
 		else console.warn(`[broadcast] ${error.channel ?? ""} ${error.code}: ${error.message}`);
 	}
 };
-function mostUnopened({ socket, transports = socket ? ["websocket"] : ["websocket", "sse"] }) {
+function mostUnopened({ socket, transports = socket && !socket.share ? ["websocket"] : ["websocket", "sse"] }) {
 	if (!transports.includes("sse")) return Infinity;
 	return transports.includes("websocket") ? 1 : -1;
 }

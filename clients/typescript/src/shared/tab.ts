@@ -18,6 +18,7 @@ export class TabSocket implements BroadcastSocket {
   readonly #url: string
   readonly #name: string
   readonly #connect: SocketFactory
+  readonly #onended: (reason: string) => void
   readonly #id = Math.random().toString(36).slice(2)
   readonly #port: BroadcastChannel
   readonly #ending = new AbortController()
@@ -27,10 +28,11 @@ export class TabSocket implements BroadcastSocket {
   #term: string | undefined
   #open = false
 
-  constructor(url: string, name: string, connect: SocketFactory) {
+  constructor(url: string, name: string, connect: SocketFactory, ended: (reason: string) => void = () => {}) {
     this.#url = url
     this.#name = name
     this.#connect = connect
+    this.#onended = ended
     this.#port = new BroadcastChannel(name)
     this.#port.onmessage = ({ data }) => this.#receive(data)
     globalThis.addEventListener?.("pagehide", this.#suspend)
@@ -67,6 +69,7 @@ export class TabSocket implements BroadcastSocket {
   #end([code, reason]: [number, string]): void {
     if (this.#ended) return
     this.close()
+    this.#onended(reason)
     this.onclose?.({ code, reason })
   }
 

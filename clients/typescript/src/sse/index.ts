@@ -1,12 +1,13 @@
 /** The HTTP lane, and the way back from it. The core loads it when WebSockets do not work. */
 
 import type { BroadcastSocket, SocketFactory } from "@pattern-stack/broadcast"
-import { RECONNECT_NOW } from "../backoff.js"
 import { Timer } from "../timer.js"
 import { SSESocket } from "./socket.js"
 
 const FIRST_PROBE = 10_000
 const MOST = 300_000
+/** As RECONNECT_NOW, with a reason of its own: WebSockets can be opened again. */
+const MOVED: [code: number, reason: string] = [1012, "retry-after=0.0"]
 
 /** What the two lanes of a client know of each other. */
 export interface Lanes {
@@ -16,13 +17,23 @@ export interface Lanes {
   probeAfter?: number
 }
 
-/** Opens sockets over HTTP. Each tries a WebSocket every now and then, and closes for it once one opens; not if HTTP is all there is. */
+/** Opens sockets over HTTP. Each tries a WebSocket every now and then, and closes for it once one opens; not if HTTP is all there is.
+ * Tabs that share a WebSocket share such a socket, too: one of them tries, and all of them move. */
 export function opener(lanes: Lanes, { socket: webSocket, mostUnopened }: { socket: SocketFactory; mostUnopened: number }): SocketFactory {
-  return (url) => {
+  const open: SocketFactory = (url) => {
     const socket = new SSESocket(addressOf(url))
     if (mostUnopened > 0) probe(socket, url, lanes, webSocket)
     return socket
   }
+  const ended = (reason: string): void => {
+    if (reason === MOVED[1]) forget(lanes)
+  }
+  return webSocket.share?.(open, ended) ?? open
+}
+
+function forget(lanes: Lanes): void {
+  lanes.unopened = 0
+  delete lanes.probeAfter
 }
 
 /** `/ws/` in the path becomes `/sse/`. */
@@ -49,9 +60,8 @@ function probe(socket: SSESocket, url: string, lanes: Lanes, webSocket: SocketFa
   }
   const succeed = (): void => {
     abandon()
-    lanes.unopened = 0
-    delete lanes.probeAfter
-    socket.close(...RECONNECT_NOW)
+    forget(lanes)
+    socket.close(...MOVED)
   }
   const attempt = (): void => {
     abandon()

@@ -2,10 +2,12 @@
 
 import { AUTH_ID, isChannel, type ClientFrame, type Position, type Refusal, type ServerFrame } from "../protocol.js"
 import type { BroadcastSocket } from "../socket.js"
+import { Timer } from "../timer.js"
 import { positionsOf, textOf } from "./bookmark.js"
 import { Stream } from "./stream.js"
 
 const ALIVE = 20_000 // the server sends a comment after 15 s of silence
+const SNAPSHOT_TIMEOUT = 15_000 // the server gives the application 10 s for one
 
 type Id = number | string
 
@@ -23,7 +25,10 @@ export class SSESocket implements BroadcastSocket {
   readonly #asked = new Map<string, Id | undefined>()
   #token: string | undefined
   #stream: Stream | undefined
-  readonly #snapshots = new Set<Stream>()
+  /** The channels whose snapshots are still to come, over this stream. */
+  readonly #refreshed = new Set<string>()
+  #snapshots: Stream | undefined
+  readonly #snapshotTimeout = new Timer()
   #lastSign = 0
   #scheduled = false
   #closed = false
@@ -49,15 +54,16 @@ export class SSESocket implements BroadcastSocket {
     if (this.#closed) return
     this.#closed = true
     this.#stream?.close()
-    for (const stream of this.#snapshots) stream.close()
+    this.#endRefresh()
     this.onclose?.({ code, reason })
   }
 
-  /** Opens if the server answers at all, whatever it says. */
+  /** Opens if the server answers, whatever it says: a refusal comes with the stream. A proxy whose server is away says 502 or 503. */
   async #reach(): Promise<void> {
     try {
       const response = await this.#fetch({ ping: 1 })
       if (response.status === 404 || response.status === 405) return this.close(1006, "the server has no HTTP lane")
+      if (response.status >= 500) return this.#failed(response)
       this.#lastSign = performance.now()
       if (!this.#closed) this.onopen?.({})
       this.#openSoon()
@@ -112,28 +118,33 @@ export class SSESocket implements BroadcastSocket {
     if (performance.now() - this.#lastSign < ALIVE) this.#reply({ pong: value, timestamp: new Date().toISOString() })
   }
 
-  /** The snapshot comes over a stream of its own: on the channel's own one nothing may be left out. */
+  /** Snapshots come over a stream of their own: on the channels' own one nothing may be left out. One at a time: a browser has few
+   * connections to a host. */
   #refresh(channels: string[], id: Id | undefined): void {
     if (id !== undefined) this.#reply({ id, refreshed: channels })
-    for (const channel of channels) {
-      const end = (): void => {
-        this.#snapshots.delete(stream)
-        stream.close()
-      }
-      const stream = new Stream(this.#address([channel]), this.#headers(), {
-        opened: () => {},
-        alive: () => {},
-        message: (data) => {
-          const frame = JSON.parse(data) as ServerFrame
-          if (!("channel" in frame)) return
-          if (frame.event === "snapshot") this.#reply(frame)
-          end()
-        },
-        refused: end,
-        ended: end,
-      })
-      this.#snapshots.add(stream)
-    }
+    for (const channel of channels) this.#refreshed.add(channel)
+    this.#snapshots?.close()
+    this.#snapshotTimeout.set(SNAPSHOT_TIMEOUT, () => this.#endRefresh()) // a channel may have none
+    this.#snapshots = new Stream(this.#address(this.#refreshed), this.#headers(), {
+      opened: () => {},
+      alive: () => {},
+      message: (data) => this.#snapshot(JSON.parse(data)),
+      refused: () => this.#endRefresh(),
+      ended: () => this.#endRefresh(),
+    })
+  }
+
+  /** The first frame of each channel: its snapshot, or an event where it has none. */
+  #snapshot(frame: ServerFrame): void {
+    if (!("channel" in frame) || !this.#refreshed.delete(frame.channel)) return
+    if (frame.event === "snapshot") this.#reply(frame)
+    if (this.#refreshed.size === 0) this.#endRefresh()
+  }
+
+  #endRefresh(): void {
+    this.#refreshed.clear()
+    this.#snapshotTimeout.clear()
+    this.#snapshots?.close()
   }
 
   async #post(frame: ClientFrame): Promise<void> {
@@ -206,12 +217,16 @@ export class SSESocket implements BroadcastSocket {
     this.#reply({ ...idOf(id), error: { ...error, channel } })
   }
 
+  #failed({ status, headers }: Response): void {
+    if (status === 429 || status === 503) this.close(1013, `retry-after=${headers.get("Retry-After") ?? 1}`)
+    else this.close(1006, `the server answered ${status}`)
+  }
+
   async #refused(response: Response, asked: [string, Id | undefined][]): Promise<void> {
     const error = await errorOf(response)
     const { status } = response
     if (status === 401) return this.close(4401, error.message)
-    if (status === 429 || status === 503) return this.close(1013, `retry-after=${response.headers.get("Retry-After") ?? 1}`)
-    if (status >= 500 || error.code === "") return this.close(1006, `the server answered ${status}`)
+    if (status === 429 || status >= 500 || error.code === "") return this.#failed(response)
     if (asked.length === 0 && this.#channels.size === 0) return this.close(status === 403 ? 4403 : 1006, error.message)
     for (const channel of asked.length > 0 ? asked.map(([name]) => name) : [...this.#channels]) this.#channelRefused(channel, error)
     this.#openSoon()

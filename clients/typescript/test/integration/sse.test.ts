@@ -87,6 +87,19 @@ describe("where no WebSocket can be opened", () => {
     expect(events.map(({ event, payload }) => [event, payload])).toEqual([["snapshot", { name: "sse" }], ["snapshot", { name: "sse" }]])
   })
 
+  it("snapshots that are asked for together share one stream, with channels that have none", async () => {
+    const client = connect()
+    const rooms = await Promise.all(["room:sse1", "room:sse2"].map((room) => collectEvents(client, room)))
+    const plain = await collectEvents(client, "sse:plain")
+    await until(() => rooms.every((events) => events.length === 1))
+    for (const channel of ["sse:plain", "room:sse1", "room:sse2"]) client.refresh(channel)
+    await until(() => rooms.every((events) => events.length === 2))
+    expect(await shared.count()).toMatchObject({ "sse:plain": 2, "room:sse1": 2, "room:sse2": 2 })
+    await shared.publish("sse:plain")
+    await until(async () => (await shared.count())["room:sse1"] === 1)
+    await until(() => plain.length === 1)
+  })
+
   it("a refused channel is an error of its own, alone and beside others", async () => {
     const client = connect()
     const errors: BroadcastError[] = []

@@ -18,6 +18,7 @@ beforeEach(async () => {
   vi.spyOn(Math, "random").mockImplementation(((n) => () => (n = (n + 0.137) % 1))(Math.random()))
   proxy = await Proxy.to(server.port)
   tabs = []
+  isBlocked = false
 })
 
 afterEach(async () => {
@@ -37,10 +38,14 @@ interface TabOptions {
   url?: string
   key?: string
   token?: string
+  reconnect?: { first: number }
 }
 
+/** Whether no WebSocket can be opened. */
+let isBlocked: boolean
+
 function openTab(channel: string, { url = proxy.url, key = "", ...options }: TabOptions = {}): Tab {
-  const socket = sharedSocket({ key, socket: (address) => new WebSocket(address) })
+  const socket = sharedSocket({ key, socket: (address) => new WebSocket(isBlocked ? `${address}/blocked` : address) })
   const client = new BroadcastClient(url, { socket, ...options })
   const tab: Tab = { client, events: [], resets: [], states: [], page: new Page() }
   client.subscribe(channel, (event) => tab.events.push(event))
@@ -58,10 +63,10 @@ function crash({ client, page }: Tab): void {
 }
 
 /** Opens so many tabs that are all subscribed to the channel. The first one leads. */
-async function openTabs(count: number, channel: string): Promise<Tab[]> {
-  const first = openTab(channel)
+async function openTabs(count: number, channel: string, options: TabOptions = {}): Promise<Tab[]> {
+  const first = openTab(channel, options)
   await first.client.ready(channel)
-  const others = Array.from({ length: count - 1 }, () => openTab(channel))
+  const others = Array.from({ length: count - 1 }, () => openTab(channel, options))
   await Promise.all(others.map(({ client }) => client.ready(channel)))
   return [first, ...others]
 }
@@ -233,4 +238,46 @@ it("in a browser without Web Locks each tab has a socket of its own", async () =
   const two = [openTab("shared:8"), openTab("shared:8")]
   await Promise.all(two.map(({ client }) => client.ready("shared:8")))
   expect(proxy.accepted).toBe(2)
+})
+
+describe("where no WebSocket can be opened, tabs", () => {
+  const options = { reconnect: { first: 10 } }
+
+  it.each([
+    ["disconnects", ({ client }: Tab) => client.disconnect()],
+    ["crashes", crash],
+  ])("share one stream, and lose nothing when the tab that holds it %s", async (how, end) => {
+    isBlocked = true
+    const channel = `shared:sse:${how}`
+    const [first, ...others] = await openTabs(4, channel, options)
+    expect([first!, ...others].map(({ client }) => client.transport)).toEqual(Array(4).fill("sse"))
+    for (let n = 0; n < 5; n++) await server.publish(channel)
+    await until(() => others.every(({ events }) => events.length === 5))
+    await until(async () => (await server.count())[channel] === 1)
+    end(first!)
+    for (let n = 0; n < 5; n++) await server.publish(channel)
+    await until(() => others.every(({ events }) => events.length === 10))
+    expect(others.map(offsets)).toEqual(others.map(() => range(1, 10)))
+    expect(others.flatMap(({ resets }) => resets)).toEqual([])
+    await until(async () => (await server.count())[channel] === 1)
+  })
+
+  it("all return when one of them can open a WebSocket", async () => {
+    const listeners = new Set<() => void>()
+    vi.stubGlobal("addEventListener", (type: string, changed: () => void) => type === "online" && listeners.add(changed))
+    vi.stubGlobal("removeEventListener", (_: string, changed: () => void) => listeners.delete(changed))
+    isBlocked = true
+    const three = await openTabs(3, "shared:return", options)
+    await server.publish("shared:return")
+    await until(() => three.every(({ events }) => events.length === 1))
+    isBlocked = false
+    for (const changed of Array.from(listeners)) changed()
+    await until(() => three.every(({ client }) => client.transport === "websocket"))
+    await Promise.all(three.map(({ client }) => client.ready("shared:return")))
+    await server.publish("shared:return")
+    await until(() => three.every(({ events }) => events.length === 2))
+    expect(three.map(offsets)).toEqual(three.map(() => [1, 2]))
+    expect(three.flatMap(({ resets }) => resets)).toEqual([])
+    await until(async () => (await server.count())["shared:return"] === 1)
+  })
 })
