@@ -1,26 +1,8 @@
 """Real-time for FastAPI: events from an application to its clients, in order, without silent loss."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pattern_stack.atoms.broadcast import (
-    AsyncPublisher,
-    Broadcast,
-    BroadcastBackend,
-    Channel,
-    Connection,
-    Event,
-    Handler,
-    History,
-    Identity,
-    Limits,
-    Position,
-    Publish,
-    Publisher,
-    Subscription,
-    WebSocketBroadcastBackend,
-    broadcast_from_url,
-    command,
-)
 from pattern_stack.errors import (
     BroadcastClosed,
     BroadcastError,
@@ -38,12 +20,31 @@ from pattern_stack.errors import (
     TooSlow,
     Unauthenticated,
 )
-from pattern_stack.health import health_router
 
 if TYPE_CHECKING:
+    from pattern_stack.atoms.broadcast import (
+        AsyncPublisher,
+        Broadcast,
+        BroadcastBackend,
+        Channel,
+        Connection,
+        Event,
+        Handler,
+        History,
+        Identity,
+        Limits,
+        Position,
+        Publish,
+        Publisher,
+        Subscription,
+        WebSocketBroadcastBackend,
+        broadcast_from_url,
+        command,
+    )
     from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend as IPCBroadcastBackend
     from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend as PostgresBroadcastBackend
     from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend as RedisBroadcastBackend
+    from pattern_stack.health import health_router
 
 __all__ = [
     "AsyncPublisher",
@@ -84,19 +85,18 @@ __all__ = [
     "health_router",
 ]
 
+_MODULES = {
+    "IPCBroadcastBackend": "pattern_stack.atoms.broadcast.backends.ipc",
+    "PostgresBroadcastBackend": "pattern_stack.atoms.broadcast.backends.postgres",
+    "RedisBroadcastBackend": "pattern_stack.atoms.broadcast.backends.redis",
+    "health_router": "pattern_stack.health",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """The bridges are imported when they are asked for: they need the extras `redis` and `postgres`, or Unix sockets."""
-    if name == "IPCBroadcastBackend":
-        from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend
-
-        return IPCBroadcastBackend
-    if name == "PostgresBroadcastBackend":
-        from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
-
-        return PostgresBroadcastBackend
-    if name == "RedisBroadcastBackend":
-        from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
-
-        return RedisBroadcastBackend
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Names are imported when they are asked for. `pattern_stack.client` does not load FastAPI, and the bridges need the extras
+    `redis` and `postgres`, or Unix sockets."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES.get(name, "pattern_stack.atoms.broadcast")), name)
+    return value

@@ -207,7 +207,8 @@ async def test_headers_and_the_query_go_with_every_request(config: dict[str, Any
         await backend.broadcast("a", "x", {})
         headers = {"X-Gate": "open", "Authorization": "Basic x"}  # the token gives way
         async with BroadcastClient(f"{server.url}?tenant=t", token="y", headers=headers) as client:
-            assert (await anext(client.listen("a", last=1))).event_type == "x"
+            events = client.listen("a", last=1)  # held: its connection ends with it
+            assert (await anext(events)).event_type == "x"
             (user_there,) = await server.acall(lambda: [one.user for one in backend._instance.connections.open])
             assert user_there == "t open Basic x"
 
