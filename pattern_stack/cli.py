@@ -199,6 +199,9 @@ def inspect(
 @main.command()
 def types(
     app: Annotated[str, typer.Argument(help="module:app, an application or a backend", metavar="MODULE:APP")],
+    channel: Annotated[
+        list[str] | None, typer.Option(help="Only this pattern, as in the document; may be repeated.")
+    ] = None,
     check: Annotated[
         Path | None,
         typer.Option(help="An old /asyncapi.json. Name what breaks clients made from it, and exit 1.", dir_okay=False),
@@ -211,7 +214,7 @@ def types(
 
     old = _old_document(check) if check else None
     try:
-        document = document_at(app)
+        document = document_at(app, only=channel or ())
     except NoApplication as error:
         _note(str(error))
         raise typer.Exit(2) from None

@@ -1,7 +1,7 @@
 """The document of an application that is named as `module:app`."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from inspect import isfunction
 from pathlib import Path
@@ -19,9 +19,9 @@ class NoApplication(Exception):
     """The message says what is wrong with the name, or with what it names."""
 
 
-def document_at(name: str) -> Document:
+def document_at(name: str, *, only: Iterable[str] = ()) -> Document:
     """What `/asyncapi.json` of the application says, without its servers. Several backends of one application are in one
-    document. Nothing is served: the lifespan does not run.
+    document. Nothing is served: the lifespan does not run. `only`: the patterns to describe; none are all.
 
     Raises NoApplication, and whatever the module raises when it is imported.
     """
@@ -30,6 +30,10 @@ def document_at(name: str) -> Document:
     if not found:
         raise NoApplication(f"{name} includes no broadcast.get_router(), and is no WebSocketBroadcastBackend")
     specs = [spec for channels in found for spec in channels]
+    if wanted := set(only):
+        specs = [spec for spec in specs if str(spec.pattern) in wanted]
+        if missing := wanted - {str(spec.pattern) for spec in specs}:
+            raise NoApplication(f"{name} declares no channel {', '.join(sorted(missing))}")
     title, version = getattr(app, "title", name), getattr(app, "version", "0")
     try:
         return document_of(specs, title=title, version=version)

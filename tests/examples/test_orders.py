@@ -7,10 +7,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
-from examples.orders import database, orders
+from examples.orders import channels, database, orders
 from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.asyncapi.document import document_of
 from pattern_stack.outbox import Outbox
 from pattern_stack.testing import BroadcastLog, subscribe
+from pattern_stack.types.typescript import typescript_of
 
 ORDER = {"id": "0" * 32, "customer": "Ann", "item": "Lamp", "quantity": 2}
 
@@ -21,6 +23,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     monkeypatch.setattr(database, "engine", engine)
     monkeypatch.setattr(orders, "sessions", async_sessionmaker(engine, expire_on_commit=False))
     broadcast = WebSocketBroadcastBackend()
+    channels.declare(broadcast)
     app = FastAPI()
     app.include_router(broadcast.get_router())
     app.include_router(orders.router)
@@ -47,3 +50,11 @@ def test_what_is_refused_is_not_told(app: FastAPI, broadcast_log: BroadcastLog) 
         assert http.post("/api/orders", json={**ORDER, "quantity": 99}).status_code == 409
         assert http.delete(f"/api/orders/{ORDER['id']}").status_code == 404
     broadcast_log.assert_nothing_published()
+
+
+def test_the_page_is_compiled_with_the_types_that_are_declared() -> None:
+    """Where this fails on purpose: the README of the example has the command."""
+    broadcast = WebSocketBroadcastBackend(bridge=None)
+    channels.declare(broadcast)
+    written = typescript_of(document_of(broadcast._channels, title="", version=""))
+    assert written == Path(orders.__file__).with_name("page").joinpath("src", "channels.ts").read_text()

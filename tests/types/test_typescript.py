@@ -119,5 +119,12 @@ def test_a_name_without_an_application_is_refused_with_the_reason(name: str, sai
         document_at(name)
 
 
+def test_only_some_channels_and_what_they_need() -> None:
+    found = document_at("tests.types.shop:app", only=["room:{room_id}"])
+    assert (list(found["channels"]), list(found["components"]["schemas"])) == (["room-room_id"], ["Line"])
+    with pytest.raises(NoApplication, match="declares no channel rooms"):
+        document_at("tests.types.shop:app", only=["rooms"])
+
+
 def test_a_backend_and_a_factory_are_taken_too() -> None:
     assert document_at("tests.types.shop:backend")["channels"] == document_at("tests.types.shop:made")["channels"]

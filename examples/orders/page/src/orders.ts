@@ -1,8 +1,15 @@
 import { useState } from "react"
 import { useMutation, useMutationState, useQuery, useQueryClient, type UseMutateFunction } from "@tanstack/react-query"
-import { useBroadcast, useBroadcastEvent, useBroadcastInvalidation } from "@pattern-stack/broadcast/react"
+import { useBroadcast, useBroadcastInvalidation, useEvents } from "@pattern-stack/broadcast/react"
 import { fetchOrders, send, type Change, type Order } from "./api"
 import { withAnswer, withChange } from "./changes"
+import type { Channels, OrderChanged } from "./channels"
+
+declare module "@pattern-stack/broadcast" {
+  interface Register {
+    channels: Channels // from here on the compiler knows names and payloads
+  }
+}
 
 const KEY = ["orders"]
 const CHANNEL = "orders"
@@ -47,17 +54,18 @@ export function useChange(refused: (error: Error) => void): UseMutateFunction<Or
 export function useChangesByOthers(): Record<string, number> {
   const client = useBroadcast()
   const [counts, setCounts] = useState<Record<string, number>>({})
-  useBroadcastEvent<{ entity_id: string }>(CHANNEL, ({ payload: { entity_id: id }, origin }) => {
+  const count = ({ entity_id: id }: OrderChanged, { origin }: { origin?: string }): void => {
     if (origin !== client.origin) setCounts((before) => ({ ...before, [id]: (before[id] ?? 0) + 1 }))
-  })
+  }
+  useEvents(CHANNEL, "created", count)
+  useEvents(CHANNEL, "updated", count)
+  useEvents(CHANNEL, "deleted", count)
   return counts
 }
 
 /** Shows the changes that other tabs are making, before the server confirms them. */
 function useOtherTabs(): void {
   const queries = useQueryClient()
-  useBroadcastEvent<Change>(TABS, ({ event, payload: change }) => {
-    if (event === "asked") queries.setQueryData<Order[]>(KEY, (orders) => orders && withChange(orders, change))
-    else void queries.invalidateQueries({ queryKey: KEY })
-  })
+  useEvents(TABS, "asked", (change) => queries.setQueryData<Order[]>(KEY, (orders) => orders && withChange(orders, change)))
+  useEvents(TABS, "refused", () => void queries.invalidateQueries({ queryKey: KEY }))
 }
