@@ -6,6 +6,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.core.event import Payload
 from pattern_stack.errors import ServiceError
 from pattern_stack.features.notifications.errors import InvalidReport
 from pattern_stack.features.notifications.models import Alert, Notification, Page, R, Record
@@ -14,7 +15,7 @@ from pattern_stack.features.notifications.store import Row, Rows, Store
 EVERYONE = "notifications"
 """The channel of records that belong to no session."""
 
-EventOf = Callable[[R], tuple[str, dict[str, Any]] | None]
+EventOf = Callable[[R], tuple[str, Payload] | None]
 """The type and the payload of the event that tells of a record; None for no event."""
 
 
@@ -51,7 +52,7 @@ class Records:
         return await self._store.clear(model.kind, _tags(filters))
 
     async def add(self, record: Notification | Alert, event_type: str, origin: str | None) -> None:
-        draft = self._broadcast.draft(channel_name(record.session_id), event_type, record.payload, origin=origin)
+        draft = self._broadcast.draft(channel_name(record.session_id), event_type, record, origin=origin)
         await self._store.swap(record.kind, record.key, None, _row(record))
         await self._broadcast.publish_encoded([draft])
 
@@ -92,7 +93,7 @@ def parsed_page(model: type[R], rows: Rows) -> Page[R]:
 
 def whole_record(event_type: str) -> EventOf[Record]:
     """An event of this type, whose payload is the record."""
-    return lambda record: (event_type, record.payload)
+    return lambda record: (event_type, record)
 
 
 def found(record: R | None, error: ServiceError) -> R:

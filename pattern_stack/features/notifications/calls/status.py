@@ -20,7 +20,7 @@ class StatusCalls(HubCalls):
     async def publish_status(self, *, origin: str | None = None) -> SystemStatus:
         """Count the records, and publish the counts as `system-status` on `notifications`."""
         status = await self._status()
-        await self.broadcast.broadcast(EVERYONE, "system-status", status.model_dump(mode="json"), origin=origin)
+        await self.broadcast.broadcast(EVERYONE, "system-status", status, origin=origin)
         return status
 
     async def _status(self) -> SystemStatus:
