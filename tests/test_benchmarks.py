@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import declared
 from benchmarks.measure import build, measure
 from benchmarks.plan import Crowd, Phase
 from benchmarks.report import summary, text
@@ -133,3 +134,9 @@ def test_a_crash_and_an_event_too_many_are_told_and_end_nothing(tmp_path: Path, 
     system = System("a server", [sys.executable, "-c", SERVER.format(control=control)], dict, acks=1)
     told = measure(tmp_path / "loadgen", system, Crowd(2, 1, (RATE,)))
     assert trouble in text(RATE, {"server": summary(RATE, [told])})
+
+
+def test_what_declared_events_cost(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(declared, "EVENTS", 2)
+    declared.main()
+    assert capsys.readouterr().out.count("µs") == 5
