@@ -16,6 +16,7 @@ from pattern_stack.atoms.broadcast.core.event import Draft
 from pattern_stack.outbox import Outbox
 from pattern_stack.outbox.relay import Relay
 from tests.outbox.world import World, dispose, engine_of, holds, sync_of
+from tests.support.meters import Meters
 from tests.support.postgres import PostgresServer
 from tests.support.redis.server import RedisServer
 
@@ -45,7 +46,7 @@ async def committed(world: World, *numbers: int) -> None:
 
 async def test_redis_away(sync_url: str, redis_server: RedisServer) -> None:
     """Commits go on, /ready says how many wait, and all of them come in order once it is back."""
-    broadcast = broadcast_from_url(redis_server.url)
+    broadcast, meters = broadcast_from_url(redis_server.url), Meters()
     async with plain(sync_url, broadcast) as world:
         await committed(world, 0)
         await world.until_delivered(0)
@@ -53,11 +54,13 @@ async def test_redis_away(sync_url: str, redis_server: RedisServer) -> None:
         for n in range(1, 301):
             await committed(world, n)
         await world.until_trouble("300 events wait in the outbox")
+        assert meters.read()["outbox_rows_waiting"] == 300
         assert world.delivered == [0]
         redis_server.start()
         await world.until_delivered(*range(301))
         await world.until_well()
         await world.until_empty()
+        assert meters.read()["outbox_rows_waiting"] == 0
     await broadcast.close()
 
 

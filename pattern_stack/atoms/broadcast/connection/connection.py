@@ -22,6 +22,7 @@ _DROPPING = frozenset({4401, 4403})
 """Codes that end a right to read: what waits for the client is dropped."""
 _ORDINARY = frozenset({1000, 1001, 1012})
 """Codes of ends that say nothing of the client."""
+_TOO_SLOW = 4408
 _REASON_BYTES = 123
 
 _HOUR = 3600
@@ -155,6 +156,7 @@ class ClientConnection:
         reason = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore")
         if self._opened:
             self._instance.counters.closes[code] += 1
+            self._instance.counters.slow_consumers += code == _TOO_SLOW
             self._log_close(code, reason)
         self._leave()
         self._instance.connections.start_closing(self)
@@ -181,9 +183,10 @@ class ClientConnection:
         else:
             self._taken_before = taken
 
-    def lost(self, code: int = 1006) -> None:
-        """The socket is gone. Called once, by the transport. `code`: that of a close which was not this connection's."""
-        if self._opened and not self.closed:
+    def lost(self, code: int | None = 1006) -> None:
+        """The socket is gone. Called once, by the transport. `code`: that of a close which was not this connection's; None
+        where the client was refused, and there was nothing to close."""
+        if self._opened and not self.closed and code is not None:
             self._instance.counters.closes[code] += 1
             self._instance.news.debug("left", "a client has left", self, code=code)
         self.outbox.clear()
@@ -205,9 +208,8 @@ class ClientConnection:
     # -- called by its outbox
 
     def too_slow(self) -> None:
-        self._instance.counters.slow_consumers += 1
         # called in the midst of a fan-out, which must not change who is on the channel
-        self._instance.loop_owner.loop.call_soon(lambda: self.close(4408, "too slow", drop=True))
+        self._instance.loop_owner.loop.call_soon(lambda: self.close(_TOO_SLOW, "too slow", drop=True))
 
     def bulk_written(self) -> None:
         if self._bulk_written and not self._bulk_written.done():
@@ -232,12 +234,15 @@ class ClientConnection:
 
     def tell(self, error: CommandError) -> None:
         """Send an error frame that counts as nothing."""
-        self.note(error)
+        self._log_refusal(error)
         self.send(protocol.error_frame(error))
 
     def note(self, error: CommandError) -> None:
-        """Count and log an error that the client is told."""
+        """Count and log an error that is answered in place of a frame."""
         self._instance.counters.refused[error.code] += 1
+        self._log_refusal(error)
+
+    def _log_refusal(self, error: CommandError) -> None:
         told = {"code": error.code, "reason": str(error), "channel": error.channel}
         self._instance.news.info(f"refused {error.code}", "refused a frame", self, **told)
 
@@ -245,6 +250,10 @@ class ClientConnection:
         self.tell(error)
         if self._commands.count_violation(error):
             self.close(1008, "too many bad frames")
+
+    def wrote(self, batch: Batch) -> None:
+        """Called by a transport that counts what it writes."""
+        self._instance.counters.wrote(batch, 1)
 
     async def written(self) -> None:
         """Wait until no snapshot or replay waits: a client that asks for more than it reads waits for itself."""

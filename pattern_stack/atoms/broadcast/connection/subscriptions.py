@@ -144,11 +144,6 @@ class Subscriptions:
 
     def _release(self, joined: Sequence[Joined]) -> None:
         lost = {one.member.channel: self._next_after(one) for one in joined if one.recovered is False}
-        counters = self._instance.counters
-        for one in joined:
-            if one.recovered is not None:
-                counters.recoveries["recovered" if one.recovered else "reset"] += 1
-        counters.resets["history"] += len(lost)
         for channel in lost:
             self._instance.news.info("refetch", "told a client to refetch", self._connection, channel=channel)
         if lost:

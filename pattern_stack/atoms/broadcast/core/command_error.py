@@ -2,6 +2,8 @@
 
 from typing import NoReturn
 
+from pattern_stack.atoms.broadcast.websocket.frames import Frame
+
 Id = int | str | None
 """A client's own name for a frame: it is on the answer."""
 
@@ -19,6 +21,16 @@ class CommandError(Exception):
         self.channel = channel
         self.retry_after = retry_after
         """Seconds after which the client may ask again."""
+
+
+class ErrorFrame(Frame):
+    """What tells a client of an error."""
+
+    __slots__ = ("tells",)
+
+    def __init__(self, data: bytes, code: str) -> None:
+        super().__init__(data)
+        self.tells = (("refused", code),)
 
 
 def refuse_frame(message: str) -> NoReturn:

@@ -37,7 +37,7 @@ class Counters:
         self.closes: Counter[int] = Counter()
         """By the code that was sent, else the peer's, else 1006."""
         self.refused: Counter[str] = Counter()
-        """Error frames, by code."""
+        """Error frames that were written, and errors that the HTTP lane answered, by code."""
         self.slow_consumers = 0
         self.link_breaks = 0
         """Times that the bridge lost its store and came back."""
@@ -45,11 +45,12 @@ class Counters:
         """Called with the seconds from a turn's first event to the last write of that turn."""
 
     def wrote(self, batch: Batch, sockets: int) -> None:
-        events, size, resets = batch.tally
+        """Once for each socket that it was written to. What is dropped before that does not count."""
+        events, size, tells = batch.tally
         self.delivered += events * sockets
         self.delivered_bytes += size * sockets
-        if resets:
-            self.resets["store"] += resets * sockets
+        for name, label in tells:
+            getattr(self, name)[label] += sockets
 
     def add(self, other: "Counters") -> None:
         """Its totals, on top of these."""

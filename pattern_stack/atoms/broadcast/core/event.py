@@ -237,7 +237,7 @@ class Reset(Frame):
 
     __slots__ = ("channel", "position")
 
-    resets = 1
+    tells = (("resets", "store"),)
 
     def __init__(self, channel: str, position: Position) -> None:
         super().__init__(orjson.dumps({"reset": {channel: position._asdict()}}))

@@ -92,8 +92,7 @@ class Outbox:
         """Write it, or keep it until the transport takes more; what is ephemeral is not kept. Batches with the same turn
         count as one write. Returns whether it was written at once."""
         if self._state is _OPEN:
-            self._transport.write(batch)
-            return True
+            return self._transport.write(batch)
         if self._state is _CLOSING or batch.ephemeral:
             return False
         if not bulk and self._is_over(turn):
@@ -139,8 +138,8 @@ class Outbox:
                     self._owner.bulk_written()
             else:
                 self._waiting -= batch.size
-            self._transport.write(batch)
-            self._counters.wrote(batch, 1)
+            if self._transport.write(batch):
+                self._counters.wrote(batch, 1)
         self._queue = self._queue or None
         if self._state is _BLOCKED and not self._full:
             self._enter(_OPEN)

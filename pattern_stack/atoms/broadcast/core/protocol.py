@@ -1,14 +1,14 @@
 """The wire, without IO: a client's frame becomes a command, an answer becomes a frame."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from pattern_stack.atoms.broadcast.core.command_error import CommandError as CommandError
+from pattern_stack.atoms.broadcast.core.command_error import ErrorFrame, refuse_frame
 from pattern_stack.atoms.broadcast.core.command_error import Id as Id
-from pattern_stack.atoms.broadcast.core.command_error import refuse_frame
 from pattern_stack.atoms.broadcast.core.event import Last, Position, Since, is_channel
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.sending import Send, SetState, invalid_channel, send_of, state_of
@@ -188,10 +188,16 @@ def _place(position: Position) -> dict[str, Any]:
 class Moving(Frame):
     """A frame, no event, that tells a client of positions."""
 
-    __slots__ = ("moves",)
+    __slots__ = ("moves", "tells")
 
-    def __init__(self, data: bytes, moves: Mapping[str, Position | None] | Mapping[str, Position]) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        moves: Mapping[str, Position | None] | Mapping[str, Position],
+        tells: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(data)
+        self.tells = tells
         self.moves = moves
         """What the client has reached with it; None: it is off the channel. Without channels whose snapshot is still to come:
         the position is of no use without it."""
@@ -205,7 +211,9 @@ def subscribed(
         channel: _place(position) if recovered is None else {**_place(position), "recovered": recovered}
         for channel, (position, recovered) in channels.items()
     }
-    return Moving(_frame({"subscribed": places}, id).data, moves or {})
+    wanted = [recovered for _, recovered in channels.values() if recovered is not None]
+    tells = [("recoveries", "recovered" if recovered else "reset") for recovered in wanted]
+    return Moving(_frame({"subscribed": places}, id).data, moves or {}, tells)
 
 
 def unsubscribed(channels: Iterable[str], id: Id = None) -> Frame:
@@ -232,7 +240,7 @@ def presence(channels: Mapping[str, list[dict[str, Any]]], id: Id) -> Frame:
 
 def reset(positions: Mapping[str, Position], moves: Mapping[str, Position] | None = None) -> Frame:
     places = {channel: _place(position) for channel, position in positions.items()}
-    return Moving(orjson.dumps({"reset": places}), moves or {})
+    return Moving(orjson.dumps({"reset": places}), moves or {}, [("resets", "history")] * len(places))
 
 
 def error_frame(error: CommandError) -> Frame:
@@ -241,4 +249,4 @@ def error_frame(error: CommandError) -> Frame:
         what["channel"] = error.channel
     if error.retry_after is not None:
         what["retry_after"] = error.retry_after
-    return _frame({"error": what}, error.id)
+    return ErrorFrame(_frame({"error": what}, error.id).data, error.code)

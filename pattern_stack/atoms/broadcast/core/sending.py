@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 import orjson
 
-from pattern_stack.atoms.broadcast.core.command_error import CommandError, Id, refuse_frame
+from pattern_stack.atoms.broadcast.core.command_error import CommandError, ErrorFrame, Id, refuse_frame
 from pattern_stack.atoms.broadcast.core.event import is_channel
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
@@ -14,6 +14,7 @@ from pattern_stack.atoms.broadcast.websocket.frames import Frame
 STATE_BYTES = 4_096
 """Of what a connection shows of itself on a channel, as JSON."""
 _KEY_LENGTH = 64
+_ERROR = b'{"error":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def refused_with(code: str, message: str) -> bytes:
 
 
 def answer(outcome: bytes, id: Id) -> Frame:
-    return Frame(outcome if id is None else b'{"id":%b,%b' % (orjson.dumps(id), outcome[1:]))
+    data = outcome if id is None else b'{"id":%b,%b' % (orjson.dumps(id), outcome[1:])
+    return ErrorFrame(data, orjson.loads(outcome)["error"]["code"]) if outcome.startswith(_ERROR) else Frame(data)
 
 
 def state_set(channels: Iterable[str], id: Id) -> Frame:

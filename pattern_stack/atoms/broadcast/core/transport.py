@@ -13,8 +13,10 @@ class Transport(Protocol):
     def write_prepared(self) -> Callable[[bytes], None] | None:
         """Fast path: `write_prepared(batch.wire)` is equivalent to `write(batch)`. None where there is no such path."""
 
-    def write(self, batch: Batch) -> None:
-        """Send it. A transport that cannot take more for now calls `Outbox.pause` first, and `resume` later."""
+    def write(self, batch: Batch) -> bool:
+        """Send it. A transport that cannot take more for now calls `Outbox.pause` first, and `resume` later.
+
+        Returns whether it is written now. If not, the transport calls `wrote` of its connection for what it has written."""
 
     def close(self, code: int, reason: str) -> None:
         """Send a close frame behind what was written. Frames that are not on their way yet may be left out."""

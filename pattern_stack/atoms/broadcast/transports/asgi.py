@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.websocket.frames import Batch
@@ -51,7 +51,7 @@ class ASGITransport:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
-                self._code = message.get("code") or 1006
+                self._code = self._code_of(message)
                 return
             text = message.get("text")
             if text is None:
@@ -61,6 +61,12 @@ class ASGITransport:
             if self._connection.full:
                 self._room.clear()
                 await self._room.wait()
+
+    def _code_of(self, message: Message) -> int:
+        """uvicorn says 1005 of a connection that was lost, too, where no close has come."""
+        code = message.get("code") or 1006
+        is_lost = getattr(getattr(self._server, "conn", None), "close_rcvd", message) is None
+        return 1006 if code == 1005 and is_lost else code
 
     async def _write_all(self) -> None:
         try:
@@ -92,18 +98,26 @@ class ASGITransport:
 
     async def _write_batch(self) -> None:
         batch, self._batch = self._batch, None
-        for frame in batch.frames if batch else ():
-            if self._closing:
-                return
-            await self._send({"type": "websocket.send", "text": frame.text})
-            self.taken += 1
+        if batch is None:
+            return
+        sent = 0
+        try:
+            for frame in batch.frames:
+                if self._closing:
+                    return
+                await self._send({"type": "websocket.send", "text": frame.text})
+                sent += 1
+                self.taken += 1
+        finally:
+            self._connection.wrote(batch if sent == len(batch.frames) else Batch(batch.frames[:sent]))
 
     # -- what the outbox and the connection call
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> bool:
         self._connection.outbox.pause()
         self._batch = batch
         self._wake.set()
+        return False
 
     def resume_reading(self) -> None:
         self._room.set()

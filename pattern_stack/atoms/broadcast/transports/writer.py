@@ -72,12 +72,13 @@ class SocketWriter(asyncio.Protocol):
     def _fail(self, code: int, reason: str) -> None:
         raise NotImplementedError
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> bool:
         if batch.size > _LONG_BYTES:
             self._pieces = batch.fragments(self._deflating)
             self._write_pieces()
         else:
             self._send(batch.deflated if self._deflating else batch.wire)
+        return True
 
     def _write_pieces(self) -> bool:
         """As much of a long message as the transport takes now. True where nothing is left of it."""

@@ -19,7 +19,8 @@ class Frame:
 
     events = 0
     """1 where it is an event, and no snapshot, reply or error."""
-    resets = 0
+    tells: Sequence[tuple[str, str]] = ()
+    """What else counts when it is written: counters, each with a label. See core/counters.py."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -148,7 +149,7 @@ class Batch:
         self.streamed: Any = None
         """What event streams of this one channel are sent: made by the first of them (transports/sse/wire.py)."""
         self._size: int | None = None
-        self._tally: tuple[int, int, int] | None = None
+        self._tally: tuple[int, int, Sequence[tuple[str, str]]] | None = None
         self._wire: bytes | None = None
         self._deflated: bytes | None = None
 
@@ -160,16 +161,16 @@ class Batch:
         return self._size
 
     @property
-    def tally(self) -> tuple[int, int, int]:
-        """How many of the frames are events, the bytes of these, and how many are resets."""
+    def tally(self) -> tuple[int, int, Sequence[tuple[str, str]]]:
+        """How many of the frames are events, the bytes of these, and what else they count for."""
         if self._tally is None:
-            events = resets = size = 0
+            events, size, tells = 0, 0, list[tuple[str, str]]()
             for frame in self.frames:
                 if frame.events:
                     events += 1
                     size += len(frame.data)
-                resets += frame.resets
-            self._tally = (events, size, resets)
+                tells += frame.tells
+            self._tally = (events, size, tells)
         return self._tally
 
     @property

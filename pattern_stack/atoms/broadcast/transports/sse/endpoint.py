@@ -68,15 +68,17 @@ class StreamEndpoint:
         transport = StreamTransport(send, leave.server)
         connection = admission.connect(transport)
         transport.carry(connection)
+        code: int | None = 1006
         try:
             refusal = await self._joined(connection, transport, scope, leave.watch())
             if isinstance(refusal, Response):
+                code = None
                 await refusal(scope, leave.receive, send)
             elif not leave.watch().done():
                 with self._shutdown.watching(connection):
                     await transport.run([*STREAM_HEADERS, *cors(scope)], leave.watch())
         finally:
-            connection.lost()
+            connection.lost(code)
 
     async def _joined(
         self, connection: ClientConnection, transport: StreamTransport, scope: Scope, gone: "asyncio.Task[None]"

@@ -32,9 +32,10 @@ class Replies:
 
     # -- as a Transport
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> bool:
         self._frames += batch.frames
         self.arrived.set()
+        return True
 
     def resume_reading(self) -> None: ...
 

@@ -127,10 +127,12 @@ class StreamTransport:
             await unfinished
         batch, self._batch = self._batch, None
         if batch and not self.closing:
-            for piece, is_whole in self._wire.pieces(batch):
+            for piece, part in self._wire.pieces(batch):
                 await self._write(piece)
-                if is_whole and self.closing:
-                    return
+                if part:
+                    self._connection.wrote(part)
+                    if self.closing:
+                        return
 
     async def _write(self, data: bytes, *, more: bool = True) -> None:
         self._is_silent = False
@@ -176,11 +178,12 @@ class StreamTransport:
 
     # -- what the outbox and the connection call
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> bool:
         if not self._is_idle or self._flow is None or self._flow.write_paused or batch.size > PIECE_BYTES:
             self._write_later(batch)
-        else:
-            self._write_at_once(batch)
+            return False
+        self._write_at_once(batch)
+        return True
 
     def _write_later(self, batch: Batch) -> None:
         self._connection.outbox.pause()

@@ -37,15 +37,14 @@ class Wire:
         self._latest: Streamed | None = None
         """What that channel has reached since `_reached` was written."""
 
-    def pieces(self, batch: Batch) -> Iterator[tuple[bytes, bool]]:
+    def pieces(self, batch: Batch) -> Iterator[tuple[bytes, Batch | None]]:
         """The batch as bytes, 64 KiB or little more at a time, so that a client that reads slowly is seen to read; with each
-        piece, whether it ends a frame."""
+        piece, the frames that it ends."""
         for part in chunks(batch.frames) if batch.size > PIECE_BYTES else (batch,):
             if part.size <= PIECE_BYTES:
-                yield self._encode(part), True
+                yield self._encode(part), part
             else:
-                (long,) = part.frames
-                yield from self._in_pieces(long)
+                yield from self._in_pieces(part)
 
     def chunk(self, batch: Batch) -> bytes:
         """The whole batch as a chunk of HTTP/1.1."""
@@ -64,12 +63,13 @@ class Wire:
         self._latest = streamed
         return streamed
 
-    def _in_pieces(self, frame: Frame) -> Iterator[tuple[bytes, bool]]:
-        """None of them holds a copy of the whole."""
-        yield self._head(frame), False
+    def _in_pieces(self, batch: Batch) -> Iterator[tuple[bytes, Batch | None]]:
+        """Of one long frame. None of them holds a copy of the whole."""
+        (frame,) = batch.frames
+        yield self._head(frame), None
         for piece in frame.slices():
-            yield piece, False
-        yield _END, True
+            yield piece, None
+        yield _END, batch
 
     def _join(self, batch: Batch) -> bytes:
         return b"".join([self._head(frame) + frame.data + _END for frame in batch.frames])
