@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from time import monotonic
 from typing import Any
 
 from pattern_stack.atoms.broadcast import Channel, Connection, WebSocketBroadcastBackend, command
@@ -14,6 +15,8 @@ from pattern_stack.features.inspector.view import View
 
 NAME = "inspector"
 _SECONDS = 1.0
+_PART, _LONGEST_PAUSE = 20, 10.0
+"""Looking takes a twentieth of the time at most, however much there is to be seen, and is done every 10 s at least."""
 
 
 class Feed:
@@ -52,10 +55,13 @@ class Feed:
             self._task = None
 
     async def _send_all(self) -> None:
+        pause = _SECONDS
         while True:
-            await asyncio.sleep(_SECONDS)
+            await asyncio.sleep(pause)
+            begun = monotonic()
             for asked in list(self._watched):
                 await self._send(asked)
+            pause = min(max(_SECONDS, _PART * (monotonic() - begun)), _LONGEST_PAUSE)
 
     async def _send(self, asked: str) -> None:
         channel = f"{NAME}:{asked}" if asked else NAME

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request
 
-from pattern_stack import Connection, Identity, WebSocketBroadcastBackend
+from pattern_stack import Connection, Forbidden, Identity, WebSocketBroadcastBackend
 from pattern_stack.app import create_app
 from pattern_stack.features import inspector
 from pattern_stack.settings import Settings
@@ -158,6 +158,19 @@ def shows(event: dict[str, Any], channel: str) -> bool:
 
 def rate(event: dict[str, Any]) -> float | None:
     return next((row["rate"] for row in event["payload"]["channels"]["rows"]), None)
+
+
+async def test_a_channel_of_everyone_that_refuses_is_shown_though_its_client_is_not_told() -> None:
+    async def authorize(connection: Connection, channel: str) -> None:
+        raise Forbidden("not yet")
+
+    backend = WebSocketBroadcastBackend(everyone=["news"], authorize=authorize)
+    with inspected(backend, authenticate=lambda: "ann") as operator:
+        async with client(operator.server.url) as ann:
+            await ann.nothing_more()
+            (row,) = (await asyncio.to_thread(operator.look))["refused"]["rows"]
+        assert (row["what"], row["channel"], row["code"], row["user"]) == ("everyone", "news", "forbidden", "ann")
+        assert operator.findings("forbidden") == ["ann was refused on news: forbidden, not yet."]
 
 
 async def test_nothing_runs_while_nobody_looks() -> None:

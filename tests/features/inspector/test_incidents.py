@@ -134,11 +134,12 @@ async def test_an_authorize_hook_that_hangs() -> None:
         async def authorize(self, connection: Any, room: str) -> None:
             await asyncio.Event().wait()
 
-    with inspected(backend) as operator:
+    with inspected(backend, authenticate=named) as operator:
         async with client(operator.server.url) as ann:
             await ann.send({"subscribe": ["room:7"], "id": 1})
             view = await asyncio.to_thread(operator.until_shown, lambda view: view["hooks"]["rows"])
-            assert (view["hooks"]["rows"][0]["hook"], view["hooks"]["rows"][0]["channel"]) == ("authorize", "room:7")
+            (row,) = view["hooks"]["rows"]
+            assert (row["hook"], row["channel"], row["user"]) == ("authorize", "room:7", "ann")
             assert (await ann.receive())["error"]["code"] == "unavailable"
         await asyncio.to_thread(operator.until, "hook", "authorize of room:7 took more than 0.5 s")
         assert await asyncio.to_thread(operator.findings, "unavailable")

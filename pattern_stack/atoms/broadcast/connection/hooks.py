@@ -7,7 +7,8 @@ from typing import Any
 
 from anyio import to_thread
 
-from pattern_stack.atoms.broadcast.instance.instance import Instance
+from pattern_stack.atoms.broadcast.core.identity import Identity, key_of
+from pattern_stack.atoms.broadcast.instance.instance import Instance, RunningHook
 from pattern_stack.atoms.broadcast.instance.loop import foreign_code
 from pattern_stack.errors import BroadcastUnavailable
 
@@ -22,8 +23,10 @@ async def run_hook(
     plain: bool,
     instance: Instance,
     begin: Callable[[], None] = nothing,
+    *,
+    of: Identity | None = None,
 ) -> Any:
-    """What the hook returns. `begin` is called right before it, without an await between.
+    """What the hook returns. `begin` is called right before it, without an await between. `of`: whose client waits for it.
 
     Raises what the hook raises, and BroadcastUnavailable where it does not return within Limits.hook_seconds. It is cancelled
     then; a plain function goes on in its thread, and nobody waits for it.
@@ -31,7 +34,7 @@ async def run_hook(
     async with instance.hook_slots():
         begin()
         running = object()
-        instance.running_hooks[running] = (name, channel, monotonic())
+        instance.running_hooks[running] = RunningHook(name, channel, key_of(of), monotonic())
         try:
             async with asyncio.timeout(instance.limits.hook_seconds) as timeout:
                 with foreign_code():

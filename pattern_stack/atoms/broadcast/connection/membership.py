@@ -66,7 +66,8 @@ class Membership:
         if self.spec is None or hook not in self.spec.hooks:
             return None
         bound = partial(getattr(self.spec.channel, hook), connection, **self.params)
-        return await run_hook(hook, self.channel, bound, hook in self.spec.plain, instance, begin)
+        plain = hook in self.spec.plain
+        return await run_hook(hook, self.channel, bound, plain, instance, begin, of=connection.identity)
 
     async def authorize(self, connection: ManagedConnection, instance: Instance) -> None:
         """Ask the backend's `authorize`, then the channel's hook. Raises what they raise, and BroadcastUnavailable as `call`.
@@ -74,12 +75,7 @@ class Membership:
         Raises Forbidden without asking for another user's channel, and for one that nobody declared where that is refused.
         """
         channels = instance.channels
-        is_operator = isinstance(connection.user, Operator)
-        if is_operator or (self.spec and self.spec.for_operators):
-            if not (is_operator and self.spec and self.spec.for_operators):
-                raise Forbidden(
-                    "this channel is for operators" if not is_operator else "operators are on no other channel"
-                )
+        if self._is_for_operator(connection):
             return
         if instance.everyone.is_anothers(self.channel, connection.identity):
             raise Forbidden(NOT_YOURS)
@@ -87,8 +83,16 @@ class Membership:
             raise Forbidden("no channel of this name is declared")
         if channels.authorize is not None:
             bound = partial(channels.authorize, connection, self.channel)
-            await run_hook("authorize", self.channel, bound, channels.authorize_is_plain, instance)
+            plain = channels.authorize_is_plain
+            await run_hook("authorize", self.channel, bound, plain, instance, of=connection.identity)
         await self.call("authorize", connection, instance)
+
+    def _is_for_operator(self, connection: ManagedConnection) -> bool:
+        """Whether an operator asks for a channel of operators. Raises Forbidden where only one of the two holds."""
+        is_operator = isinstance(connection.user, Operator)
+        if is_operator != (self.spec is not None and self.spec.for_operators):
+            raise Forbidden("operators are on no other channel" if is_operator else "this channel is for operators")
+        return is_operator
 
     def refusal(self, error: Exception, id: Id, instance: Instance) -> CommandError:
         """The error frame for the channel. An exception that hooks are not expected to raise is logged, and not shown."""

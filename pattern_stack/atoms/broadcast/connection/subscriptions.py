@@ -80,6 +80,7 @@ class Subscriptions:
         of_everyone, unwanted = _apart(await self._outcomes(free, command.since, None, by_client=False))
         named, refused = _apart(await self._outcomes(fitting, command.since, command.id, by_client=True))
         named, of_everyone = self._still_held(named), self._still_held(of_everyone)
+        self._note_left_out(unwanted)
         if not named and (command.channels or command.invalid or not of_everyone):
             self._members.part([one.member.channel for one in of_everyone])
             refusals = [*errors, *refused] or unwanted
@@ -121,10 +122,18 @@ class Subscriptions:
         self, channels: Sequence[str], since: Mapping[str, Since], id: Id, *, by_client: bool
     ) -> list[Joined]:
         joined, refused = _apart(await self._outcomes(channels, since, id, by_client=by_client))
+        if not by_client:
+            self._note_left_out(refused)
         for error in refused if by_client else ():
             self._connection.charge(_FAILURE_WORK if error.code == "internal" else _REFUSAL_WORK)
             self._connection.refuse(error)
         return self._still_held(joined)
+
+    def _note_left_out(self, refused: Sequence[CommandError]) -> None:
+        """The client, which did not ask for these channels, is not told; who inspects the instance is."""
+        for error in refused:
+            told = {"code": error.code, "reason": error.message, "channel": error.channel}
+            self._instance.news.note("unjoined", self._connection, **told)
 
     async def _outcomes(
         self, channels: Sequence[str], since: Mapping[str, Since], id: Id, *, by_client: bool

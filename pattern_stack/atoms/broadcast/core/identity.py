@@ -57,6 +57,11 @@ class Identity:
         return end - now
 
 
+def key_of(identity: Identity | None) -> Key | None:
+    """All that is ever shown of a user."""
+    return identity.key if identity else None
+
+
 def _is_time(value: Any) -> bool:
     if isinstance(value, datetime):
         return value.tzinfo is not None

@@ -13,7 +13,7 @@ from pattern_stack.atoms.broadcast.core.connection import ManagedConnection
 from pattern_stack.atoms.broadcast.core.counters import Counters
 from pattern_stack.atoms.broadcast.core.engine import Engine
 from pattern_stack.atoms.broadcast.core.event import Event, Position, Reset, encode
-from pattern_stack.atoms.broadcast.core.identity import Identity, Operator
+from pattern_stack.atoms.broadcast.core.identity import Operator, key_of
 from pattern_stack.atoms.broadcast.core.process import ProcessToken
 from pattern_stack.atoms.broadcast.core.trail import Row, Trail
 from pattern_stack.atoms.broadcast.instance.instance import Instance
@@ -64,6 +64,9 @@ class Inspection:
                 self.trail.end({**_ended(connection), "reason": "", **fields, "by": "client"})
             case "refused" if connection:
                 told = {"what": "frame", **fields, "user": key_of(connection.identity)}
+                self.trail.note("refused", told, {"connection": connection.id})
+            case "unjoined" if connection:
+                told = {"what": "everyone", **fields, "user": key_of(connection.identity)}
                 self.trail.note("refused", told, {"connection": connection.id})
             case "handshake":
                 self.trail.note("refused", {"what": "handshake", "channel": None, **fields})
@@ -163,9 +166,9 @@ class Inspection:
         """Hooks of channels that run now, the longest first."""
         now, running = monotonic(), self._instance.running_hooks.values()
         rows: list[Row] = [
-            {"hook": hook, "channel": channel, "seconds": now - begun}
-            for hook, channel, begun in running
-            if not self._is_own(channel)
+            {"hook": one.name, "channel": one.channel, "user": one.user, "seconds": now - one.begun}
+            for one in running
+            if not self._is_own(one.channel)
         ]
         return sorted(rows, key=lambda row: -row["seconds"])
 
@@ -184,11 +187,6 @@ class Inspection:
                 one.close(4403, "disconnected by an operator", drop=True)
                 return True
         return False
-
-
-def key_of(identity: Identity | None) -> str | int | None:
-    """All that is ever shown of a user."""
-    return identity.key if identity else None
 
 
 def _is_operator(connection: ManagedConnection) -> bool:

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
 from pattern_stack.atoms.broadcast.core.channels import CONTROL, Channels
@@ -14,6 +14,7 @@ from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
 from pattern_stack.atoms.broadcast.core.event import Draft, Ephemeral, Event, Position
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
 from pattern_stack.atoms.broadcast.core.hub import Hub
+from pattern_stack.atoms.broadcast.core.identity import Key
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.outbox import Outbox
 from pattern_stack.atoms.broadcast.core.presence import state_of
@@ -42,6 +43,17 @@ logger = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 4
 _QUEUE_TURNS = 8
+
+
+class RunningHook(NamedTuple):
+    """One of the application's hooks, while a client waits for it."""
+
+    name: str
+    channel: str
+    user: Key | None
+    begun: float
+    """By a monotonic clock."""
+
 
 instances: "WeakSet[Instance]" = WeakSet()
 """Every instance of this process, so that a server can end their connections before it stops."""
@@ -81,8 +93,7 @@ class Instance:
         self._controlling: asyncio.Task[None] | None = None
         self.failures = Failures(logger, told=self.failed)
         """What goes wrong in hooks, logged once a minute and kind."""
-        self.running_hooks: dict[object, tuple[str, str, float]] = {}
-        """The name and channel of each hook that runs now, and when it began, by a monotonic clock."""
+        self.running_hooks: dict[object, RunningHook] = {}
         self.on_published: Callable[[Sequence[Event]], None] | None = None
         """Called with what this instance has published."""
         self.on_engine: Callable[[Engine], None] | None = None

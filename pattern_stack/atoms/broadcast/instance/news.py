@@ -32,10 +32,10 @@ class News:
     def debug(self, kind: str, text: str, connection: ManagedConnection | None = None, /, **fields: object) -> None:
         self._log(logging.DEBUG, kind, text, connection, fields)
 
-    def note(self, kind: str, **fields: object) -> None:
-        """For `told` alone: another logger has a line of it."""
+    def note(self, kind: str, connection: ManagedConnection | None = None, /, **fields: object) -> None:
+        """For `told` alone: it is no line, or one of another logger."""
         if self.told is not None:
-            self.told(kind, None, fields)
+            self.told(kind, connection, fields)
 
     def _log(
         self, level: int, kind: str, text: str, connection: ManagedConnection | None, fields: dict[str, object]

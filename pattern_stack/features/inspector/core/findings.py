@@ -57,7 +57,8 @@ def _hooks(view: Row, heard: Sequence[str]) -> Iterator[Row]:
         if row["seconds"] >= _HANGS:
             yield _finding(
                 "hook",
-                f"The hook {row['hook']} of {row['channel']} has been running for {row['seconds']:.0f} s: its client waits.",
+                f"The hook {row['hook']} of {row['channel']} has been running for {row['seconds']:.0f} s: "
+                f"{_who({**row, 'anonymous': row['user'] is None})} waits for it.",
                 "See what it waits for. After Limits.hook_seconds it is given up, and the client gets `unavailable`.",
             )
 

@@ -89,7 +89,7 @@ def _handler(row: Row) -> str:
 
 
 def _hook(row: Row) -> str:
-    return f"{row['hook']} of {row['channel']}  {row['seconds']:.0f} s"
+    return f"{row['hook']} of {row['channel']}  {_user(row)}  {row['seconds']:.0f} s"
 
 
 def _outbox(row: Row) -> str:

@@ -105,8 +105,8 @@ export function listsOf(actions) {
     },
     hooks: {
       title: "Hooks that run now",
-      key: (row) => JSON.stringify([row.hook, row.channel]),
-      columns: [{ title: "Hook", text: (row) => row.hook }, on, { title: "For", text: (row) => age(row.seconds), className: "number" }],
+      key: (row, index) => JSON.stringify([row.hook, row.channel, row.user, index]),
+      columns: [{ title: "Hook", text: (row) => row.hook }, on, who, { title: "For", text: (row) => age(row.seconds), className: "number" }],
     },
     outboxes: {
       title: "Outboxes",
