@@ -45,7 +45,7 @@ test-floors test-newest: test-%: system
 	@$(PYTHON) .ci/versions $* .cache/versions-$*
 	.cache/versions-$*/bin/python -m pytest -n $(AT_ONCE) --dist worksteal -m "not soak" -W default::DeprecationWarning tests/atoms tests/contract
 
-soak: setup system browsers ## the long ones
+soak: setup system packages browsers .venv/.docs ## the long ones
 	$(BIN)/pytest tests/plan --times 200
 	EXAMPLES=all $(BIN)/pytest tests/atoms/broadcast tests/atoms/cache tests/features/fleet/test_state.py
 	$(BIN)/pytest -m soak
