@@ -22,6 +22,9 @@ def test_both_packages_have_one_version_and_one_license() -> None:
     npm = json.loads((CLIENT / "package.json").read_text())
     assert (npm["version"], npm["license"]) == (PROJECT["version"], PROJECT["license"])
     assert (CLIENT / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert f"pattern-stack-broadcast-{npm['version']}.tgz" in (CLIENT / "README.md").read_text()
+    wheels = set(re.findall(r"pattern_stack-([\d.]+)-py3", (ROOT / "docs" / "tutorial.md").read_text()))
+    assert wheels == {PROJECT["version"]}
 
 
 def test_every_extra_is_installed_alone_by_a_test() -> None:
