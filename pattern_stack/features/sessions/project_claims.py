@@ -55,11 +55,10 @@ class ProjectClaims:
         if claim.session_id == session.id:
             await self._write(project_id, None, reading)
 
-    async def renew(self, project_id: str, session: Session) -> None:
-        """It is live there: let the store know it, also one that has lost the claim."""
-        claim, reading = await self._read(project_id)
-        if claim.session_id != session.id:
-            await self._write(project_id, session.id, reading)
+    async def offer(self, project_id: str, session: Session) -> None:
+        """It is live there: let a store know that may have lost the claim."""
+        claim = orjson.dumps([session.id, self._fellows.me])
+        await self._calls.offer(_channel(project_id), 1, secrets.token_hex(8), b"", claim)
 
     async def _holds(self, project_id: str, claim: _Claim) -> bool:
         """Whether it is live there is asked last: until then it may come to be."""

@@ -34,6 +34,8 @@ from pattern_stack.features.sessions.store_calls import StoreCalls
 logger = logging.getLogger(__name__)
 
 _CHANNEL = "session:"
+_OFFERS = 5
+_AGAIN_SECONDS = 0.2
 
 
 class SharedJournal(Journal):
@@ -72,16 +74,23 @@ class SharedJournal(Journal):
             self._offering = asyncio.get_running_loop().create_task(self._offer_all())
 
     async def _offer_all(self) -> None:
+        """As long as the store may take it."""
+        for _ in range(_OFFERS):
+            try:
+                await self._offer_each()
+                return
+            except (BroadcastError, SessionUnavailable) as error:
+                logger.warning("the store may lack sessions of this instance: %s", error)
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _offer_each(self) -> None:
         self.calls.begin()
-        try:
-            for session in self._registry.all():
-                async with session.graph_lock:
-                    if not session.closed:
-                        await self.offer(session)
-                if session.project and session.owner == self.instance:
-                    await self._claims.renew(session.project.project_id, session)
-        except (BroadcastError, SessionUnavailable) as error:
-            logger.warning("the store may lack sessions of this instance: %s", error)
+        for session in self._registry.all():
+            if session.project and session.owner == self.instance:
+                await self._claims.offer(session.project.project_id, session)
+            async with session.graph_lock:
+                if not session.closed:
+                    await self.offer(session)
 
     # -- which sessions there are
 

@@ -1,21 +1,22 @@
 """Several instances on one loop, over each store."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from pattern_stack import WebSocketBroadcastBackend
-from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend
-from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBackend
-from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
+from pattern_stack.atoms.broadcast.backends.bridges import bridge_from_url
 from pattern_stack.features.sessions import ProjectNotFound, ProjectStore, Sessions
 from pattern_stack.features.sessions.shared_journal import SharedJournal
 from tests.support.clock import Clock
 from tests.support.postgres import PostgresServer
 from tests.support.redis.server import RedisServer
+
+_prefixes = (f"shared{number}" for number in count())
 
 
 class MemoryStore(ProjectStore):
@@ -42,14 +43,19 @@ class MemoryStore(ProjectStore):
 class Instances:
     """Makes instances of one application."""
 
-    def __init__(self, bridge: Callable[[], Any], stack: AsyncExitStack) -> None:
-        self._bridge = bridge
+    def __init__(self, url: str, stack: AsyncExitStack) -> None:
+        self._url = url
+        self.prefix = next(_prefixes)
         self._stack = stack
         self.clock = Clock()
         self.store = MemoryStore()
 
+    def adopt(self, other: "Instances") -> None:
+        """They are of the same application as these."""
+        self.clock, self.store, self.prefix = other.clock, other.store, other.prefix
+
     def one(self) -> Sessions:
-        bridge = self._bridge()
+        bridge: Any = bridge_from_url(self._url, channel_prefix=self.prefix)
         broadcast = WebSocketBroadcastBackend(bridge=bridge)
         sessions = Sessions(broadcast, store=self.store, clock=self.clock)
         for end in (bridge.close, broadcast.close, sessions.journal.stop):
@@ -61,6 +67,12 @@ def journal_of(sessions: Sessions) -> SharedJournal:
     journal = sessions.journal.chosen
     assert isinstance(journal, SharedJournal)
     return journal
+
+
+@asynccontextmanager
+async def over(url: str) -> AsyncIterator[Instances]:
+    async with AsyncExitStack() as stack:
+        yield Instances(url, stack)
 
 
 @pytest.fixture(scope="session")
@@ -81,14 +93,7 @@ def _postgres_url() -> Iterator[str]:
         yield server.url
 
 
-KINDS = {"redis": RedisBroadcastBackend, "ipc": IPCBroadcastBackend, "postgres": PostgresBroadcastBackend}
-_prefixes = (f"shared{number}" for number in range(10_000))
-
-
 @pytest.fixture(params=[pytest.param("redis", marks=pytest.mark.redis), "ipc", "postgres"])
 async def instances(request: pytest.FixtureRequest) -> AsyncIterator[Instances]:
-    url: str = request.getfixturevalue(f"_{request.param}_url")
-    prefix = next(_prefixes)
-    kind: Any = KINDS[request.param]
-    async with AsyncExitStack() as stack:
-        yield Instances(lambda: kind(url, channel_prefix=prefix), stack)
+    async with over(request.getfixturevalue(f"_{request.param}_url")) as instances:
+        yield instances
