@@ -4,16 +4,18 @@ import asyncio
 import itertools
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.features.sessions.shared.drill import Drill, Watcher
 from tests.support.instances import Instance, instances
+from tests.support.patience import PATIENCE
 from tests.support.postgres import PostgresServer
 from tests.support.redis.server import RedisServer
 
@@ -85,6 +87,37 @@ async def test_sessions_survive_kills_of_their_instances(redis_server: RedisServ
         assert drill.repeated, "no call was cut off: nothing was tested"
         for session, some in watchers.items():
             await drill.check(session, each[2:], some)
+
+
+async def test_an_owner_that_is_paused_acknowledges_nothing_that_is_not_in_the_journal(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """It has calls in hand when it stands still, and answers them when it goes on: others have gone on meanwhile."""
+    async with site(redis_server.url, tmp_path, 1) as (each, drill, watchers):
+        ((session, some),) = watchers.items()
+        path = f"/api/v1/sessions/{session}/info"
+
+        async def info() -> dict[str, Any]:
+            return (await drill.http.get(f"{each[1].http}{path}")).json()
+
+        async def until(is_it: Callable[[dict[str, Any]], bool]) -> None:
+            async with asyncio.timeout(PATIENCE):
+                while not is_it(await info()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+
+        await drill.edit_times(3)  # one on each instance
+        await until(lambda it: it["active_clients"] == 3)
+        owner = (await info())["instance"]
+        editing = [asyncio.create_task(drill.edit_times(10)) for _ in range(6)]
+        await drill.until(12)
+        os.kill(each[0].process.popen.pid, signal.SIGSTOP)
+        try:
+            await until(lambda it: it["instance"] != owner and it["active_clients"] == 2)
+        finally:
+            os.kill(each[0].process.popen.pid, signal.SIGCONT)
+        await asyncio.gather(*editing)
+        await until(lambda it: it["active_clients"] == 3)
+        await drill.check(session, each, some)
 
 
 @pytest.mark.soak
