@@ -135,6 +135,9 @@ def test_an_operator_finds_causes_and_disconnects(
     expect(page.page.locator("#events")).to_contain_text(HOSTILE)
     page.page.get_by_label("Search").fill("ann")
     expect(page.page.locator("#connections tr")).to_have_count(1)
+    expect(page.page.locator("#channels tr")).to_have_count(0)
+    expect(page.page.locator("#findings li").first).to_contain_text("ann was refused")
+    page.expect_finding("origin", "https://app.example")  # of the instance, whatever is searched for
     page.screenshot("wide")
 
     row = page.page.locator("#connections tr").filter(has_text="ann")

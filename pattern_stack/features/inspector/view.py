@@ -45,16 +45,34 @@ class View:
             "totals": self._totals(),
             "channels": await self._channels(query),
             "connections": await self._connections(query, now),
-            "ended": _page(_mentioning(self._inspection.trail.ended(), query.q), query.ended, query.rows),
-            "handlers": _page(self._inspection.handlers(), 0, _FEW),
-            "hooks": _page(self._inspection.hooks(), 0, _FEW),
+            "ended": _page(self._inspection.trail.ended(), query.q, query.ended, query.rows),
+            "handlers": _page(self._inspection.handlers(), "", 0, _FEW),
+            "hooks": _page(self._inspection.hooks(), "", 0, _FEW),
             "outboxes": await self._read_outboxes(),
         }
         for kind in KINDS:
-            found[kind] = _page(_mentioning(self._inspection.trail.noted(kind), query.q), 0, query.rows)
-        for row in found["unheard"]["rows"]:
+            found[kind] = _page(self._noted(kind), query.q, 0, query.rows)
+        return {**found, "findings": await self._findings(found, query, now)}
+
+    def _noted(self, kind: str) -> list[Row]:
+        rows = self._inspection.trail.noted(kind)
+        for row in rows if kind == "unheard" else ():
             row["declared"] = self._inspection.is_declared(row["channel"])
-        return {**found, "findings": findings(found, self._inspection.heard(), now)}
+        return rows
+
+    async def _findings(self, found: Row, query: Query, now: float) -> list[Row]:
+        """Of the whole instance, whatever is shown of it; those first that are about what is searched for."""
+        heard = self._inspection.heard()
+        top = found["connections"] if query == Query() else await self._connections(Query(), now)
+        whole = {**found, "connections": top, "ended": {"rows": self._inspection.trail.ended()}}
+        whole |= {kind: {"rows": self._noted(kind)} for kind in KINDS}
+        every = findings(whole, heard, now)
+        if not query.q:
+            return every
+        about = {name: {"rows": _mentioning(whole[name]["rows"], query.q)} for name in ("ended", *KINDS)}
+        first = findings({**whole, **about, "connections": found["connections"]}, heard, now)
+        first = [one for one in first if query.q in one["text"]]
+        return first + [one for one in every if one not in first]
 
     def _trouble(self) -> Iterable[Row]:
         for name, part in self._parts().items():
@@ -122,8 +140,9 @@ def _parts_of(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else (value,)
 
 
-def _page(rows: list[Row], start: int, count: int) -> Row:
-    return {"total": len(rows), "from": start, "rows": rows[start : start + count]}
+def _page(rows: list[Row], text: str, start: int, count: int) -> Row:
+    matching = _mentioning(rows, text)
+    return {"total": len(rows), "matching": len(matching), "from": start, "rows": matching[start : start + count]}
 
 
 async def _outbox(outbox: Any) -> Row:

@@ -8,6 +8,7 @@ const ROWS = 25 // of a page; the server's default
 
 export class Table {
   #columns
+  #empty
   #key
   #page
   #onPage
@@ -23,6 +24,7 @@ export class Table {
     const names = element("tr", {}, ...columns.map((one) => element("th", { scope: "col", className: one.className ?? "" }, one.title || element("span", { className: "unseen" }, one.label))))
     this.table = element("table", { className: "rows", "aria-labelledby": headingId }, element("thead", {}, names), this.body)
     this.empty = element("p", { className: "empty" }, empty)
+    this.#empty = empty
     this.panel = element("section", { className: "panel", "aria-labelledby": headingId }, this.header, this.table, this.empty)
     this.#page = onPage && this.#pager(title)
     parent.append(this.panel)
@@ -33,6 +35,7 @@ export class Table {
     const { rows, total, matching = total, from = 0 } = list
     fill(this.body, rows, { key: this.#key, make: () => this.#row(), update: (element, row) => this.#update(element, row) })
     this.table.hidden = rows.length === 0
+    write(this.empty, total > 0 ? (this.#empty ? "None of them mentions what is searched for." : "") : this.#empty)
     this.empty.hidden = rows.length > 0 || !this.empty.textContent
     this.panel.hidden = rows.length === 0 && !this.empty.textContent
     const shown = rows.length < matching ? `${(from + 1).toLocaleString()}–${(from + rows.length).toLocaleString()} of ` : ""

@@ -212,5 +212,10 @@ async def test_events_on_a_channel_that_nobody_is_on() -> None:
             assert (row["channel"], row["count"]) == ("order:7", 3)
             finding = next(one for one in view["findings"] if one["kind"] == "unheard")
             assert "Clients are on orders:7" in finding["hint"]
+            # what is wrong with the instance stays, whatever is searched for; what is about that comes first
+            assert "error" in await ann.ask({"subscribe": ["no channel"]})
+            searched = await asyncio.to_thread(operator.look, q="order:7", ended=5, rows=1)
+            assert searched["findings"][0]["kind"] == "unheard"
+            assert {"unheard", "invalid_channel"} <= {one["kind"] for one in searched["findings"]}
             answer = operator.http.get("/inspector/events", params={"channel": "order:7"}, headers=BEARER).json()
     assert [one["payload"] for one in answer["events"]] == ['{"id":1}'] * 3
