@@ -67,6 +67,19 @@ def test_tables_and_lists_begin_behind_an_empty_line(page: Path) -> None:
     assert re.findall(r"^(?![|#>\s-]|\d+\.)\S.*\n(?:\||- |1\. ).*", text, re.MULTILINE) == []
 
 
+def test_every_page_has_a_place_on_the_site() -> None:
+    """`make docs` refuses to build otherwise; this one says so without it."""
+    places = set(re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    assert {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} <= places
+
+
+def test_every_public_package_is_in_the_reference() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    features = {f"features.{path.parent.name}" for path in (ROOT / "pattern_stack" / "features").glob("*/__init__.py")}
+    packages = {"pattern_stack", *(f"pattern_stack.{name}" for name in ("client", "outbox", "testing", *features))}
+    assert set(re.findall(r"^::: (\S+)$", pages, re.MULTILINE)) >= packages
+
+
 async def test_three_lines_are_enough() -> None:
     import httpx2
 
