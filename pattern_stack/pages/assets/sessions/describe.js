@@ -9,6 +9,7 @@ export function describe(event, payload, graph, schema) {
 const TEXTS = {
   "session-connected": ({ active_clients: count }) => `a client joined, ${count} here`,
   "session-disconnected": ({ active_clients: count }) => `a client left, ${count} here`,
+  "session-moved": ({ instance }) => `the instance ${instance} owns the session now`,
   "session-closed": () => "the session was closed",
   "command-executing": ({ command_type: type }) => `${type} …`,
   "command-executed": ({ success, error }) => (success ? "done" : `refused: ${error?.message}`),

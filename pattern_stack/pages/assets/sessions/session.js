@@ -73,7 +73,7 @@ export class Session {
     this.#log.clear()
     this.#graph.replace({ roots: [] })
     this.#tree.clear()
-    for (const id of ["node-count", "title", "position"]) write($(id), "")
+    for (const id of ["node-count", "title", "position", "instance"]) write($(id), "")
     this.#people.clear()
   }
 
@@ -151,6 +151,7 @@ export class Session {
   #apply({ event, payload, offset, timestamp, origin }) {
     const mine = this.#ownIds.has(origin)
     this.#logEvent(event, payload, offset, timestamp, origin)
+    if (event === "session-moved") return this.#showInstance(payload.instance)
     if (event.startsWith("session-")) return this.#people.receive(event, payload)
     if (NEEDS_SNAPSHOT.includes(event)) this.#refresh()
     if (!this.#stale) this.#change(event, payload, mine)
@@ -201,11 +202,16 @@ export class Session {
     if (id === this.id && session) this.#showInfo(session)
   }
 
-  #showInfo({ project_id: project, undo_available: undo, redo_available: redo }) {
+  #showInfo({ project_id: project, undo_available: undo, redo_available: redo, instance }) {
     this.project = project
+    this.#showInstance(instance)
     $("undo").disabled = !undo
     $("redo").disabled = !redo
     $("save").hidden = !project
+  }
+
+  #showInstance(instance) {
+    write($("instance"), instance ? `on ${instance}` : "")
   }
 
   // -- actions

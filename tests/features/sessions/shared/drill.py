@@ -119,8 +119,8 @@ class Drill:
     async def edit(self, session: str) -> None:
         """One node more."""
         name = f"n{next(self._keys)}"
-        known = [*self.acknowledged[session].values(), None]
-        body = {"blueprint_type_id": "task", "name": name, "parent_id": self._rng.choice(known[-20:])}
+        known = [*self.acknowledged[session].values()]
+        body = {"blueprint_type_id": "task", "name": name, "parent_id": self._rng.choice([*known[:30], None])}
         node = await self.call("POST", f"/{session}/nodes", body)
         assert node["name"] == name
         self.acknowledged[session][name] = node["id"]
