@@ -71,8 +71,13 @@ Value = Annotated[Any, AfterValidator(plain)]
 """Any JSON that is bounded and survives being written. Raises ValueError within a model."""
 
 
+_NEVER_NAN = frozenset({str, int, bool, type(None)})
+
+
 def is_finite(value: object) -> bool:
     """Whether no float in it is NaN or infinite. Only called for what orjson could encode, so it is shallow enough."""
+    if type(value) in _NEVER_NAN:  # most values
+        return True
     if isinstance(value, float):
         return isfinite(value)
     if isinstance(value, dict):

@@ -1,10 +1,11 @@
 """The events of the channels, each with the type of its payload."""
 
-from typing import Any, NotRequired
+from typing import Final, NotRequired
 
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from pattern_stack.atoms.broadcast.core.declared_events import Open
 from pattern_stack.features.fleet.core.resources import RESOURCES, SESSION_REMOVED
 from pattern_stack.features.fleet.models import Computer, FleetProject, FleetSession, Todo
 
@@ -29,11 +30,13 @@ class SessionRemoved(BaseModel):
     session_id: str
 
 
-EVENTS: dict[str, Any] = {
-    RESOURCES["computers"].updated_event: Computer,
-    RESOURCES["projects"].updated_event: ProjectsUpdated,
-    RESOURCES["todos"].updated_event: TodosUpdated,
-    RESOURCES["sessions"].updated_event: FleetSession,
-    SESSION_REMOVED: SessionRemoved,
-}
+EVENTS: Final = Open(
+    {
+        RESOURCES["computers"].updated_event: Computer,
+        RESOURCES["projects"].updated_event: ProjectsUpdated,
+        RESOURCES["todos"].updated_event: TodosUpdated,
+        RESOURCES["sessions"].updated_event: FleetSession,
+        SESSION_REMOVED: SessionRemoved,
+    }
+)
 """On `fleet:{resource}`."""

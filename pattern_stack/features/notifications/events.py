@@ -1,9 +1,10 @@
 """The events of the channels, each with the type of its payload."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
+from pattern_stack.atoms.broadcast.core.declared_events import Open
 from pattern_stack.features.notifications.models import Alert, Notification, Progress, Run, SystemStatus
 
 
@@ -27,12 +28,14 @@ RECORDS: dict[str, Any] = {
     "alert": Alert,
     "alert-resolved": Alert,
 }
-OF_ALL: dict[str, Any] = {**RECORDS, "system-status": SystemStatus}
+OF_ALL: Final = Open({**RECORDS, "system-status": SystemStatus})
 """On `notifications`."""
-OF_SESSION: dict[str, Any] = {
-    **RECORDS,
-    "progress-update": Progress,
-    **dict.fromkeys(["session-started", "session-completed", "session-failed", "session-cancelled"], Run),
-    "snapshot": SessionState,
-}
+OF_SESSION: Final = Open(
+    {
+        **RECORDS,
+        "progress-update": Progress,
+        **dict.fromkeys(["session-started", "session-completed", "session-failed", "session-cancelled"], Run),
+        "snapshot": SessionState,
+    }
+)
 """On `notifications:{session_id}`."""

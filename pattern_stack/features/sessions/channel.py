@@ -8,6 +8,7 @@ from pattern_stack.atoms.broadcast import Channel, Connection, Position, WebSock
 from pattern_stack.atoms.turns import in_turns
 from pattern_stack.errors import BroadcastUnavailable, NotFound
 from pattern_stack.features.sessions.errors import SessionNotFound, SessionUnavailable
+from pattern_stack.features.sessions.events import EVENTS
 from pattern_stack.features.sessions.journal import Journal
 from pattern_stack.features.sessions.registry import Registry
 from pattern_stack.features.sessions.session import Session
@@ -20,8 +21,10 @@ def register_channel(broadcast: WebSocketBroadcastBackend, registry: Registry, j
         with _as_broadcast():
             return await journal.find(session_id)
 
-    @broadcast.channel("session:{session_id:path}")
+    @broadcast.channel("session:{session_id:path}", events=EVENTS)
     class SessionChannel(Channel):
+        """One session. A client joins by subscribing, and gets a snapshot first."""
+
         async def authorize(self, connection: Connection, session_id: str) -> None:
             await find(session_id)
 

@@ -24,6 +24,7 @@ from pattern_stack import (
     WebSocketBroadcastBackend,
     command,
 )
+from pattern_stack.atoms.broadcast.core.declared_events import Open
 from pattern_stack.outbox import Outbox
 from tests.atoms.broadcast.core.test_cost import calls
 from tests.support.client import client
@@ -256,3 +257,11 @@ def test_a_declaration_that_follows_a_publish_holds() -> None:
     backend.channel("news", events={"b": Note})(Channel)
     with pytest.raises(InvalidEvent):
         backend.draft("news", "a", {})
+
+
+def test_beside_the_events_of_a_feature_an_application_may_publish_others() -> None:
+    backend = WebSocketBroadcastBackend(bridge=None)
+    backend.channel("feature", events=Open(noted=Note))(Channel)
+    backend.draft("feature", "other", {"text": 1})
+    with pytest.raises(InvalidEvent):
+        backend.draft("feature", "noted", {"text": 1})
