@@ -1,4 +1,4 @@
-"""The site that `make docs` builds. `.ci/run` builds it, strictly, in every clone; what is in it is looked at here."""
+"""The site that `make docs` builds, strictly: what is in it."""
 
 import importlib
 import re
