@@ -12,7 +12,8 @@ import { until } from "./support/until.js"
 const server = Server.at(inject("port"))
 const root = join(import.meta.dirname, "../")
 const directory = mkdtempSync(`${root}test/.tmp-readme-`)
-const blocks = [...readFileSync(`${root}README.md`, "utf8").matchAll(/^```tsx?\n([\s\S]*?)^```/gm)].map(([, code]) => code!)
+const pages = ["README.md", "../../docs/migration.md"]
+const blocks = pages.flatMap((page) => [...readFileSync(root + page, "utf8").matchAll(/^```tsx?\n([\s\S]*?)^```/gm)].map(([, code]) => code!))
 const clients = vi.hoisted(() => new Set<BroadcastClient>())
 
 vi.mock("@pattern-stack/broadcast", async (original) => {
