@@ -22,7 +22,7 @@ import orjson
 try:
     import typer
 except ModuleNotFoundError:
-    sys.exit("the command needs an extra: pip install '/path/to/pattern_stack[server]'")
+    sys.exit("the command needs an extra: pip install 'pattern-stack[server]'")
 
 from pattern_stack.atoms.printable import escaped, printable
 from pattern_stack.atoms.url_text import shown

@@ -16,6 +16,7 @@ def test_the_public_names() -> None:
         "ServiceError", "Subscription", "TooSlow",
         "Unauthenticated", "WebSocketBroadcastBackend", "broadcast_from_url", "command", "health_router",
     ]  # fmt: skip
+    assert set(pattern_stack.__all__) <= set(dir(pattern_stack))
     assert all(hasattr(pattern_stack, name) for name in pattern_stack.__all__)
 
 

@@ -5,7 +5,7 @@ from pattern_stack.errors import NotInstalled
 try:
     import sqlalchemy as _  # noqa: F401 - the other modules import it where they use it
 except ModuleNotFoundError as error:
-    raise NotInstalled("SQLAlchemy is missing: pip install '/path/to/pattern_stack[sql]'") from error
+    raise NotInstalled("SQLAlchemy is missing: pip install 'pattern-stack[sql]'") from error
 
 from pattern_stack.outbox.outbox import Outbox
 from pattern_stack.outbox.queue import SetAside

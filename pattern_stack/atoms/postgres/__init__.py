@@ -5,7 +5,7 @@ from pattern_stack.errors import NotInstalled
 try:
     import psycopg  # noqa: F401
 except ImportError as error:
-    raise NotInstalled("psycopg 3 is missing: pip install '/path/to/pattern_stack[postgres]'") from error
+    raise NotInstalled("psycopg 3 is missing: pip install 'pattern-stack[postgres]'") from error
 
 from pattern_stack.atoms.postgres.batch import Batch
 from pattern_stack.atoms.postgres.errors import Failed, LinkDown, ServerRejected, in_short

@@ -6,7 +6,7 @@ try:
     from redis.credentials import CredentialProvider
     from redis.exceptions import ResponseError
 except ModuleNotFoundError as error:
-    raise NotInstalled("redis-py is missing: pip install '/path/to/pattern_stack[redis]'") from error
+    raise NotInstalled("redis-py is missing: pip install 'pattern-stack[redis]'") from error
 
 from pattern_stack.atoms.redis.errors import LinkDown, ServerRejected, in_short
 from pattern_stack.atoms.redis.link import Link, Listener, on_shards
