@@ -235,13 +235,25 @@ async def test_a_service_writes_each_event_once() -> None:
     database.close()
 
 
-def test_the_tests_of_the_page_about_tests_pass(tmp_path: Path) -> None:
-    """In one file, with the setting that the page names."""
+@pytest.mark.parametrize("plugin", ["asyncio", "anyio"])
+def test_the_tests_of_the_page_about_tests_pass(plugin: str, tmp_path: Path) -> None:
+    """In one file, with the setting that the page names; and with the marker that it names for anyio."""
     page = ROOT / "docs" / "testing.md"
     (settings,) = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    tests, options = "\n".join(blocks(page)), list[str]()
+    if plugin == "anyio":
+        tests = tests.replace("async def test_", "@pytest.mark.anyio\nasync def test_")
+        tests, settings, options = f"import pytest\n{tests}{ANYIO_BACKEND}", "", ["-p", "no:asyncio"]
     (tmp_path / "pyproject.toml").write_text(settings)
-    (tmp_path / "test_page.py").write_text("\n".join(blocks(page)))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_page.py"]
+    (tmp_path / "test_page.py").write_text(tests)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "test_page.py"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
-    assert re.search(r"^5 passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
+    assert re.search(r"^7 passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
+
+
+ANYIO_BACKEND = """
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+"""

@@ -4,8 +4,9 @@ The fixtures `broadcast_log` and `faults` come with the installation: pytest loa
 """
 
 from pattern_stack.testing.agreement import assert_snapshot_agrees
+from pattern_stack.testing.blocking import assert_never_blocked
 from pattern_stack.testing.faults import Faults
 from pattern_stack.testing.log import BroadcastLog, Published
 from pattern_stack.testing.subscription import subscribe
 
-__all__ = ["BroadcastLog", "Faults", "Published", "assert_snapshot_agrees", "subscribe"]
+__all__ = ["BroadcastLog", "Faults", "Published", "assert_never_blocked", "assert_snapshot_agrees", "subscribe"]

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from pattern_stack.atoms.broadcast.core.event import Event
+from pattern_stack.testing.faults import Faults
 from pattern_stack.testing.subscription import Events, subscribe
 
 _MOST = 16
@@ -33,6 +34,16 @@ class _Joiner:
             state, reached = fold(copy.deepcopy(state), event), event.offset
         return state
 
+    async def leave(self) -> None:
+        await self._events.leave()
+
+    async def state_after_reset(self, fold: Fold) -> Any:
+        """It has read nothing since its snapshot."""
+        await self._events.next("reset", timeout=_SECONDS)
+        snapshot = await self._events.next("snapshot", timeout=_SECONDS)
+        self._applied += ["a reset", f"the snapshot at offset {snapshot.offset}"]
+        return fold(copy.deepcopy(self._snapshot.payload), snapshot)
+
     @property
     def story(self) -> str:
         return f"the snapshot at offset {self._snapshot.offset} and then {', '.join(self._applied) or 'no event'}"
@@ -40,10 +51,20 @@ class _Joiner:
 
 @asynccontextmanager
 async def assert_snapshot_agrees(
-    app: Any, channel: str, fold: Fold, headers: Mapping[str, str] | None = None, *, token: str | None = None
+    app: Any,
+    channel: str,
+    fold: Fold,
+    headers: Mapping[str, str] | None = None,
+    *,
+    token: str | None = None,
+    resets: bool = False,
 ) -> AsyncIterator[None]:
     """While the block acts, clients join the channel at random moments. In the end each one's snapshot, with the events that
     followed it folded in by `fold(state, event) -> state`, has to be what a fresh snapshot says.
+
+    With `resets` another client is away while the block acts. Afterwards the channel is reset, so that what it has missed is
+    lost, and it comes back: `fold` gets the event named `snapshot` that follows the reset, and has to take it over. For
+    backends without a bridge.
 
     Raises AssertionError, which names the events, and the first places that differ.
     """
@@ -53,6 +74,9 @@ async def assert_snapshot_agrees(
             events = await stack.enter_async_context(subscribe(app, channel, headers, token=token))
             return _Joiner(events, await events.next("snapshot", timeout=_SECONDS))
 
+        away = await join() if resets else None
+        if away:
+            await away.leave()
         joiners = [await join()]
         enough = asyncio.Event()
 
@@ -71,6 +95,10 @@ async def assert_snapshot_agrees(
         fresh = (await join())._snapshot
         for joiner in joiners:
             _compare(await joiner.state_at(fresh.offset, fold), fresh, joiner)
+        if away:
+            Faults().reset(channel)
+            state = await away.state_after_reset(fold)
+            _compare(state, (await join())._snapshot, away)
 
 
 def _compare(state: Any, fresh: Event, joiner: _Joiner) -> None:

@@ -1,6 +1,7 @@
 """What the backends of this process publish."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 import orjson
@@ -68,6 +69,22 @@ class BroadcastLog:
         if there := self.events(channel):
             where = f" on {channel!r}" if channel else ""
             raise AssertionError(f"{len(there)} events were published{where}:{_list(there)}")
+
+    @contextmanager
+    def assert_published_after_commit(self, engine: Any) -> Iterator[None]:
+        """In the block, nothing may be published while a transaction that writes is open on this SQLAlchemy Engine or
+        AsyncEngine, nor before a session that has begun writes: clients would read what is not there yet, or never will be.
+        Tables of an Outbox do not count. A failure names the events, the tables, and whether it was committed at all.
+        """
+        __tracebackhide__ = True
+        from pattern_stack.testing.commits import Commits
+
+        commits = Commits(lambda: len(self._published))
+        with commits.watched(engine):
+            yield
+        told = [f"{how}:{_list(self._published[begun:end])}" for begun, end, how in commits.found]
+        if told:
+            raise AssertionError("\n".join(f"published {one}" for one in told))
 
     def _instead(self) -> str:
         text = f"\nPublished were:{_list(self._published)}" if self._published else "\nNothing was published."

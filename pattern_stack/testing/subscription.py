@@ -183,6 +183,10 @@ class Events:
         __tracebackhide__ = True
         return await self._there(self._client.next(name, timeout))
 
+    async def leave(self) -> None:
+        """Close the connection. The next call of `next` opens another one, which recovers."""
+        await self._there(self._client.close())
+
     @property
     def position(self) -> Position:
         """How far this client has come."""
@@ -201,6 +205,10 @@ class SyncEvents:
         """See Events.next."""
         __tracebackhide__ = True
         return self._there(self._client.next(name, timeout))
+
+    def leave(self) -> None:
+        """See Events.leave."""
+        self._there(self._client.close())
 
     @property
     def position(self) -> Position:

@@ -2,55 +2,13 @@
 
 from typing import Any
 
-import httpx2
 import pytest
-from fastapi import FastAPI, Header
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from pattern_stack import Channel, Event, Forbidden, NotFound, Unauthenticated, WebSocketBroadcastBackend
+from pattern_stack import Channel, Event, Forbidden, NotFound, Unauthenticated
 from pattern_stack.testing import BroadcastLog, Faults, assert_snapshot_agrees, subscribe
-
-
-class Orders:
-    """A small application. `fault` names what is wrong with it."""
-
-    def __init__(self, fault: str = "") -> None:
-        self.fault = fault
-        self.state: dict[str, Any] = {}
-        self.broadcast = broadcast = WebSocketBroadcastBackend()
-        self.app = app = FastAPI()
-        app.include_router(broadcast.get_router(authenticate=self.authenticate))
-        app.post("/orders/{id}")(self.create)
-        orders = self
-
-        @broadcast.channel("orders:{tenant}")
-        class Tenant(Channel):
-            async def authorize(self, connection: Any, tenant: str) -> None:
-                if tenant == "secret":
-                    raise Forbidden("not yours")
-
-            async def snapshot(self, connection: Any, tenant: str) -> dict[str, Any]:
-                return {} if orders.fault == "snapshot" else dict(orders.state)
-
-    async def authenticate(self, x_user: str = Header("ann")) -> str:
-        if x_user == "nobody":
-            raise Unauthenticated("who is this")
-        return x_user
-
-    async def create(self, id: str) -> None:
-        self.state[id] = {"total": 5}
-        tenant = "b" if self.fault == "tenant" else "a"
-        payload: dict[str, Any] = {"id": id} if self.fault == "field" else {"id": id, "total": 5}
-        if self.fault == "json":
-            payload["total"] = object()
-        if self.fault == "branch":
-            return
-        for _ in range(2 if self.fault == "twice" else 1):
-            await self.broadcast.broadcast(f"orders:{tenant}", "created", payload)
-
-
-def http(app: FastAPI) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://test")
+from tests.testing.orders import Orders, http
 
 
 async def test_what_was_published_is_found(broadcast_log: BroadcastLog) -> None:
@@ -65,6 +23,7 @@ async def test_what_was_published_is_found(broadcast_log: BroadcastLog) -> None:
 
 
 FAULTS = {
+    "channel": "it was published on 'order:a'",
     "tenant": "it was published on 'orders:b'",
     "field": "has no total",
     "twice": "was published 2 times, not 1",
@@ -169,6 +128,8 @@ def test_faults_reach_another_loop(faults: Faults) -> None:
 
 
 def fold(state: dict[str, Any], event: Event) -> dict[str, Any]:
+    if event.event_type == "snapshot":
+        return event.payload
     return {**state, event.payload["id"]: {"total": event.payload["total"]}}
 
 
@@ -187,3 +148,20 @@ async def test_snapshots_agree_with_events_or_it_is_told(fault: str) -> None:
     side = "the folded state alone" if fault == "snapshot" else "the snapshot alone"
     with pytest.raises(AssertionError, match=f"/0 is in {side}"):
         await act()
+
+
+def fold_of_a_page_that_ignores_resets(state: dict[str, Any], event: Event) -> dict[str, Any]:
+    return fold(state, event) if event.event_type == "created" else state
+
+
+async def test_a_page_that_ignores_a_reset_is_told() -> None:
+    async def act(page: Any) -> None:
+        app = Orders().app
+        async with http(app) as client, assert_snapshot_agrees(app, "orders:a", page, resets=True):
+            await client.post("/orders/1")
+
+    await act(fold)
+    with pytest.raises(
+        AssertionError, match=r"a reset, the snapshot at offset 0 make another state(.|\n)*/1 is in the snap"
+    ):
+        await act(fold_of_a_page_that_ignores_resets)
