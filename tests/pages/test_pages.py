@@ -6,9 +6,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 import pattern_stack.pages
 import test_server
+from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.features import inspector
 
 ASSETS = Path(pattern_stack.pages.__file__).parent / "assets"
 PAGES = ["/", "/docs", "/sessions", "/notifications", "/fleet", "/asyncapi"]
@@ -126,3 +129,25 @@ def test_no_script_parses_text_as_markup_or_code() -> None:
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", script.read_text()
         )
+
+
+async def test_a_page_links_to_the_pages_that_its_application_has_wherever_they_are() -> None:
+    app = FastAPI()
+    app.add_api_route("/live/", pattern_stack.pages.page("live"))
+    app.include_router(inspector.get_router(WebSocketBroadcastBackend(), dependencies=[]), prefix="/admin")
+    app.add_api_route("/docs-of-calls", pattern_stack.pages.page("docs"))
+    around = FastAPI()
+    around.mount("/below", app)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(around), base_url="http://test") as client:
+        for path in ("/below/live/", "/below/admin/inspector", "/below/docs-of-calls"):
+            page = await client.get(path)
+            links = re.findall(r'<a href="([^"]+)"( aria-current="page")?>([^<]+)</a>', page.text)
+            assert [title for *_, title in links if title != "openapi.json"] == ["Live", "Inspector", "REST calls"]
+            for href, current, _ in links[:3]:
+                linked = await client.get(str(httpx2.URL(f"http://test{path}").join(href)), follow_redirects=True)
+                assert linked.status_code == 200, href
+                assert (linked.url.path.rstrip("/") == path.rstrip("/")) == bool(current)
+        loads = Loads((await client.get("/below/admin/inspector")).text).loads
+        for one in loads:
+            loaded = await client.get(str(httpx2.URL("http://test/below/admin/inspector").join(one)))
+            assert loaded.status_code == 200, one
