@@ -56,7 +56,7 @@ export class BroadcastClient<Channels = Registered> {
   readonly #subscriptions: Subscriptions
   readonly #tabs: Tabs
   readonly #states = new Listeners<[state: BroadcastState]>()
-  readonly #joins = new Listeners<[channel: string]>()
+  readonly #joins = new Listeners<[channel: string, quiet?: number]>()
   readonly #resets = new Listeners<[channel: string]>()
   readonly #errors = new Listeners<[error: BroadcastError]>()
   readonly #rateLimiter = new RateLimiter()
@@ -82,7 +82,8 @@ export class BroadcastClient<Channels = Registered> {
       {
         changed: () => this.#flushSoon(),
         retry: (failures, delay) => this.#retryAfter(failures, delay),
-        joined: (channel) => this.#joins.call(channel),
+        asksQuiet: () => this.#joins.size > 0,
+        joined: (channel, quiet) => this.#joins.call(channel, quiet),
         reset: (channel) => this.#resets.call(channel),
         failed: (error) => this.#failed(error),
       },
@@ -131,8 +132,9 @@ export class BroadcastClient<Channels = Registered> {
   readonly onStateChange = (handler: (state: BroadcastState) => void): Unsubscribe => this.#states.add(handler)
 
   /** Calls the handler when the server acknowledges a channel for the first time. Every change that is not in data read from
-   * then on comes as an event. */
-  readonly onJoin = (handler: (channel: string) => void): Unsubscribe => this.#joins.add(handler)
+   * then on comes as an event. `quiet`: for so many seconds before, the channel has had no event; absent if the server does not
+   * know, and with `sharedSocket()`. */
+  readonly onJoin = (handler: (channel: string, quiet?: number) => void): Unsubscribe => this.#joins.add(handler)
 
   /** Whether the server has acknowledged the channel, and it has had a handler ever since. */
   readonly isJoined = (channel: ChannelName<Channels>): boolean => this.#subscriptions.isJoined(channel)

@@ -9,7 +9,7 @@ type Id = number | string
 
 /** A frame that a client sends. The server replies to a frame with an id, under the same id. */
 export type ClientFrame = { id?: Id } & (
-  | { subscribe: string[]; since?: Record<string, Position> }
+  | { subscribe: string[]; since?: Record<string, Position>; quiet?: true }
   | { unsubscribe: string[] }
   | { ping: Id }
   | { auth: string }
@@ -35,8 +35,8 @@ export interface BroadcastEvent<Payload = Record<string, any>, Name extends stri
 
 export interface Subscribed {
   id?: Id
-  /** The position before the channel's next event. `recovered` is present only if `since` was sent. */
-  subscribed: Record<string, Position & { recovered?: boolean }>
+  /** The position before the channel's next event. `recovered` is present only if `since` was sent, `quiet` if it was asked for. */
+  subscribed: Record<string, Position & { recovered?: boolean; quiet?: number }>
 }
 
 export interface Refusal {

@@ -14,6 +14,7 @@ import {
   type Position,
   type Refusal,
   type ServerFrame,
+  type Subscribed,
 } from "./protocol.js"
 import { Subscription } from "./subscription.js"
 
@@ -29,7 +30,9 @@ export interface SubscriptionEvents {
    * delay, in milliseconds, it accepts nothing before that. */
   retry(failures: number, delay?: number): void
   /** The server has acknowledged the channel for the first time, or for the first time since it ended. */
-  joined(channel: string): void
+  /** Whether somebody wants to know for how long channels were quiet. */
+  asksQuiet?(): boolean
+  joined(channel: string, quiet?: number): void
   /** Events of the channel may have been missed. */
   reset(channel: string): void
   failed(error: BroadcastError): void
@@ -203,7 +206,7 @@ export class Subscriptions {
       subscription.requestId = id
       if (subscription.position) since.push([channel, subscription.position])
     }
-    return { subscribe, ...(since.length > 0 && { since: Object.fromEntries(since) }), id }
+    return { subscribe, ...(since.length > 0 && { since: Object.fromEntries(since) }), ...(this.on.asksQuiet?.() && { quiet: true }), id }
   }
 
   // -- frames received
@@ -246,9 +249,9 @@ export class Subscriptions {
     if (before !== undefined && event !== "snapshot" && offset !== before + 1) this.on.reset(channel)
   }
 
-  #subscribed(id: unknown, positions: Record<string, Position & { recovered?: boolean }>): void {
+  #subscribed(id: unknown, positions: Subscribed["subscribed"]): void {
     this.#serverReplies = true
-    for (const [channel, { epoch, offset, recovered }] of Object.entries(positions)) {
+    for (const [channel, { epoch, offset, recovered, quiet }] of Object.entries(positions)) {
       const subscription = this.#all.get(channel)
       if (subscription?.stage !== "requested" || subscription.requestId !== id) continue
       const unmoved = isSamePosition(subscription.position, { epoch, offset })
@@ -259,19 +262,19 @@ export class Subscriptions {
       this.#unsubscribed.delete(channel)
       const early = subscription.delivering
       subscription.resetReported = recovered === false // report it now: the connection may break before the reset frame
-      this.#started(channel, subscription, recovered ?? unmoved)
+      this.#started(channel, subscription, recovered ?? unmoved, quiet)
       if (early && subscription.offsetBeforeReply !== offset) this.on.reset(channel)
     }
   }
 
   /** Events are delivered on this connection from now on. */
-  #started(channel: string, subscription: Subscription, continuous = false): void {
+  #started(channel: string, subscription: Subscription, continuous = false, quiet?: number): void {
     if (subscription.delivering) return
     const first = !subscription.joined
     subscription.delivering = subscription.joined = true
     subscription.resolve()
     if (subscription.refresh) this.on.changed()
-    if (first) this.on.joined(channel)
+    if (first) this.on.joined(channel, quiet)
     else if (!continuous) this.on.reset(channel)
   }
 

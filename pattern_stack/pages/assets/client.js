@@ -1059,6 +1059,7 @@ var Subscriptions = class {
 		return {
 			subscribe,
 			...since.length > 0 && { since: Object.fromEntries(since) },
+			...this.on.asksQuiet?.() && { quiet: true },
 			id
 		};
 	}
@@ -1099,7 +1100,7 @@ var Subscriptions = class {
 	}
 	#subscribed(id, positions) {
 		this.#serverReplies = true;
-		for (const [channel, { epoch, offset, recovered }] of Object.entries(positions)) {
+		for (const [channel, { epoch, offset, recovered, quiet }] of Object.entries(positions)) {
 			const subscription = this.#all.get(channel);
 			if (subscription?.stage !== "requested" || subscription.requestId !== id) continue;
 			const unmoved = isSamePosition(subscription.position, {
@@ -1116,17 +1117,17 @@ var Subscriptions = class {
 			this.#unsubscribed.delete(channel);
 			const early = subscription.delivering;
 			subscription.resetReported = recovered === false;
-			this.#started(channel, subscription, recovered ?? unmoved);
+			this.#started(channel, subscription, recovered ?? unmoved, quiet);
 			if (early && subscription.offsetBeforeReply !== offset) this.on.reset(channel);
 		}
 	}
-	#started(channel, subscription, continuous = false) {
+	#started(channel, subscription, continuous = false, quiet) {
 		if (subscription.delivering) return;
 		const first = !subscription.joined;
 		subscription.delivering = subscription.joined = true;
 		subscription.resolve();
 		if (subscription.refresh) this.on.changed();
-		if (first) this.on.joined(channel);
+		if (first) this.on.joined(channel, quiet);
 		else if (!continuous) this.on.reset(channel);
 	}
 	#reset(positions) {
@@ -1657,7 +1658,8 @@ var BroadcastClient = class {
 		this.#subscriptions = new Subscriptions({
 			changed: () => this.#flushSoon(),
 			retry: (failures, delay) => this.#retryAfter(failures, delay),
-			joined: (channel) => this.#joins.call(channel),
+			asksQuiet: () => this.#joins.size > 0,
+			joined: (channel, quiet) => this.#joins.call(channel, quiet),
 			reset: (channel) => this.#resets.call(channel),
 			failed: (error) => this.#failed(error)
 		}, maxChannels);

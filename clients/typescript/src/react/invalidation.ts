@@ -31,7 +31,8 @@ const OPTIONS = ["channel", "queryKeyPrefix", "enabled", "lists", "spread", "app
 /** Invalidates queries on events. An event with `payload.entity_id` invalidates `[...prefix, entity_id]` and every list under the
  * prefix, and no other entity. Any other event, and a reset, invalidates every query whose key begins with the prefix.
  *
- * - When the server acknowledges the channel, data that was fetched before is fetched again: an event may lie between the two.
+ * - When the server acknowledges the channel, data that was fetched before is fetched again, unless the server knows that no event
+ *   lies between the two.
  * - The events of a burst cause one fetch. Events during that fetch cause one more.
  * - Events that carry `client.origin`, snapshots and ephemeral events invalidate nothing.
  * - Events that arrive while `enabled` is false cause one invalidation of the prefix when it is true again, or on unmount.
@@ -46,6 +47,7 @@ export function useBroadcastInvalidation(options: BroadcastInvalidation): void {
   if (!Array.isArray(queryKeyPrefix)) throw new TypeError(`queryKeyPrefix is an array, not ${queryKeyPrefix}`)
   const client = useBroadcast()
   const queryClient = useQueryClient()
+  Invalidations.of(queryClient) // before the effects, in which queries are fetched
   const hash = hashKey(queryKeyPrefix)
   const latest = useRef({ prefix: queryKeyPrefix, lists, spread, apply })
   const pending = useRef({ enabled, missed: false })
@@ -83,8 +85,8 @@ export function useBroadcastInvalidation(options: BroadcastInvalidation): void {
     }
     const cleanups = [
       client.subscribe(channel, receive),
-      client.onJoin((joined) => {
-        if (joined === channel) invalidate()
+      client.onJoin((joined, quiet) => {
+        if (joined === channel && !(quiet && invalidations.fetches.areYounger(prefix, quiet))) invalidate()
       }),
       client.onReset((reset) => {
         if (reset === channel) spreading.add(latest.current.spread, () => invalidate())

@@ -1,6 +1,7 @@
 /** Collects invalidations of a query cache for a moment, then runs them together. No React. */
 
 import { hashKey, type QueryClient, type QueryFilters, type QueryKey } from "@tanstack/react-query"
+import { Fetches } from "./fetches.js"
 import { isConcerned, type Lists } from "./lists.js"
 
 const BATCH_DELAY = 50 // milliseconds; the events of a burst come closer together than that
@@ -18,12 +19,14 @@ const instances = new WeakMap<QueryClient, Invalidations>()
 /** Runs one batch at a time: what becomes stale during its fetches forms the next batch. */
 export class Invalidations {
   readonly #client: QueryClient
+  readonly fetches: Fetches
   readonly #watchers = new Map<string, number>()
   #stale = new Map<string, Stale>()
   #running = false
 
   private constructor(client: QueryClient) {
     this.#client = client
+    this.fetches = new Fetches(client)
   }
 
   /** The one instance of this query client. */

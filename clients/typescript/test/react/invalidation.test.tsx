@@ -217,7 +217,7 @@ describe("many events", () => {
     await untilInAct(() => client.isJoined("orders"))
     rerender(<App>{tree()}</App>)
     await act(() => client.ready("orders"))
-    expect(server.open.sent).toEqual([{ subscribe: ["orders"], id: 1 }])
+    expect(server.open.sent).toEqual([{ subscribe: ["orders"], quiet: true, id: 1 }])
   })
 })
 
@@ -410,3 +410,60 @@ function closeGate(): () => void {
   gate = new Promise<void>((resolve) => (open = resolve))
   return open
 }
+
+describe("where the server says for how long the channel was quiet", () => {
+  it("data that was fetched since the last event is not fetched again", async () => {
+    server.quiet = 3_600
+    await renderAndJoin(app(), 1, 1)
+    await expectCountsAfterMarker([1, 1, 1, 1, 1])
+  })
+
+  it("a first fetch that is under way is not repeated", async () => {
+    server.quiet = 3_600
+    let open = (): void => {}
+    gate = new Promise<void>((resolve) => (open = resolve))
+    render(<App>{app()}</App>)
+    await untilInAct(() => counts(list)[0] === 1)
+    client.connect()
+    await untilInAct(() => client.isJoined("orders"))
+    open()
+    await act(() => fetched())
+    await expectCountsAfterMarker([1, 1, 1, 1, 1])
+  })
+
+  it("it is fetched again if there was an event since", async () => {
+    server.quiet = 0.000_001
+    await renderAndJoin(app())
+  })
+
+  it("it is fetched again if it is older, also where the computer slept and one clock stood still", async () => {
+    server.quiet = 3_600
+    const now = vi.spyOn(Date, "now").mockReturnValue(Date.now() - 7_200_000)
+    const { rerender } = render(<App>{app({ channel: null })}</App>)
+    await untilInAct(() => counts(list, page, one, two).every((count) => count === 1))
+    await act(() => fetched())
+    now.mockRestore()
+    client.connect()
+    rerender(<App>{app()}</App>)
+    await untilInAct(() => counts(list)[0] === 2)
+  })
+
+  it("it is fetched again if a part of it was written by the application", async () => {
+    server.quiet = 3_600
+    const { rerender } = render(<App>{app({ channel: null })}</App>)
+    await untilInAct(() => counts(list, page, one, two).every((count) => count === 1))
+    await act(() => fetched())
+    act(() => void queryClient.setQueryData(one, "written"))
+    client.connect()
+    rerender(<App>{app()}</App>)
+    await untilInAct(() => counts(list)[0] === 2)
+  })
+
+  it("only who asks is told", async () => {
+    server.quiet = 3_600
+    client.subscribe("orders", () => {})
+    client.connect()
+    await until(() => client.isJoined("orders"))
+    expect(server.open.sent[0]).toEqual({ subscribe: ["orders"], id: 1 })
+  })
+})

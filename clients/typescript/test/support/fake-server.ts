@@ -7,6 +7,8 @@ export class FakeServer {
   readonly sockets: ServedSocket[] = []
   /** Whether it can replay what a client missed. */
   recovers = true
+  /** For how many seconds channels have had no event: told to who asks. */
+  quiet: number | undefined
   #offset = 0
 
   readonly socket = (url: string): FakeSocket => {
@@ -28,9 +30,10 @@ export class FakeServer {
     this.open.receive(serverFrame("event", { channel, offset: ++this.#offset, ...change }))
   }
 
-  #acknowledge(socket: ServedSocket, { id, subscribe, since = {} }: SubscribeFrame): void {
+  #acknowledge(socket: ServedSocket, { id, subscribe, since = {}, quiet }: SubscribeFrame): void {
     const current = { epoch: "k3f9", offset: this.#offset }
-    const position = (channel: string): object => (since[channel] ? { ...current, recovered: this.recovers } : current)
+    const told = { ...current, ...(quiet && { quiet: this.quiet }) }
+    const position = (channel: string): object => (since[channel] ? { ...told, recovered: this.recovers } : told)
     socket.receive({ id, subscribed: Object.fromEntries(subscribe.map((channel) => [channel, position(channel)])) } as never)
     if (!this.recovers) socket.receive({ reset: Object.fromEntries(Object.keys(since).map((channel) => [channel, current])) })
   }
@@ -40,6 +43,7 @@ interface SubscribeFrame {
   id: number
   subscribe: string[]
   since?: Record<string, Position>
+  quiet?: boolean
 }
 
 class ServedSocket extends FakeSocket {

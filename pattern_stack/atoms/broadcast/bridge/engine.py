@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 from pattern_stack.atoms.broadcast.bridge.coalesced import Coalesced
 from pattern_stack.atoms.broadcast.bridge.epoch import continues
@@ -177,6 +178,9 @@ class SharedEngine(LinkedEngine):
         position = self._trackers[channel].position
         assert position is not None
         return position
+
+    def quiet(self, channel: str) -> float:
+        return monotonic() - self._trackers[channel].moved
 
     async def position_of(self, channel: str) -> Position:
         tracker = self._trackers.get(channel)

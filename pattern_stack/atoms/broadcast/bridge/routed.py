@@ -51,6 +51,9 @@ class RoutedEngine(Engine):
     def position(self, channel: str) -> Position:
         return self._of(channel).position(channel)
 
+    def quiet(self, channel: str) -> float:
+        return self._of(channel).quiet(channel)
+
     async def position_of(self, channel: str) -> Position:
         return await self._of(channel).position_of(channel)
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 
 from pattern_stack.atoms.broadcast.bridge.epoch import continues
 from pattern_stack.atoms.broadcast.bridge.store import Arrival, Reading
@@ -19,7 +20,7 @@ class ChannelTracker:
     Only the store knows.
     """
 
-    __slots__ = ("_channel", "_deliver", "_delivered", "_queue", "position", "subscribed")
+    __slots__ = ("_channel", "_deliver", "_delivered", "_position", "_queue", "moved", "subscribed")
 
     def __init__(self, channel: str, deliver: Callable[[Event | Reset], None]) -> None:
         self._channel = channel
@@ -30,8 +31,19 @@ class ChannelTracker:
         """A hash of each of the newest events that were delivered."""
         self.subscribed = 0
         """How often the channel was subscribed and not unsubscribed."""
-        self.position: Position | None = None
+        self._position: Position | None = None
+        self.moved = monotonic()
+        """When the position was set last."""
+
+    @property
+    def position(self) -> Position | None:
         """The newest delivered position; None until the store has told where the channel stands."""
+        return self._position
+
+    @position.setter
+    def position(self, position: Position | None) -> None:
+        self._position = position
+        self.moved = monotonic()
 
     @property
     def queued(self) -> int:

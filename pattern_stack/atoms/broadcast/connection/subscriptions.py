@@ -64,7 +64,7 @@ class Subscriptions:
             self._connection.refuse(error)
         joined = await self._join(fitting, command.since, command.id, by_client=True)
         if command.id is not None:
-            self._connection.send(self._reply(joined, command.id))
+            self._connection.send(self._reply(joined, command.id, quiet=isinstance(command, protocol.QuietSubscribe)))
         self._release(joined)
 
     async def begin(self, command: protocol.Subscribe) -> list[CommandError]:
@@ -97,9 +97,16 @@ class Subscriptions:
         left_out = [channel for channel in command.channels if channel not in fitting]
         return [CommandError("too_many_channels", text, command.id, channel) for channel in left_out]
 
-    def _reply(self, joined: Sequence[Joined], id: Id, moves: Mapping[str, Position] | None = None) -> Frame:
+    def _reply(
+        self, joined: Sequence[Joined], id: Id, moves: Mapping[str, Position] | None = None, *, quiet: bool = False
+    ) -> Frame:
         told = {one.member.channel: (self._next_after(one), one.recovered) for one in joined}
-        return protocol.subscribed(told, id, moves)
+        return protocol.subscribed(
+            told, id, moves, {channel: self._quiet(channel) for channel in told} if quiet else {}
+        )
+
+    def _quiet(self, channel: str) -> float:
+        return self._instance.engine.quiet(channel)
 
     async def subscribe_all(self) -> None:
         """Put the connection on the channels that it is on without asking. One that refuses it is left out."""

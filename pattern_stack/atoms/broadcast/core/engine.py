@@ -64,6 +64,11 @@ class Engine(ABC):
     def position(self, channel: str) -> Position:
         """Of a subscribed channel: the newest position that was delivered here. Every later event follows it."""
 
+    def quiet(self, channel: str) -> float:
+        """Of a subscribed channel: no event up to its position was delivered here within so many seconds. Never more than is
+        known: where nobody was on the channel here, the seconds since somebody is."""
+        return 0
+
     @abstractmethod
     async def position_of(self, channel: str) -> Position:
         """Current position of any channel, subscribed or not. Raises BroadcastUnavailable."""

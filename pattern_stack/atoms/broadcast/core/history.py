@@ -26,7 +26,7 @@ class History:
 class Log:
     """One channel: its position, and the newest events as far as its window reaches."""
 
-    __slots__ = ("_events", "_keys", "_size", "_times", "epoch", "offset", "subscribed", "touched", "window")
+    __slots__ = ("_events", "_keys", "_size", "_times", "epoch", "moved", "offset", "subscribed", "touched", "window")
 
     def __init__(self, epoch: str, window: History, now: float) -> None:
         self.epoch = epoch
@@ -34,6 +34,8 @@ class Log:
         self.offset = 0
         self.subscribed = 0
         self.touched = now
+        self.moved = now
+        """There was no event since."""
         # most channels that are asked for never carry an event
         self._events: deque[Event] | None = None
         self._times: deque[float] = _NONE
@@ -82,7 +84,7 @@ class Log:
         self._size += len(event.data)
         if draft.key is not None:
             self._remember(draft.key, now)
-        self.touched = now
+        self.touched = self.moved = now
         self.trim(now)
         return event
 

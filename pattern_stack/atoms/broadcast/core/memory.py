@@ -36,6 +36,8 @@ class MemoryEngine(Engine):
         self._idle: dict[_Row, OrderedDict[str, Log]] = {}
         self._presence = MemoryPresence()
         self._ledger = MemoryLedger(limits.ledger_bytes, clock)
+        self._last_forgotten = clock()
+        """No channel that was forgotten has had an event since."""
         self._prefix = ProcessToken(4)
         self._generation = generation()
         self._epochs = count()
@@ -80,6 +82,10 @@ class MemoryEngine(Engine):
     def position(self, channel: str) -> Position:
         return self._log(channel, self._clock()).position
 
+    def quiet(self, channel: str) -> float:
+        now = self._clock()
+        return now - self._log(channel, now).moved
+
     def presence(self, channel: str) -> MemoryPresence:
         return self._presence
 
@@ -106,10 +112,12 @@ class MemoryEngine(Engine):
             self._generation = generation()
             self._logs.clear()
             self._idle.clear()
+            self._last_forgotten = now
         self._forget(now)
         log = self._logs.get(channel)
         if log is None:
             log = self._logs[channel] = Log(f"{self._prefix}{next(self._epochs):x}", self._window(channel), now)
+            log.moved = self._last_forgotten
             self._leave(channel, log)
         return log
 
@@ -128,8 +136,11 @@ class MemoryEngine(Engine):
         row = self._idle.setdefault(_row(log), OrderedDict())
         row[channel] = log
         if len(row) > max(self._limits.idle_channels, 1):
-            oldest, _ = row.popitem(last=False)
-            del self._logs[oldest]
+            self._drop(*row.popitem(last=False))
+
+    def _drop(self, channel: str, log: Log) -> None:
+        self._last_forgotten = max(self._last_forgotten, log.moved)
+        del self._logs[channel]
 
     def _occupy(self, channel: str, log: Log) -> None:
         if not log.subscribed:
@@ -142,7 +153,8 @@ class MemoryEngine(Engine):
                 channel, log = next(iter(row.items()))
                 if log.touched >= now - seconds:
                     break
-                del row[channel], self._logs[channel]
+                del row[channel]
+                self._drop(channel, log)
 
 
 def _row(log: Log) -> _Row:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
 import orjson
@@ -28,6 +29,12 @@ class Subscribe:
     since: Mapping[str, Since]
     invalid: tuple[str, ...] = ()
     """Names that are no channel's: each is refused alone."""
+
+
+class QuietSubscribe(Subscribe):
+    """The reply says for how long each channel has had no event."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,10 @@ def _command(frame: dict[str, Any], id: Id, limits: Limits) -> Command:
     value = frame[name]
     if name == "subscribe":
         channels, invalid = _channels(name, value, limits)
-        return Subscribe(id, channels, _positions(frame.get("since"), limits), invalid)
+        since, quiet = _positions(frame.get("since"), limits), frame.get("quiet", False)
+        if not isinstance(quiet, bool):
+            refuse_frame("quiet must be true or false")
+        return (QuietSubscribe if quiet else Subscribe)(id, channels, since, invalid)
     if kind := _OF_CHANNELS.get(name):
         return kind(id, *_channels(name, value, limits))
     if name == "ping":
@@ -204,13 +214,19 @@ class Moving(Frame):
 
 
 def subscribed(
-    channels: Mapping[str, tuple[Position, bool | None]], id: Id, moves: Mapping[str, Position] | None = None
+    channels: Mapping[str, tuple[Position, bool | None]],
+    id: Id,
+    moves: Mapping[str, Position] | None = None,
+    quiet: Mapping[str, float] | None = None,
 ) -> Frame:
-    """`channels`: where the next event follows, and whether the asked position was recovered (None: none was asked)."""
-    places = {
+    """`channels`: where the next event follows, and whether the asked position was recovered (None: none was asked). `quiet`:
+    the seconds for which each has had no event."""
+    places: dict[str, dict[str, Any]] = {
         channel: _place(position) if recovered is None else {**_place(position), "recovered": recovered}
         for channel, (position, recovered) in channels.items()
     }
+    for channel, seconds in (quiet or {}).items():
+        places[channel]["quiet"] = floor(seconds * 1_000) / 1_000
     wanted = [recovered for _, recovered in channels.values() if recovered is not None]
     tells = [("recoveries", "recovered" if recovered else "reset") for recovered in wanted]
     return Moving(_frame({"subscribed": places}, id).data, moves or {}, tells)

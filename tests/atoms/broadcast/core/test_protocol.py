@@ -61,6 +61,7 @@ BUILT = {
     "presence-joined": passing("presence-joined", {"connection_id": "c1", "user": "ann", "count": 2}),
     "snapshot": event("snapshot", {"orders": []}, 41),
     "subscribed": protocol.subscribed({"orders": (old, None)}, 1),
+    "subscribed, and quiet": protocol.subscribed({"orders": (old, None)}, 1, quiet={"orders": 12.5009}),
     "subscribed, recovered": protocol.subscribed({"orders": (old, True)}, 1),
     "subscribed, not recovered": protocol.subscribed({"orders": (new, False)}, 1),
     "unsubscribed": protocol.unsubscribed(["orders"], 2),
