@@ -64,7 +64,7 @@ def page(name: str) -> Callable[[Request], Awaitable[Response]]:
 
     async def answer(request: Request) -> Response:
         here = _path_of(request, name) or request.url.path
-        last = here.rsplit("/", 1)[-1].encode()
+        last = request.url.path.rsplit("/", 1)[-1].encode()  # of several pages of one name, this one
         shown = content.replace(_NAV, _nav(request, name, here)).replace(_HERE_MARK, last + b"/")
         return await _File(shown, ".html").answer(request)
 

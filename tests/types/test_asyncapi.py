@@ -146,9 +146,11 @@ async def test_none_switches_it_off_and_another_path_moves_it() -> None:
     app = FastAPI()
     app.include_router(WebSocketBroadcastBackend(bridge=None).get_router(asyncapi=None))
     app.include_router(WebSocketBroadcastBackend(bridge=None).get_router("/b", sse=None, asyncapi="/events/about"))
+    app.include_router(WebSocketBroadcastBackend(bridge=None).get_router("/c", asyncapi="/others"))
     for path in ("/asyncapi", "/asyncapi.json", "/asyncapi/pages/style.css"):
         assert (await fetched(app, path)).status_code == 404
     assert list((await fetched(app, "/events/about.json")).json()["servers"]) == ["websocket"]
     assert 'href="about/pages/style.css"' in (await fetched(app, "/events/about")).text
+    assert 'href="others/pages/style.css"' in (await fetched(app, "/others")).text
     assert (await fetched(app, "/events/about/pages/style.css")).status_code == 200
     assert "/events/about" not in (await fetched(app, "/openapi.json")).text
