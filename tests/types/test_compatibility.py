@@ -1,6 +1,5 @@
 """Which changes break a client: each is judged, and shown by an old client against a new server."""
 
-import subprocess
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -10,13 +9,16 @@ from typing import Annotated, Any, Literal, NamedTuple
 import jsonschema_rs
 import orjson
 import pytest
+from click.testing import Result
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from typer.testing import CliRunner
 
 from pattern_stack import Channel, Connection, WebSocketBroadcastBackend, command
 from pattern_stack.atoms.broadcast.asyncapi.document import document_of
 from pattern_stack.atoms.broadcast.core.command_error import CommandError
+from pattern_stack.cli import main
 from pattern_stack.types.compatibility import breaking_changes
-from tests.support.process import BIN, ROOT
+from tests.types import shop
 
 Fields = dict[str, Any]
 
@@ -209,21 +211,20 @@ def test_what_is_declared_now_breaks_nobody_who_took_anything() -> None:
 
 def test_the_command_names_them_and_exits_1(tmp_path: Path) -> None:
     old = tmp_path / "old.json"
-    from tests.types import shop
-
     whole = document(shop.backend)
     whole["channels"]["orders-tenant"]["messages"]["gone"] = {
         **whole["channels"]["orders-tenant"]["messages"]["removed"], "name": "gone",
     }  # fmt: skip
     old.write_bytes(orjson.dumps(whole))
     run = check(old)
-    assert (run.returncode, run.stdout) == (1, "orders:{tenant}: the event gone is gone\n")
+    assert (run.exit_code, run.stdout) == (1, "orders:{tenant}: the event gone is gone\n")
     old.write_text("{}")
     run = check(old)
-    assert (run.returncode, run.stdout) == (2, "")
+    assert (run.exit_code, run.stdout) == (2, "")
     assert "is no /asyncapi.json" in run.stderr
+    old.write_bytes(orjson.dumps(document(shop.backend)))
+    assert check(old).exit_code == 0
 
 
-def check(old: Path) -> "subprocess.CompletedProcess[str]":
-    command = [BIN / "pattern-stack", "types", "--check", old, "tests.types.shop:app"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def check(old: Path) -> Result:
+    return CliRunner().invoke(main, ["types", "--check", str(old), "tests.types.shop:app"])

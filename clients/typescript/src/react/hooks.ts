@@ -36,7 +36,7 @@ function useSubscribe(client: BroadcastClient): (changed: () => void) => () => v
 /** Calls the handler of the latest render with each event of the channel. The channel `null` subscribes to nothing: pass it while a
  * part of the name is not known yet. */
 export function useBroadcastEvent<Payload = Record<string, any>>(
-  channel: string | null,
+  channel: ChannelName<Registered> | null,
   handler: (event: BroadcastEvent<Payload>) => void,
 ): void {
   const client = useClient()

@@ -1,6 +1,6 @@
 import { hashKey, useQueryClient, type QueryClient, type QueryKey } from "@tanstack/react-query"
 import { useCallback, useEffect, useRef } from "react"
-import type { BroadcastEvent } from "@pattern-stack/broadcast"
+import type { BroadcastEvent, ChannelName, Registered } from "@pattern-stack/broadcast"
 import { useBroadcast } from "@pattern-stack/broadcast/react/core"
 import { checkNames, checkNumber } from "../options.js"
 import { Invalidations } from "./invalidations.js"
@@ -9,7 +9,7 @@ import { Spread } from "./spread.js"
 
 export interface BroadcastInvalidation {
   /** The channel whose events invalidate queries. Null subscribes to nothing: pass it while a part of the name is not known yet. */
-  channel: string | null
+  channel: ChannelName<Registered> | null
   /** The prefix of the keys of the queries that this channel's events invalidate. */
   queryKeyPrefix: QueryKey
   /** False defers invalidation while the screen must not change, for instance during an edit. The channel stays subscribed.

@@ -1,7 +1,7 @@
 /** Right uses of typed channels, and mistakes that the compiler refuses. `package.test.ts` compiles it as a part of an application. */
 
 import { BroadcastClient, type EventOf } from "@pattern-stack/broadcast"
-import { useBroadcast, useEvents, usePresence, useSend } from "@pattern-stack/broadcast/react/core"
+import { useBroadcast, useBroadcastInvalidation, useEvents, usePresence, useSend } from "@pattern-stack/broadcast/react"
 import type { Cancelled, Channels, OrderCreated, Status } from "./channels.js"
 
 declare module "@pattern-stack/broadcast" {
@@ -58,6 +58,7 @@ export function Order(): null {
   const send = useSend("orders:7")
   send("cancel", { id: "x", payment: card }).then(({ refund }) => refund.length)
   usePresence("room:7")
+  useBroadcastInvalidation({ channel: "orders:7", queryKeyPrefix: ["orders"] })
   useBroadcast().subscribe("room:7", (event) => event.event === "said" && event.payload.sku)
   return null
 }
@@ -118,5 +119,7 @@ export function Mistakes(): null {
   useEvents("orders:7", "created", ({ when }) => when)
   // @ts-expect-error -- 26: no such command
   useSend("orders:7")("cancle")
+  // @ts-expect-error -- 27: no such channel
+  useBroadcastInvalidation({ channel: "order:7", queryKeyPrefix: ["orders"] })
   return null
 }

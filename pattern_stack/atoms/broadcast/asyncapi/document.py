@@ -6,7 +6,7 @@ from inspect import cleandoc
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from pattern_stack.atoms.broadcast.asyncapi.frames import (
     ANY_OBJECT,
@@ -77,7 +77,7 @@ def _uses(specs: list[Spec]) -> Iterable[Use]:
 
 def _messages(spec: Spec, number: int, of_uses: Mapping[Hashable, Schema]) -> Iterable[_Message]:
     for event in spec.events or ():
-        yield _event(event.name, of_uses[number, "event", event.name], _described(event.payload))
+        yield _event(event.name, of_uses[number, "event", event.name], _described(event.type))
     if spec.events is None:
         yield _Message("event", "any event", _any_event(), "The channel declares no events: it may carry any.")
     if "snapshot" in spec.hooks and "snapshot" not in (spec.events or ()):
@@ -88,7 +88,7 @@ def _messages(spec: Spec, number: int, of_uses: Mapping[Hashable, Schema]) -> It
     for name, method in spec.commands.items():
         payload = of_uses[number, "command", name]
         yield _Message("command", name, command_frame(name, payload, _needs_payload(method)), _doc(method.call))
-        yield _Message("result", name, result_frame(of_uses[number, "result", name]), _described(method.result))
+        yield _Message("result", name, result_frame(of_uses[number, "result", name]), _described(method.result_type))
     if spec.commands:
         yield _Message("error", "error", ERROR_FRAME, "A command was refused. `code` says why.")
 
@@ -196,9 +196,8 @@ def _word(pattern: str) -> str:
 # -- words
 
 
-def _described(adapter: TypeAdapter[Any]) -> str:
+def _described(kind: object) -> str:
     """What the model's docstring says."""
-    kind = getattr(adapter, "_type", None)
     return _doc(kind) if isinstance(kind, type) and "pydantic" not in kind.__module__ else ""
 
 

@@ -21,6 +21,7 @@ class DeclaredEvent(NamedTuple):
     """One event, and what its payload has to be."""
 
     name: str
+    type: Any
     payload: TypeAdapter[Any]
 
     def serialised(self, payload: Any) -> Any:
@@ -92,6 +93,6 @@ def _declared(name: object, type: Any, pattern: str) -> DeclaredEvent:
     if not is_command_name(name, Limits()):
         raise TypeError(f"{pattern!r}: an event's name is 1 to 200 printable characters, not {name!r:.80}")
     try:
-        return DeclaredEvent(name, TypeAdapter(type))
+        return DeclaredEvent(name, type, TypeAdapter(type))
     except (PydanticUserError, TypeError) as error:
         raise TypeError(f"{pattern!r}: pydantic cannot read the payload of {name!r:.80}: {error}") from error
