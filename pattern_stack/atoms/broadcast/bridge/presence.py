@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
@@ -44,6 +44,8 @@ class SharedPresence(Presence):
         self._mine: dict[str, dict[str, Member]] = {}
         self._known: dict[str, dict[str, Any]] = {}
         """Who is on each of these channels, as the clients of this instance were told."""
+        self._answering: dict[str, list[list[tuple[str, Change]]]] = {}
+        """What is heard of these channels while the store is asked who is there, for each that asks."""
         self._not_removed: dict[str, set[str]] = {}
         """Members that left while the store could not be reached."""
         self._renewing: asyncio.Task[None] | None = None
@@ -80,17 +82,41 @@ class SharedPresence(Presence):
             raise
 
     async def members(self, channel: str) -> list[dict[str, Any]]:
-        found = await self._look(channel, "look")
-        rows = [(*_parsed(value), id) for id, value in _pairs(found.answer)]
-        return [member.row(id) for _, member, id in sorted(rows, key=lambda row: row[0])]
+        """With what the clients of this instance were told while the store was asked: its answer may be older than that."""
+        with self._hearing(channel) as heard:
+            found = await self._look(channel, "look")
+        parsed = [(*_parsed(value), id) for id, value in _pairs(found.answer)]
+        rows = {id: member.row(id) for _, member, id in sorted(parsed, key=lambda row: row[0])}
+        for event_type, payload in heard:
+            id = payload["connection_id"]
+            if event_type == "presence-left":
+                rows.pop(id, None)
+            else:
+                rows.setdefault(id, Member(payload.get("user")).row(id))
+        return list(rows.values())
+
+    @contextmanager
+    def _hearing(self, channel: str) -> Iterator[list[tuple[str, Change]]]:
+        heard: list[tuple[str, Change]] = []
+        self._answering.setdefault(channel, []).append(heard)
+        try:
+            yield heard
+        finally:
+            askers = self._answering[channel] = [one for one in self._answering[channel] if one is not heard]
+            if not askers:
+                del self._answering[channel]
 
     async def _by_id(self, channel: str) -> dict[str, Any]:
         return {member["connection_id"]: member["user"] for member in await self.members(channel)}
 
     def heard(self, channel: str, event_type: str, payload: Change) -> None:
         """The clients of this instance are told of this."""
+        if not isinstance(id := payload.get("connection_id"), str):
+            return
+        for heard in self._answering.get(channel, ()):
+            heard.append((event_type, payload))
         known = self._known.get(channel)
-        if known is None or not isinstance(id := payload.get("connection_id"), str):
+        if known is None:
             return
         if event_type == "presence-joined":
             known[id] = payload.get("user")
