@@ -22,6 +22,7 @@ from pattern_stack.pages import METHODS, asset_router, page
 _EVENTS = 20
 _READ_SECONDS = 10
 _PAYLOAD = 2_000
+_READ_BYTES = 65_536
 
 
 def get_router(
@@ -131,6 +132,9 @@ def _add_calls(router: APIRouter, broadcast: WebSocketBroadcastBackend, view: Vi
 def _event(event: Event) -> dict[str, Any]:
     if not event.data:
         return {"offset": event.offset, "event": None, "timestamp": None, "payload": None}
+    if len(event.data) > _READ_BYTES:  # reading it would hold everybody up
+        text = event.data[: 2 * _PAYLOAD].decode(errors="replace")[:_PAYLOAD]
+        return {"offset": event.offset, "event": None, "timestamp": None, "payload": text, "cut": True}
     text = orjson.dumps(event.payload).decode()
     return {
         "offset": event.offset,

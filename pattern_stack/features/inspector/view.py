@@ -137,7 +137,7 @@ def _mentioning(rows: list[Row], text: str) -> list[Row]:
 
 
 def _parts_of(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, list) else (value,)
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _page(rows: list[Row], text: str, start: int, count: int) -> Row:

@@ -18,7 +18,10 @@ export async function call(method, path, body) {
   })
   if (response.status === 204) return null
   const answer = await response.json().catch(() => ({ error: { code: "", message: `The server answered ${response.status}.` } }))
-  if (!response.ok) throw Object.assign(new Error(answer.error.message), { code: answer.error.code })
+  if (!response.ok) {
+    const { code, message } = answer.error ?? { code: "", message: `The server answered ${response.status}.` } // of another application
+    throw Object.assign(new Error(message), { code, status: response.status })
+  }
   return answer
 }
 

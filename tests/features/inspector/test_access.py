@@ -173,6 +173,20 @@ async def test_a_channel_of_everyone_that_refuses_is_shown_though_its_client_is_
         assert operator.findings("forbidden") == ["ann was refused on news: forbidden, not yet."]
 
 
+async def test_whatever_a_client_sends_for_a_name_is_shown_as_text() -> None:
+    with inspected(WebSocketBroadcastBackend()) as operator:
+        async with client(operator.server.url) as ann:
+            for name in (["x"], {"a": 1}, 5, None, True, "a b", "\x00", "x" * 1_000, "\ud800"):
+                await ann.send({"subscribe": [name], "id": 1})
+                await ann.until(lambda message: "error" in message)
+            await ann.subscribe("orders")
+            view = await asyncio.to_thread(operator.look)
+        rows = view["refused"]["rows"]
+        assert {row["code"] for row in rows} <= {"invalid_channel", "invalid_message", "invalid_json"}
+        assert all(row["channel"] is None or isinstance(row["channel"], str) for row in rows)
+        assert sum(row["count"] for row in rows) == 9
+
+
 async def test_nothing_runs_while_nobody_looks() -> None:
     backend = WebSocketBroadcastBackend()
 

@@ -49,4 +49,13 @@ class Trail:
 
 
 def _short(row: Row) -> Row:
-    return {name: value[:_TEXT] if isinstance(value, str) else value for name, value in row.items()}
+    return {name: _value(value) for name, value in row.items()}
+
+
+def _value(value: Any) -> Any:
+    """What JSON takes as it is; of anything else its class, for its text may be anything."""
+    if isinstance(value, str):
+        return value[:_TEXT]
+    if isinstance(value, list):
+        return tuple(map(_value, value))
+    return value if value is None or isinstance(value, int | float) else type(value).__name__

@@ -12,7 +12,7 @@ import { Events } from "./events.js"
 const PAGED = ["channels", "connections", "ended"]
 const LONGEST = 200 // characters of a channel's name
 
-const client = new BroadcastClient(new URL("../../ws", import.meta.url).href, { token: async () => (await call("GET", "ticket")).ticket })
+const client = new BroadcastClient(new URL("../../ws", import.meta.url).href, { token: ticket })
 const query = { q: new URLSearchParams(location.search).get("q") ?? "" }
 let channel = null
 let unsubscribe = () => {}
@@ -23,6 +23,16 @@ const tables = Object.entries(listsOf({ events: (name) => attempt(() => events.o
   new Table($("lists"), { ...list, id: name, onPage: PAGED.includes(name) ? (from) => ask({ [name]: from }) : null }),
 ])
 events.place(tables[0][1].panel)
+
+/** For the socket. Who may not look any more is told how to. */
+async function ticket() {
+  try {
+    return (await call("GET", "ticket")).ticket
+  } catch (error) {
+    if (error.status === 401 || error.status === 403) toast("error", "You may not look any more", error.message)
+    throw error
+  }
+}
 
 function ask(changed) {
   Object.assign(query, changed)
