@@ -41,7 +41,7 @@ def test_the_settings_show_no_password() -> None:
     secret = "hunter2"
     urls = {name: f"redis://:{secret}@host/0" for name in Settings.model_fields if name.endswith("_url")}
     assert len(urls) == 3
-    shown = Settings(**urls, fleet_computer="ann")
+    shown = Settings(**urls, fleet_computer="ann", inspector_token=secret)
     for text in (repr(shown), str(shown), f"{shown}"):
         assert secret not in text
         assert "fleet_computer='ann'" in text
