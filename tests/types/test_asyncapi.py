@@ -154,3 +154,10 @@ async def test_none_switches_it_off_and_another_path_moves_it() -> None:
     assert 'href="others/pages/style.css"' in (await fetched(app, "/others")).text
     assert (await fetched(app, "/events/about/pages/style.css")).status_code == 200
     assert "/events/about" not in (await fetched(app, "/openapi.json")).text
+
+
+def test_an_event_that_is_declared_takes_the_place_of_the_one_that_every_such_channel_has() -> None:
+    backend = WebSocketBroadcastBackend(bridge=None)
+    backend.channel("a", presence=True, events={"presence-joined": shop.Line})(Channel)
+    messages = document_of(backend._channels, title="", version="")["channels"]["a"]["messages"]
+    assert list(messages) == ["presence-joined", "presence-left", "presence-state"]

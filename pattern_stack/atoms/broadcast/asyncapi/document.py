@@ -84,7 +84,8 @@ def _messages(spec: Spec, number: int, of_uses: Mapping[Hashable, Schema]) -> It
         yield _event("snapshot", ANY_OBJECT, "The channel's state, for who joins it.")
     if spec.presence:
         for name, (payload, description) in PRESENCE.items():
-            yield _event(name, payload, description)
+            if name not in (spec.events or ()):
+                yield _event(name, payload, description)
     for name, method in spec.commands.items():
         payload = of_uses[number, "command", name]
         yield _Message("command", name, command_frame(name, payload, _needs_payload(method)), _doc(method.call))
