@@ -4,6 +4,7 @@ Nothing is built or downloaded at run time. `assets/client.js` is the built Type
 """
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -99,12 +100,18 @@ def get_router() -> APIRouter:
     return router
 
 
-def asset_router() -> APIRouter:
-    """What the pages load, under /pages. All files are read now and looked up by name: no path of a request reaches the file
-    system."""
-    router = APIRouter(include_in_schema=False)
+@cache
+def _assets() -> dict[str, _File]:
+    """Once for all routers of this process."""
     assets = _HERE / "assets"
-    files = {path.relative_to(assets).as_posix(): _File(path.read_bytes(), path.suffix) for path in assets.rglob("*.*")}
+    return {path.relative_to(assets).as_posix(): _File(path.read_bytes(), path.suffix) for path in assets.rglob("*.*")}
+
+
+def asset_router() -> APIRouter:
+    """What the pages load, under /pages. All files were read before and are looked up by name: no path of a request reaches
+    the file system."""
+    router = APIRouter(include_in_schema=False)
+    files = _assets()
 
     @router.api_route("/pages/{name:path}", methods=METHODS)
     async def asset(name: str, request: Request) -> Response:
