@@ -24,8 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import redis
 
 from benchmarks.measure import pinned
+from benchmarks.redis import redis_server
 from benchmarks.run import allow_many_files, machine
 from benchmarks.session_turns import measure_turns
 
@@ -72,13 +74,17 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
+def running(**environment: str) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [*pinned(0), Path(sys.executable).with_name("pattern-stack"), "serve", "--port", "0"],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PATTERN_STACK_DATABASE_URL": f"sqlite+aiosqlite:///{directory}/projects.db"},
+            env={
+                **os.environ,
+                "PATTERN_STACK_DATABASE_URL": f"sqlite+aiosqlite:///{directory}/projects.db",
+                **environment,
+            },
         )
         try:
             yield Server(_port(process, log.fileno()), process.pid)
@@ -161,26 +167,58 @@ def grown(server: Server, nodes: int) -> tuple[str, list[str]]:
 
 def latencies(server: Server, nodes: int, clients: int, commands: int) -> None:
     session, parents = grown(server, nodes)
-    count = server.call("GET", f"/sessions/{session}/info")["node_count"]
+    with crowded(server, session, clients) as crowd:
+        commanded(server, server, session, parents, crowd, commands)
+
+
+@contextmanager
+def crowded(server: Server, session: str, clients: int) -> Iterator[Crowd]:
     crowd = Crowd(server.port, clients)
     crowd.join([session] * clients)
     crowd.drain()
-    answered, delivered, cpu = [], [], server.cpu
+    yield crowd
+    crowd.close()
+
+
+def commanded(owner: Server, called: Server, session: str, parents: list[str], crowd: Crowd, commands: int) -> None:
+    """Commands that `called` is sent, until the crowd on `owner` has their events."""
+    count = called.call("GET", f"/sessions/{session}/info")["node_count"]
+    answered, delivered, cpu = [], [], called.cpu
     for number in range(commands):
         parent = parents[number % len(parents)]
         began = time.perf_counter()
         if number % 2:
-            server.execute(session, "UpdateProperty", node_id=parent, property_id="note", value=f"n{number}")
+            called.execute(session, "UpdateProperty", node_id=parent, property_id="note", value=f"n{number}{count}")
         else:
-            server.execute(session, "CreateNode", blueprint_type_id="task", name=f"T{number}", parent_id=parent)
+            called.execute(session, "CreateNode", blueprint_type_id="task", name=f"T{number}", parent_id=parent)
         answered.append(time.perf_counter() - began)
         crowd.until(b'"command-executed"')
         delivered.append(time.perf_counter() - began)
-    print(f"a command on {count:,} nodes, {clients} clients, {commands:,} commands", flush=True)
+    print(f"a command on {count:,} nodes, {len(crowd.sockets)} clients, {commands:,} commands", flush=True)
     print(f"  answered               {_told(answered)}", flush=True)
     print(f"  the last client has it {_told(delivered)}", flush=True)
-    print(f"  the server's CPU       {(server.cpu - cpu) / commands * 1000:.2f} ms a command", flush=True)
-    crowd.close()
+    print(f"  the server's CPU       {(called.cpu - cpu) / commands * 1000:.2f} ms a command", flush=True)
+
+
+def shared(nodes: int, clients: int, commands: int) -> None:
+    """Over Redis: on the owner, through another instance, and what a third one needs to have the session."""
+    with redis_server(pinned(1)) as store, running(BROADCAST_URL=store.url) as owner:
+        session, parents = grown(owner, nodes)
+        with running(BROADCAST_URL=store.url) as other, crowded(owner, session, clients) as crowd:
+            for name, called in (("the owner", owner), ("another instance", other)):
+                print(f"over Redis, calls go to {name}:", end=" ", flush=True)
+                commanded(owner, called, session, parents, crowd, commands)
+        with running(BROADCAST_URL=store.url) as third:
+            third.call("GET", "/health")  # it has started
+            began = time.perf_counter()
+            third.call("GET", f"/sessions/{session}/info")
+            print(f"another instance has it after {time.perf_counter() - began:.2f} s", flush=True)
+        print(f"the session in Redis: {_stored(store.url, session):,} bytes", flush=True)
+
+
+def _stored(url: str, session: str) -> int:
+    keys = redis.Redis.from_url(url).scan_iter(match=f"*{session}*")
+    return sum(redis.Redis.from_url(url).memory_usage(key, samples=0) or 0 for key in keys)
 
 
 def _told(seconds: list[float]) -> str:
@@ -235,6 +273,7 @@ def main() -> None:
     ):
         with running() as server:
             measured(server)
+    shared(asked.nodes, asked.clients, asked.commands)
     measure_turns(asked.nodes, asked.sessions)
     print(f"{machine()}; Python {platform.python_version()}", flush=True)
 

@@ -26,6 +26,7 @@ _GAP_SECONDS = 3 * HEARTBEAT_SECONDS
 _ROUND_SECONDS = 15.0
 _IDLE_SECONDS = 60.0
 """A session that others own, and that nobody here has asked for, is kept in memory for so long."""
+_KEEP_SECONDS = 3_600.0
 _NAMED = 32
 """Connections of a dead instance whose going has an event of its own."""
 
@@ -59,10 +60,15 @@ class Housekeeping:
         """A task of it that has died."""
         return self._tasks.trouble
 
+    def begin(self) -> None:
+        """With the first call of a session, unless it was stopped."""
+        if not self._ended:
+            self.start()
+
     def start(self) -> None:
-        """If it does not run, and was not stopped for good."""
-        if not self._runs and not self._ended:
-            self._runs = True
+        if not self._runs:
+            self._runs, self._ended = True, False
+            self._wake = asyncio.Event()
             self._tasks.start("the heartbeat of sessions", self._beat())
             self._tasks.start("the care of sessions", self._care())
 
@@ -134,11 +140,15 @@ class Housekeeping:
         here = self._registry.get(session_id) if self._registry.has(session_id) else None
         if self._is_in_charge and not all(map(self._fellows.lives, (about.owner, *about.members))):
             await self._take_over(await self._journal.find(session_id))
-        if about.owner == self._fellows.me and (here is None or here.number < about.number):
-            await self._refresh(await self._journal.find(session_id))
+        if about.owner == self._fellows.me and (here is None or here.number < about.number or self._is_due(here)):
+            await self._journal.keep(await self._journal.find(session_id))
         if here and len(here.attendance.present) != about.members.get(self._fellows.me, 0):
             await self._refresh(here)
             await self._journal.attend(here)
+
+    def _is_due(self, session: Session) -> bool:
+        """The store would drop in the end what is never read."""
+        return asyncio.get_running_loop().time() - session.confirmed > _KEEP_SECONDS
 
     @property
     def _is_in_charge(self) -> bool:
@@ -170,6 +180,7 @@ class Housekeeping:
         now = asyncio.get_running_loop().time()
         for session in self._registry.all():
             is_used = session.attendance.present or session.turn.locked() or session.graph_lock.locked()
+            is_used = is_used or session.attendance.next_due(now) is not None
             is_ours = session.owner == self._fellows.me or not session.number
             if not is_used and not is_ours and now - session.used > _IDLE_SECONDS:
                 self._registry.drop(session)

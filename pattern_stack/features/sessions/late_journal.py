@@ -31,7 +31,7 @@ class LateJournal(Journal):
             return LocalJournal(self._registry)
         journal = SharedJournal(self._registry, bridge.engine)
         self._housekeeping = Housekeeping(self._registry, journal)
-        journal.started = self._housekeeping.start
+        journal.started = self._housekeeping.begin
         return journal
 
     def start(self) -> None:

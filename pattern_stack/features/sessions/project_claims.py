@@ -60,6 +60,12 @@ class ProjectClaims:
         claim = orjson.dumps([session.id, self._fellows.me])
         await self._calls.offer(_channel(project_id), 1, secrets.token_hex(8), b"", claim)
 
+    async def keep(self, project_id: str, session: Session) -> None:
+        """It is live there: the store keeps the claim, and has it again where it was dropped."""
+        claim, reading = await self._read(project_id)
+        if claim.session_id is None:
+            await self._write(project_id, session.id, reading)
+
     async def _holds(self, project_id: str, claim: _Claim) -> bool:
         """Whether it is live there is asked last: until then it may come to be."""
         if await self._is_pending(project_id, claim):

@@ -25,6 +25,7 @@ class Session(SessionState):
             "attendance",
             "base",
             "closed",
+            "confirmed",
             "entry",
             "graph_lock",
             "id",
@@ -52,6 +53,8 @@ class Session(SessionState):
         the entries since; bytes of the snapshot."""
         self.used = 0.0
         """When it was asked for last, as the loop counts time."""
+        self.confirmed = 0.0
+        """When the store was asked for its journal last."""
         self._shared: Shared | None = None
         self.turn = asyncio.Lock()
         self.graph_lock = asyncio.Lock()

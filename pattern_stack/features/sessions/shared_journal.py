@@ -164,8 +164,16 @@ class SharedJournal(Journal):
             self._registry.forget(session)
             raise _not_found(session.id)
         await to_the_end(self._follow(session, reading))
+        session.confirmed = asyncio.get_running_loop().time()
         self._registry.measure(session)
         return reading
+
+    async def keep(self, session: Session) -> None:
+        """The session is as it is elsewhere, and the store keeps it, and the claim of its project."""
+        async with session.graph_lock:
+            await self.refresh(session)
+        if session.project:
+            await self._claims.keep(session.project.project_id, session)
 
     def _follow(self, session: Session, reading: JournalReading) -> Steps[None]:
         if reading.number == session.number and reading.snapshot is None:

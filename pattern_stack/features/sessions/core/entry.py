@@ -10,13 +10,10 @@ import orjson
 from pattern_stack.atoms.clock import iso
 from pattern_stack.atoms.steps import Steps
 from pattern_stack.features.sessions.core.changes import GraphChange
-from pattern_stack.features.sessions.core.state import Outcome, SessionState
+from pattern_stack.features.sessions.core.state import NODE_BYTES, Outcome, SessionState
 from pattern_stack.features.sessions.core.written import read, write_new
 
 Kind = Literal["execute", "undo", "redo"]
-
-_NODE_BYTES = 4_096
-"""Of a node in a result that is kept. A repeat of a call with a longer one is answered with the node as it is then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +89,7 @@ def fold(state: SessionState, encoded: bytes) -> Steps[None]:
 
 
 def write_outcome(outcome: Outcome) -> list[Any]:
-    node = outcome.node_json if outcome.node_json and len(outcome.node_json) <= _NODE_BYTES else None
+    node = outcome.node_json if outcome.node_json and len(outcome.node_json) <= NODE_BYTES else None
     parts = (outcome.command_id, outcome.node_id, node and node.decode())
     return [*parts, outcome.undo_available, outcome.redo_available]
 

@@ -10,6 +10,8 @@ RESULT_SECONDS = 300.0
 """So long the result of a call with an X-Command-Id is kept,"""
 RESULTS = 1_000
 """and of so many such calls of one session."""
+NODE_BYTES = 4_096
+"""A longer node is not kept in a result: a repeat is answered with the node as it is then."""
 
 
 class Outcome(NamedTuple):
@@ -44,6 +46,8 @@ class SessionState:
 
     def remember(self, key: str, at: datetime, outcome: Outcome) -> None:
         """The result of the call with this X-Command-Id."""
+        if outcome.node_json and len(outcome.node_json) > NODE_BYTES:
+            outcome = outcome._replace(node_json=None)
         self.results[key] = (at, outcome)
         while self.results:
             first, (when, _) = next(iter(self.results.items()))

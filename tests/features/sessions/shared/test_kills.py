@@ -72,8 +72,13 @@ async def site(url: str, directory: Path, sessions: int) -> AsyncIterator[Site]:
     database = f"sqlite+aiosqlite:///{directory}/projects.db"
     with instances(3, BROADCAST_URL=url, PATTERN_STACK_DATABASE_URL=database) as each:
         drill = Drill(each)
-        async with drill.http, watching(each, await drill.begin(sessions)) as watchers:
-            yield Site(each, drill, watchers)
+        try:
+            async with drill.http, watching(each, await drill.begin(sessions)) as watchers:
+                yield Site(each, drill, watchers)
+        except AssertionError:
+            for one in each:
+                logger.error("an instance says:\n%s", one.process.log()[-5_000:])
+            raise
 
 
 async def test_sessions_survive_kills_of_their_instances(redis_server: RedisServer, tmp_path: Path) -> None:
