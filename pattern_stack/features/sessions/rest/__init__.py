@@ -1,12 +1,13 @@
 """The REST calls of sessions, under /api/v1."""
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import APIRouter
 
 from pattern_stack.atoms.rest import BoundedRoute
+from pattern_stack.errors import BroadcastClosed
 from pattern_stack.features.sessions.late_journal import LateJournal
 from pattern_stack.features.sessions.rest.graph import add_graph_routes
 from pattern_stack.features.sessions.rest.projects import add_project_routes
@@ -23,7 +24,8 @@ def build_router(sessions: SessionService, origins: Iterable[str], journal: Late
         try:
             yield
         finally:
-            await sessions.broadcast.run(journal.stop)
+            with suppress(BroadcastClosed):  # the application has closed it already
+                await sessions.broadcast.run(journal.stop)
             await sessions.projects.close()
 
     router = APIRouter(prefix="/api/v1", route_class=BoundedRoute.listing(origins), lifespan=lifespan)
