@@ -8,6 +8,7 @@ import pytest
 from pattern_stack.app import create_app
 from pattern_stack.settings import Settings
 from tests.support.client import client
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 from tests.support.server import serving
 
@@ -22,7 +23,7 @@ async def test_no_client_learns_where_redis_is(host: str, tmp_path: Path) -> Non
     url = f"redis://{host}:{port}/0"
     texts: list[str] = []
     with serving(create_app(settings(tmp_path, broadcast_url=url, fleet_redis_url=url, patience=0.1))) as server:
-        async with httpx2.AsyncClient(base_url=server.http) as http:
+        async with httpx2.AsyncClient(base_url=server.http, timeout=PATIENCE) as http:
             for method, path in [("GET", "/ready"), ("POST", "/api/v1/status"), ("GET", "/api/v1/notifications")]:
                 answer = await http.request(method, path)
                 assert answer.status_code == 503

@@ -14,6 +14,7 @@ T = TypeVar("T")
 Call = Callable[[], Coroutine[Any, Any, T]]
 
 _SLICE = 0.5
+_ENDED = "the loop that the hub belonged to has ended"
 
 
 def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -120,9 +121,19 @@ class LoopOwner:
         with self._lock:
             while (loop := self._owner()) is not None:
                 with suppress(RuntimeError):  # it was closed between the look and the call: look again
-                    loop.call_soon_threadsafe(call)
+                    loop.call_soon_threadsafe(self._arrive_soon, loop, call, without_loop)
                     return
             without_loop()
+
+    def _arrive_soon(
+        self, loop: asyncio.AbstractEventLoop, call: Callable[[], None], without_loop: Callable[[], None]
+    ) -> None:
+        """As `_arrive`."""
+        with self._lock:
+            if self._owner() is not loop:
+                without_loop()
+                return
+        call()
 
     async def run(self, call: Call[T]) -> T:
         """Run `call()` on the hub's loop, and return its result.
@@ -169,8 +180,23 @@ class LoopOwner:
             return None, done
 
     async def _arrive(self, call: Call[T]) -> T:
-        await self._before_crossing()
-        return await call()
+        """Holds the loop meanwhile. The last holder may have gone since the call set out: then it runs as one does that is
+        made where there is no holder, and not beside such calls of other threads."""
+        here = asyncio.get_running_loop()
+        with self._lock:
+            owner = self._owner()
+            if owner is None:
+                return run_now(call())
+            if owner is not here:
+                raise BroadcastClosed(_ENDED)
+            self._holders += 1
+        try:
+            await self._before_crossing()
+            return await call()
+        finally:
+            with self._lock:
+                if self._loop is here:
+                    self.release()
 
 
 def _cancel_if_stopped(loop: asyncio.AbstractEventLoop | None, crossing: futures.Future[Any]) -> None:
@@ -181,7 +207,7 @@ def _cancel_if_stopped(loop: asyncio.AbstractEventLoop | None, crossing: futures
 
 def _result(crossing: futures.Future[T]) -> T:
     if crossing.cancelled():
-        raise BroadcastClosed("the loop that the hub belonged to has ended")
+        raise BroadcastClosed(_ENDED)
     return crossing.result()
 
 
