@@ -131,7 +131,7 @@ def test_the_probe_does_all_that_publishing_and_reading_do() -> None:
     def commands(name: str) -> set[str]:
         return set(re.findall(r"redis\.call\('(\w+)'", (lua / f"{name}.lua").read_text()))
 
-    assert commands("probe") == commands("epoch") | commands("publish") | commands("read")
+    assert commands("probe") == commands("epoch") | commands("place") | commands("publish") | commands("read")
 
 
 async def test_the_rights_that_the_page_names_are_enough(redis_server: RedisServer) -> None:

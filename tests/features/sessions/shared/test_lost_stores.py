@@ -2,6 +2,7 @@
 nothing."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from pattern_stack.features.sessions.journal import again
 from pattern_stack.features.sessions.shared_journal import SharedJournal
 from tests.features.sessions.shared.conftest import Instances, journal_of, over
 from tests.support.broker import kill_broker
+from tests.support.process import ROOT
 from tests.support.proxy import proxy
 from tests.support.redis.replicated import Replicated
 from tests.support.redis.server import RedisServer
@@ -165,3 +167,19 @@ async def test_an_instance_that_is_cut_off_changes_nothing_and_is_replaced(redis
             assert info == await two.info(id)
             assert info.node_count == 2
             assert await one.graph(id) == await three.graph(id)
+
+
+async def test_the_redis_rights_in_the_documentation_are_enough(redis_server: RedisServer) -> None:
+    (rights,) = re.findall(r"`(\+eval [^`]+)`", (ROOT / "docs" / "instances.md").read_text())
+    redis_server.command(
+        *("ACL", "SETUSER", "app", "on", ">secret", "resetkeys", "resetchannels", "-@all"),
+        *("~shared*:*", "&shared*:*", *rights.split()),
+    )
+    async with over(redis_server.url_as("app", "secret")) as instances:
+        one, two = instances.one(), instances.one()
+        session = await one.projects.create("restomod", "P")
+        await two.execute(session.id, TASK, key="k")
+        await two.undo(session.id)
+        assert [summary.session_id for summary in await two.summaries()] == [session.id]
+        await two.close(session.id)
+        assert await one.summaries() == []
