@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from inspect import isasyncgen, isawaitable, isgenerator
 from math import isfinite
 from typing import Any
 from uuid import UUID
@@ -40,8 +41,12 @@ class Identity:
 
     @classmethod
     def of(cls, value: Any) -> "Identity":
-        """A plain value is the user."""
-        return value if isinstance(value, cls) else cls(value)
+        """A plain value is the user. Raises TypeError for what a function returned that has not run yet: it knows no user."""
+        if isinstance(value, cls):
+            return value
+        if isawaitable(value) or isgenerator(value) or isasyncgen(value):
+            raise TypeError(f"this is no user, but a {type(value).__name__} that nothing has run")
+        return cls(value)
 
     def is_same_user(self, other: "Identity") -> bool:
         """By key where both have one, else by the user itself."""

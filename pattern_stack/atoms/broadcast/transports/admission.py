@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from inspect import isawaitable
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -135,12 +136,12 @@ class Door:
 
         if self._plainly and not getattr(scope["app"], "dependency_overrides", None):
             with foreign_code(), suppress(Missing):
-                return Identity.of(await self._plainly.resolve(scope, _connect, _send_nothing))
+                return await _identity(await self._plainly.resolve(scope, _connect, _send_nothing))
         # without the application's exception handlers: what the dependency raises is for this class to answer
         inner = {**scope, "starlette.exception_handlers": ({}, {})}
         with foreign_code():
             await self._route(scope["app"]).app(inner, _connect, _send_nothing)
-        return Identity.of(inner[_IDENTITY])
+            return await _identity(inner[_IDENTITY])
 
     def refusal_of(self, error: Exception) -> Refusal:
         """For what `identify` raised. What `authenticate` does not raise on purpose is logged."""
@@ -219,6 +220,11 @@ class Door:
                 host[:200],
                 self._origins_setting,
             )
+
+
+async def _identity(value: Any) -> Identity:
+    """A plain function may return a coroutine. Raises what that raises, and TypeError for what is no user."""
+    return Identity.of(await value if isawaitable(value) else value)
 
 
 async def _connect() -> Message:

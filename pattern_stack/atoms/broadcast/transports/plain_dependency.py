@@ -52,8 +52,8 @@ class PlainDependency(NamedTuple):
 
 def plain_dependency(call: Callable[..., Any]) -> PlainDependency | None:
     """None for what only FastAPI can call: it has dependencies of its own, validates, yields, or is no function."""
-    if not (inspect.isfunction(call) or inspect.ismethod(call)):
-        return None
+    if not (inspect.isfunction(call) or inspect.ismethod(call)) or hasattr(call, "__wrapped__"):
+        return None  # what a decorator has wrapped may be a coroutine function or a generator behind a plain function
     if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
         return None
     try:

@@ -1,10 +1,11 @@
 """A dependency that is called without FastAPI gets what FastAPI gives it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import wraps
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI, Header, Query, Request, WebSocket
+from fastapi import Depends, FastAPI, Header, Query, Request, WebSocket, WebSocketException
 from fastapi.requests import HTTPConnection
 from websockets.exceptions import InvalidStatus
 
@@ -56,6 +57,20 @@ async def that_yields(token: str) -> AsyncIterator[str]:
     yield token
 
 
+def traced(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that is a plain function, whatever it decorates."""
+
+    @wraps(call)
+    def traced_call(*args: Any, **more: Any) -> Any:
+        return call(*args, **more)
+
+    return traced_call
+
+
+@traced
+async def by_a_decorated_function(token: str) -> None: ...
+
+
 OTHER: list[Callable[..., Any]] = [
     by_number,
     by_query,
@@ -66,6 +81,7 @@ OTHER: list[Callable[..., Any]] = [
     by_names,
     by_a_name_that_is_not_there,
     that_yields,
+    by_a_decorated_function,
     Users,
 ]
 
@@ -98,3 +114,53 @@ async def test_it_is_called_with_what_fastapi_gives(query: str, monkeypatch: pyt
     assert len(plainly) == len(PLAIN)
     monkeypatch.setattr(admission, "plain_dependency", lambda call: None)
     assert plainly == await outcomes(query)
+
+
+def refuse() -> None:
+    raise WebSocketException(4401, "nobody is let in")
+
+
+@traced
+async def decorated(token: str = "") -> None:
+    refuse()
+
+
+@traced
+async def decorated_that_yields(token: str = "") -> AsyncIterator[None]:
+    yield refuse()
+
+
+def that_returns_a_coroutine(token: str = "") -> Coroutine[Any, Any, None]:
+    async def check() -> None:
+        refuse()
+
+    return check()
+
+
+def with_a_dependency(token: Annotated[str, Depends(lambda: "none")]) -> Any:
+    return that_returns_a_coroutine(token)
+
+
+def that_returns_a_generator(token: str = "") -> Iterator[None]:
+    def check() -> Iterator[None]:
+        yield refuse()
+
+    return check()
+
+
+REFUSING = [
+    (decorated, 4401),
+    (decorated_that_yields, 4401),
+    (that_returns_a_coroutine, 4401),
+    (with_a_dependency, 4401),
+    (that_returns_a_generator, 1013),
+]
+
+
+@pytest.mark.parametrize(("call", "code"), REFUSING, ids=lambda value: getattr(value, "__name__", ""))
+async def test_a_check_that_has_not_run_lets_nobody_in(call: Callable[..., Any], code: int) -> None:
+    app, backend = FastAPI(), WebSocketBroadcastBackend()
+    app.include_router(backend.get_router("/ws", authenticate=call, origins=["https://app.example"]))
+    with serving(app) as server:
+        async with client(f"ws://127.0.0.1:{server.port}/ws", origin="https://app.example") as page:
+            assert (await page.closed())[0] == code
