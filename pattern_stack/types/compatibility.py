@@ -10,12 +10,19 @@ Document = Mapping[str, Any]
 
 def is_document(value: object) -> bool:
     """Whether `/asyncapi.json` of this package may have said it."""
-    return (
+    if not (
         isinstance(value, Mapping)
         and str(value.get("asyncapi", "")).startswith("3.")
         and isinstance(value.get("channels"), Mapping)
         and all(isinstance(one, Mapping) and "address" in one for one in value["channels"].values())
-    )
+    ):
+        return False
+    try:  # comparing comes to every part of it
+        breaking_changes(value, value)
+        messages = [one for channel in value["channels"].values() for one in channel.get("messages", {}).values()]
+        return all("x-kind" in one for one in messages)  # one that is elsewhere would not be compared
+    except (AttributeError, LookupError, TypeError, RecursionError):
+        return False
 
 
 def breaking_changes(old: Document, new: Document) -> list[str]:

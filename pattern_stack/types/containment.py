@@ -153,6 +153,8 @@ def _narrowed(old: Schema, new: Schema, path: str) -> Iterator[Change]:
         before, after = old.get(name), new.get(name)
         if after is None or before == after:
             continue
+        if not isinstance(before, type(after) | int | float):  # not what this package writes
+            before = None
         if before is None or name in _EXACT or (after > before if name in _LOWER else after < before):
             was = "was not there" if before is None else f"was {before}"
             yield Change(path, f"{name} {was}, and is {after}")

@@ -226,5 +226,28 @@ def test_the_command_names_them_and_exits_1(tmp_path: Path) -> None:
     assert check(old).exit_code == 0
 
 
+MUTILATED: list[tuple[str, Any]] = [
+    ("address", None),
+    ("parameters", {"tenant": 1}),
+    ("messages", {"created": {"$ref": "#/components/messages/created"}}),
+    ("messages", {"created": {"name": "created", "x-kind": "event"}}),
+    (
+        "messages",
+        {"created": {"name": "created", "x-kind": "event", "payload": {"properties": {"payload": {"$ref": 1}}}}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("part", "value"), MUTILATED)
+def test_a_document_that_cannot_be_compared_is_refused_in_words(part: str, value: Any, tmp_path: Path) -> None:
+    whole = document(shop.backend)
+    whole["channels"]["orders-tenant"][part] = value
+    old = tmp_path / "old.json"
+    old.write_bytes(orjson.dumps(whole))
+    run = check(old)
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert "is no /asyncapi.json" in run.stderr
+
+
 def check(old: Path) -> Result:
     return CliRunner().invoke(main, ["types", "--check", str(old), "tests.types.shop:app"])
