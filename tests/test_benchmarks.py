@@ -1,6 +1,7 @@
 """The benchmark runs: seconds of it, so that it cannot rot. What it prints is not judged, but what it hides would be."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import declared
+from benchmarks import declared, meters
 from benchmarks.measure import build, measure
 from benchmarks.plan import Crowd, Phase
 from benchmarks.report import summary, text
@@ -134,6 +135,13 @@ def test_a_crash_and_an_event_too_many_are_told_and_end_nothing(tmp_path: Path, 
     system = System("a server", [sys.executable, "-c", SERVER.format(control=control)], dict, acks=1)
     told = measure(tmp_path / "loadgen", system, Crowd(2, 1, (RATE,)))
     assert trouble in text(RATE, {"server": summary(RATE, [told])})
+
+
+def test_what_meters_cost(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("SUBSCRIBERS", "EVENTS", "ROUNDS"):
+        monkeypatch.setattr(meters, name, 2)
+    meters.main()
+    assert re.search(r"of CPU a delivery with them, [\d.]+ without: [+-]", capsys.readouterr().out)
 
 
 def test_what_declared_events_cost(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

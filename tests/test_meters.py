@@ -281,6 +281,7 @@ def script(steps: int, choose: random.Random) -> Iterator[str]:
 
 async def run(steps: int, seed: int) -> None:
     backend, meters = application(), Meters()
+    backend._instance.counters.pace = 0  # a value for each turn
     with serving_backend(backend) as server:
         hour = Hour(backend, server, meters, seed)
         for name in script(steps, random.Random(seed)):

@@ -147,8 +147,8 @@ class Hub:
         self._scheduled = False
         woken = self._woken
         self._send_runs(self._go_on(self._turn_bytes))
-        for record in self._counters.recorders:
-            record(monotonic() - woken)
+        if self._counters.recorders:
+            self._counters.took(woken, monotonic())
         if self._unfinished:
             self._wake()
 
