@@ -82,7 +82,10 @@ async def test_a_snapshot_takes_the_place_of_entries(engines: list[SharedEngine]
     await two.journals.compact(CHANNEL, 2, "b", b"late")
     whole = await one.journals.read(CHANNEL, 1, "a")
     assert (whole.snapshot, whole.entries) == (b"whole c", [b"entry d"])
-    assert (await one.journals.read(CHANNEL, 3, "c")).entries == [b"entry d"]
+    behind = await one.journals.read(CHANNEL, 3, "c")
+    assert (behind.snapshot, behind.entries) == (None, [b"entry d"])
+    elsewhere = await one.journals.read(CHANNEL, 3, "of another history")
+    assert (elsewhere.snapshot, elsewhere.entries) == (b"whole c", [b"entry d"])
     assert (await one.append(CHANNEL, step(4, "d", "e", whole=b"whole e"), ())).state == "done"
     whole = await one.journals.read(CHANNEL, 4, "d")
     assert (whole.number, whole.snapshot, whole.entries) == (5, b"whole e", [])

@@ -11,11 +11,11 @@ _SWEPT = 100
 
 
 class Journal:
-    __slots__ = ("_base", "_entries", "_offered", "_snapshot", "about", "id", "number", "used")
+    __slots__ = ("_base", "_base_id", "_entries", "_offered", "_snapshot", "about", "id", "number", "used")
 
     def __init__(self, number: int, id: str, about: bytes, snapshot: bytes, now: float, *, offered: bool) -> None:
         self.number, self.id, self.about, self.used = number, id, about, now
-        self._base, self._snapshot = number, snapshot
+        self._base, self._base_id, self._snapshot = number, id, snapshot
         self._entries: list[tuple[str, bytes]] = []
         self._offered: float | None = now if offered else None
         """When the first of those who know it from before this broker offered it; None once it is settled."""
@@ -42,24 +42,26 @@ class Journal:
 
     def _take(self, number: int, id: str, about: bytes, snapshot: bytes) -> None:
         self.number, self.id, self.about = number, id, about
-        self._base, self._snapshot = number, snapshot
+        self._base, self._base_id, self._snapshot = number, id, snapshot
         self._entries.clear()
 
     def compact(self, number: int, id: str, snapshot: bytes) -> None:
         if number > self._base and self.id_of(number) == id:
             del self._entries[: number - self._base]
-            self._base, self._snapshot = number, snapshot
+            self._base, self._base_id, self._snapshot = number, id, snapshot
 
     def id_of(self, number: int) -> str | None:
         """None where it is not known any more."""
         if number == self.number:
             return self.id
+        if number == self._base:
+            return self._base_id
         at = number - self._base - 1
         return self._entries[at][0] if 0 <= at < len(self._entries) else None
 
     def since(self, number: int, id: str) -> tuple[bytes | None, list[bytes]]:
         """What follows the entry; with the snapshot where the entry is not known."""
-        is_known = self.id_of(number) == id or self._base == number < self.number
+        is_known = self.id_of(number) == id
         start = number - self._base if is_known else 0
         return (None if is_known else self._snapshot), [entry for _, entry in self._entries[start:]]
 

@@ -1,5 +1,5 @@
 -- Behind epoch.lua and place.lua: the journal of a channel: hash KEYS[3], and its entries, list KEYS[5] of "id entry".
--- The hash: n and id of the last entry; base, the number of the entry that the snapshot is the state behind; snapshot; about;
+-- The hash: n and id of the last entry; base and base_id, of the entry that the snapshot is the state behind; snapshot; about;
 -- life, that of the store when it was settled last; since, "life time" of the first call that found it unsettled; ended, the
 -- id of the step that ended it.
 -- ARGV[3]: append, read, compact or offer. ARGV[4]: the entry's id. ARGV[5] to ARGV[8]: see place.lua.
@@ -14,7 +14,7 @@ if KEYS[6] and not generation then
   redis.call('HSET', KEYS[6], 'id', generation)
 end
 local life = server .. ':' .. (generation or '')
-local head = redis.call('HMGET', KEYS[3], 'n', 'id', 'base', 'life', 'since', 'ended')
+local head = redis.call('HMGET', KEYS[3], 'n', 'id', 'base', 'life', 'since', 'ended', 'base_id')
 local n, id, base, ended = tonumber(head[1]), head[2], tonumber(head[3]), head[6]
 local command, number = ARGV[3], tonumber(ARGV[9])
 
@@ -56,7 +56,7 @@ if command == 'offer' then
   local its = string.match(head[5] or '', '^(%S+)')
   local since = its == life and head[5] or (life .. ' ' .. now)
   redis.call('DEL', KEYS[3], KEYS[5])
-  redis.call('HSET', KEYS[3], 'n', number, 'id', ARGV[4], 'base', number, 'since', since, 'snapshot', ARGV[12],
+  redis.call('HSET', KEYS[3], 'n', number, 'id', ARGV[4], 'base', number, 'base_id', ARGV[4], 'since', since, 'snapshot', ARGV[12],
     'about', ARGV[13])
   keep()
   return {life, 'taken'}
@@ -86,7 +86,7 @@ if command == 'append' then
     if ARGV[12] == '' then
       redis.call('RPUSH', KEYS[5], ARGV[4] .. ' ' .. ARGV[11])
     else
-      redis.call('HSET', KEYS[3], 'base', number + 1, 'snapshot', ARGV[12])
+      redis.call('HSET', KEYS[3], 'base', number + 1, 'base_id', ARGV[4], 'snapshot', ARGV[12])
       redis.call('DEL', KEYS[5])
     end
     keep()
@@ -99,7 +99,7 @@ elseif command == 'read' then
   keep()
   local answer = {life, 'there', n, id, epoch, offset, ''}
   local first = 0
-  if number >= base and number <= n and (number == base or id_of(number) == ARGV[4]) and (number < n or id == ARGV[4]) then
+  if number >= base and number <= n and (number == n and id or number == base and head[7] or id_of(number)) == ARGV[4] then
     first = number - base
   else
     answer[7] = redis.call('HGET', KEYS[3], 'snapshot')
@@ -108,7 +108,7 @@ elseif command == 'read' then
   return answer
 end
 if number > base and number <= n and id_of(number) == ARGV[4] then
-  redis.call('HSET', KEYS[3], 'base', number, 'snapshot', ARGV[12])
+  redis.call('HSET', KEYS[3], 'base', number, 'base_id', ARGV[4], 'snapshot', ARGV[12])
   redis.call('LTRIM', KEYS[5], number - base, -1)
 end
 return {life, 'done'}

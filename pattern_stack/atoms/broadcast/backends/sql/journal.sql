@@ -1,4 +1,4 @@
--- State that instances share: see bridge/journal.py. base: the number of the entry that the snapshot is the state behind.
+-- State that instances share: see bridge/journal.py. base, base_id: the entry that the snapshot is the state behind.
 -- life: that of the store when the journal was settled last; new_life, since: the first call that found it unsettled.
 -- ended: the id of the step that ended it.
 CREATE TABLE @journals (
@@ -6,6 +6,7 @@ CREATE TABLE @journals (
   number bigint NOT NULL,
   id text COLLATE "C" NOT NULL,
   base bigint NOT NULL,
+  base_id text COLLATE "C" NOT NULL,
   snapshot bytea,
   about bytea,
   life text,
@@ -86,10 +87,11 @@ BEGIN
       expires = clock_timestamp() + ended_kept * interval '1 millisecond' WHERE j.channel = channel;
   ELSIF whole IS NOT NULL THEN
     DELETE FROM @entries e WHERE e.channel = channel;
-    INSERT INTO @journals AS j (channel, number, id, base, snapshot, about, life, expires)
-      VALUES (channel, after + 1, step, after + 1, whole, about, life, clock_timestamp() + kept * interval '1 millisecond')
+    INSERT INTO @journals AS j (channel, number, id, base, base_id, snapshot, about, life, expires)
+      VALUES (channel, after + 1, step, after + 1, step, whole, about, life,
+        clock_timestamp() + kept * interval '1 millisecond')
       ON CONFLICT ON CONSTRAINT @journals_pkey# DO UPDATE SET number = EXCLUDED.number, id = EXCLUDED.id,
-        base = EXCLUDED.base, snapshot = EXCLUDED.snapshot, about = EXCLUDED.about, life = EXCLUDED.life, ended = NULL,
+        base = EXCLUDED.base, base_id = EXCLUDED.base_id, snapshot = EXCLUDED.snapshot, about = EXCLUDED.about, life = EXCLUDED.life, ended = NULL,
         expires = EXCLUDED.expires;
   ELSE
     INSERT INTO @entries VALUES (channel, after + 1, step, entry);
@@ -114,7 +116,7 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(@class, hashtext(channel) & 255);
   life := @life_of(server);
-  SELECT j.number, j.id, j.base, j.ended, j.expires INTO head FROM @journals j
+  SELECT j.number, j.id, j.base, j.base_id, j.ended, j.expires INTO head FROM @journals j
     WHERE j.channel = channel AND j.expires > clock_timestamp();
   IF head.number IS NULL OR head.ended IS NOT NULL THEN
     state := 'gone';
@@ -135,6 +137,7 @@ BEGIN
   SELECT p.epoch, p.place INTO epoch, place FROM @positions(server, ARRAY[channel]) p;
   first := known;
   IF known < head.base OR known > head.number OR (known = head.number AND known_id <> head.id)
+      OR (known = head.base AND known_id <> head.base_id)
       OR (known > head.base AND NOT EXISTS (
         SELECT FROM @entries e WHERE e.channel = channel AND e.number = known AND e.id = known_id)
         AND NOT (known = head.number AND known_id = head.id)) THEN
@@ -150,7 +153,7 @@ CREATE FUNCTION @journal_compact(channel text, number bigint, id text, whole byt
 #variable_conflict use_variable
 BEGIN
   PERFORM pg_advisory_xact_lock(@class, hashtext(channel) & 255);
-  UPDATE @journals j SET base = number, snapshot = whole WHERE j.channel = channel AND j.base < number
+  UPDATE @journals j SET base = number, base_id = id, snapshot = whole WHERE j.channel = channel AND j.base < number
     AND EXISTS (SELECT FROM @entries e WHERE e.channel = channel AND e.number = number AND e.id = id);
   IF FOUND THEN
     DELETE FROM @entries e WHERE e.channel = channel AND e.number <= number;
@@ -177,8 +180,8 @@ BEGIN
   END IF;
   DELETE FROM @entries e WHERE e.channel = channel;
   DELETE FROM @journals j WHERE j.channel = channel;
-  INSERT INTO @journals (channel, number, id, base, snapshot, about, new_life, since, expires) VALUES (channel, number, id,
-    number, whole, about, life, CASE WHEN head.new_life = life THEN head.since ELSE clock_timestamp() END,
+  INSERT INTO @journals (channel, number, id, base, base_id, snapshot, about, new_life, since, expires) VALUES (channel, number,
+    id, number, id, whole, about, life, CASE WHEN head.new_life = life THEN head.since ELSE clock_timestamp() END,
     clock_timestamp() + kept * interval '1 millisecond');
   RETURN false;
 END $$;
