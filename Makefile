@@ -47,7 +47,7 @@ test-floors test-newest: test-%: system
 
 soak: setup system packages browsers .venv/.docs ## the long ones
 	$(BIN)/pytest tests/plan --times 200
-	EXAMPLES=all $(BIN)/pytest tests/atoms/broadcast tests/atoms/cache tests/features/fleet/test_state.py
+	EXAMPLES=all $(BIN)/pytest tests/atoms/broadcast tests/atoms/cache tests/features/fleet/test_state.py tests/features/inspector
 	$(BIN)/pytest -m soak
 
 client: packages ## build the TypeScript client

@@ -53,6 +53,7 @@ def test_a_small_run_of_three_systems(tmp_path: Path) -> None:
     assert (tmp_path / "chart.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.soak
 @pytest.mark.redis
 def test_a_small_run_over_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_SERVER", str(program("redis-server")))
@@ -82,6 +83,7 @@ def test_a_peer_that_is_missing_is_left_out_with_how_to_install_it(tmp_path: Pat
     assert "\nlitestar" not in printed.partition("2 x 1")[2]
 
 
+@pytest.mark.soak
 def test_a_small_run_of_neighbours() -> None:
     command = [sys.executable, "-m", "benchmarks.neighbours", "--clients", "5", "--events", "5", "--rounds", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)

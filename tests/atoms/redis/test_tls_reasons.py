@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pattern_stack.atoms.redis import Link, ServerRejected
+from pattern_stack.atoms.redis import Link, ServerRejected, link
 from pattern_stack.atoms.redis.url import dialler
 from pattern_stack.errors import InvalidURL
+from tests.support.patience import PATIENCE
 from tests.support.redis.certificate import Certificate, certificate
 
 
@@ -18,6 +19,12 @@ class Nobody:
     def message(self, channel: bytes, data: bytes) -> None: ...
 
     async def restored(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy takes longer for a handshake than a link waits, which then tries on."""
+    monkeypatch.setattr(link, "_CONNECT_SECONDS", PATIENCE)
 
 
 @asynccontextmanager

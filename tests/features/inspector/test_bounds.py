@@ -1,4 +1,4 @@
-"""The view with 10,000 connections and 10,000 channels, and what is kept of what has happened."""
+"""The view with thousands of connections and channels, and what is kept of what has happened."""
 
 import asyncio
 from typing import Any
@@ -14,8 +14,10 @@ from pattern_stack.features.inspector.bodies import Query, query_of
 from pattern_stack.features.inspector.core.lines import lines
 from pattern_stack.features.inspector.core.rates import Place, Rates
 from pattern_stack.features.inspector.view import View
+from tests.support.examples import examples
 
-MANY = 10_000
+MANY = examples(10_000)
+SOUGHT = "room:01711"
 
 
 async def test_the_view_of_many_is_bounded_paged_and_searched() -> None:
@@ -27,10 +29,10 @@ async def test_the_view_of_many_is_bounded_paged_and_searched() -> None:
         one.open(None)
         await instance.engine.subscribe(f"room:{n:05}")
         instance.hub.join(f"room:{n:05}", one.outbox)
-    one.receive(orjson.dumps({"subscribe": ["room:04711", "news"]}))
+    one.receive(orjson.dumps({"subscribe": [SOUGHT, "news"]}))
     while not instance.hub.hears("news"):  # noqa: ASYNC110 - what it watches has no event
         await asyncio.sleep(0)
-    await backend.broadcast("room:04711", "x", {})
+    await backend.broadcast(SOUGHT, "x", {})
 
     async def look(**query: Any) -> dict[str, Any]:
         return await view.look(Query(**query))
@@ -39,13 +41,13 @@ async def test_the_view_of_many_is_bounded_paged_and_searched() -> None:
     assert len(orjson.dumps(first)) < 100_000
     assert len(list(lines(first))) < 200
     assert first["channels"] | {"rows": []} == {"total": MANY + 1, "matching": MANY + 1, "from": 0, "rows": []}
-    assert [row["channel"] for row in first["channels"]["rows"]][:2] == ["room:04711", "news"]
+    assert [row["channel"] for row in first["channels"]["rows"]][:2] == [SOUGHT, "news"]
     assert (first["connections"]["total"], len(first["connections"]["rows"])) == (MANY, 25)
     later = await look(channels=MANY, connections=MANY - 1, rows=100)
-    assert [row["channel"] for row in later["channels"]["rows"]] == ["room:09999"]
+    assert [row["channel"] for row in later["channels"]["rows"]] == [f"room:{MANY - 1:05}"]
     assert len(later["connections"]["rows"]) == 1
-    found = await look(q="room:04711")
-    assert [row["user"] for row in found["connections"]["rows"]] == ["user-09999"]
+    found = await look(q=SOUGHT)
+    assert [row["user"] for row in found["connections"]["rows"]] == [f"user-{MANY - 1:05}"]
     assert [row["offset"] for row in found["channels"]["rows"]] == [1]
     for one in list(instance.connections.open):
         one.lost(1001)

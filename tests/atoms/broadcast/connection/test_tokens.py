@@ -153,7 +153,7 @@ async def test_a_token_in_time_stops_the_timer() -> None:
     backend = WebSocketBroadcastBackend(limits=Limits(auth_seconds=1_000))
     with serving_backend(backend, verify_token=verify) as server:
         async with client(server.url) as one:
-            (connection,) = backend._instance.connections.open
+            (connection,) = server.call(lambda: list(backend._instance.connections.open))
             assert connection._timer is not None
             assert (await one.ask({"auth": "ann"}))["authenticated"] is True
             assert connection._timer is None

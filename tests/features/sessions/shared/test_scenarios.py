@@ -131,7 +131,9 @@ SCENARIOS: list[Scenario] = [
 ]
 
 
-@pytest.mark.parametrize("site", [pytest.param(balanced, marks=pytest.mark.redis), workers])
+@pytest.mark.parametrize(
+    "site", [pytest.param(balanced, marks=pytest.mark.redis), pytest.param(workers, marks=pytest.mark.soak)]
+)
 async def test_every_scenario_where_nothing_is_sticky(site: Callable[[Path], object], tmp_path: Path) -> None:
     with site(tmp_path) as address:  # type: ignore[attr-defined]
         for scenario in SCENARIOS:
