@@ -55,6 +55,7 @@ def rest_dependencies(
         left = identity.seconds_left(time.time())
         if left is not None and left <= 0:
             raise Unauthenticated("expired")
+        request.state.user_key = identity.key
         if authorize:
             for named in {str(session_id(one)): None for one in await _session_ids(request)} or [None]:
                 await _ask(authorize, _call(request, identity.user, named))

@@ -69,8 +69,9 @@ def _close_http() -> Iterator[None]:
     HTTP.close()
 
 
-def ask(server: Server, method: str, path: str, user: str = "ann", **options: Any) -> httpx2.Response:
+def ask(server: Server, method: str, path: str, user: str = "ann", key: str = "", **options: Any) -> httpx2.Response:
     headers = {"Authorization": f"Bearer {user}"} if user else {}
+    headers |= {"X-Command-Id": key} if key else {}
     return HTTP.request(method, f"{server.http}{path}", headers=headers, **options)
 
 
@@ -96,6 +97,12 @@ def test_every_call_of_every_part_asks_who_it_is(make: Callable[..., Any]) -> No
         assert ask(server, "GET", "/api/v1/status").status_code == 200
         for path in OPEN:
             assert ask(server, "GET", path, "").status_code == 200, path
+
+
+def test_nobody_is_answered_with_what_another_user_did(make: Callable[..., Any]) -> None:
+    with serving(make(authenticate=known)) as server:
+        made = [ask(server, "POST", "/api/v1/sessions", user, key="1").json() for user in ("ann", "bob", "ann")]
+    assert made[0] == made[2] != made[1]
 
 
 async def test_every_socket_asks_who_it_is(make: Callable[..., Any]) -> None:

@@ -79,9 +79,9 @@ def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
     )
     async def execute_command(
         body: Annotated[Execution, Body(openapi_examples=_examples())],
+        key: CommandKey,
         graph: WantGraph = True,
         origin: EventOrigin = None,
-        key: CommandKey = None,
     ) -> JSON:
         """Carry out one command. The session's clients get events of its success, and of its failure too."""
         await sessions.check(body.session_id)
@@ -89,16 +89,12 @@ def _add_command_routes(router: APIRouter, sessions: SessionService) -> None:
         return _executed(await sessions.execute(body.session_id, command, origin=origin, key=key, graph=graph))
 
     @both_paths(router, "POST", "/undo", ExecutedAnswer, SessionNotFound, NothingToUndo, tags=["graph"])
-    async def undo(
-        session_id: SessionId, graph: WantGraph = True, origin: EventOrigin = None, key: CommandKey = None
-    ) -> JSON:
+    async def undo(session_id: SessionId, key: CommandKey, graph: WantGraph = True, origin: EventOrigin = None) -> JSON:
         """Take back the last command."""
         return _executed(await sessions.undo(session_id, origin=origin, key=key, graph=graph))
 
     @both_paths(router, "POST", "/redo", ExecutedAnswer, SessionNotFound, NothingToRedo, tags=["graph"])
-    async def redo(
-        session_id: SessionId, graph: WantGraph = True, origin: EventOrigin = None, key: CommandKey = None
-    ) -> JSON:
+    async def redo(session_id: SessionId, key: CommandKey, graph: WantGraph = True, origin: EventOrigin = None) -> JSON:
         """Carry out again what was undone last."""
         return _executed(await sessions.redo(session_id, origin=origin, key=key, graph=graph))
 
@@ -121,14 +117,14 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
 
     @both_paths(router, "POST", "/nodes", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
     async def create_node(
-        session_id: SessionId, body: commands.CreateNode, origin: EventOrigin = None, key: CommandKey = None
+        session_id: SessionId, body: commands.CreateNode, key: CommandKey, origin: EventOrigin = None
     ) -> Response:
         """Create a root, or the last child of a node."""
         return _created(await node(session_id, body, origin, key))
 
     @both_paths(router, "POST", "/nodes/{node_id}/children", NodeAnswer, *_CREATING, status_code=201, tags=["nodes"])
     async def create_child(
-        session_id: SessionId, node_id: NodeId, body: NewChild, origin: EventOrigin = None, key: CommandKey = None
+        session_id: SessionId, node_id: NodeId, body: NewChild, key: CommandKey, origin: EventOrigin = None
     ) -> Response:
         """Create the last child of a node."""
         command = commands.CreateNode(**body.model_dump(), parent_id=node_id)
@@ -145,9 +141,7 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         status_code=204,
         tags=["nodes"],
     )
-    async def delete_node(
-        session_id: SessionId, node_id: NodeId, origin: EventOrigin = None, key: CommandKey = None
-    ) -> None:
+    async def delete_node(session_id: SessionId, node_id: NodeId, key: CommandKey, origin: EventOrigin = None) -> None:
         """Delete the node and all that is under it."""
         await sessions.execute(session_id, commands.DeleteNode(node_id=node_id), origin=origin, key=key)
 
@@ -157,7 +151,7 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
         tags=["nodes"],
     )  # fmt: skip
     async def set_property(
-        session_id: SessionId, node_id: NodeId, body: NewValue, origin: EventOrigin = None, key: CommandKey = None
+        session_id: SessionId, node_id: NodeId, body: NewValue, key: CommandKey, origin: EventOrigin = None
     ) -> Response:
         """Set a property. The value of a select is the id of one of its options."""
         command = commands.UpdateProperty.model_construct(node_id=node_id, **dict(body))  # a big value is checked once
@@ -167,7 +161,7 @@ def _add_node_routes(router: APIRouter, sessions: SessionService) -> None:
 def _add_link_routes(router: APIRouter, sessions: SessionService) -> None:
     @both_paths(router, "POST", "/nodes/{node_id}/links", NodeAnswer, *_LINKING, tags=["nodes"])
     async def link(
-        session_id: SessionId, node_id: NodeId, body: NewLink, origin: EventOrigin = None, key: CommandKey = None
+        session_id: SessionId, node_id: NodeId, body: NewLink, key: CommandKey, origin: EventOrigin = None
     ) -> Response:
         """Make a root the last child of the node. The answer is that child."""
         command = commands.LinkNode(parent_id=node_id, child_id=body.child_id)
@@ -175,7 +169,7 @@ def _add_link_routes(router: APIRouter, sessions: SessionService) -> None:
 
     @both_paths(router, "DELETE", "/nodes/{node_id}/links/{child_id}", None, *_LINKING, status_code=204, tags=["nodes"])
     async def unlink(
-        session_id: SessionId, node_id: NodeId, child_id: NodeId, origin: EventOrigin = None, key: CommandKey = None
+        session_id: SessionId, node_id: NodeId, child_id: NodeId, key: CommandKey, origin: EventOrigin = None
     ) -> None:
         """Make the child the last root."""
         await sessions.execute(

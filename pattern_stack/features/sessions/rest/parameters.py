@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator
 
 from pattern_stack.atoms.rest import error_responses
@@ -18,7 +18,7 @@ NodeId = Annotated[str, BeforeValidator(canonical), Path(examples=[EXAMPLE_ID])]
 ProjectId = Annotated[str, BeforeValidator(canonical), Path(examples=[EXAMPLE_ID])]
 TemplatePath = Annotated[str, Path(examples=["restomod"])]
 SessionQuery = Annotated[str, BeforeValidator(canonical), Query(examples=[EXAMPLE_ID])]
-CommandKey = Annotated[
+_CommandId = Annotated[
     str | None,
     Header(
         alias="X-Command-Id",
@@ -27,7 +27,16 @@ CommandKey = Annotated[
         description="A repeat with the same one, within 300 s, does nothing and is answered as the first call was.",
     ),
 ]
-"""The header that makes a repeat of a call safe."""
+
+
+def _command_key(request: Request, command_id: _CommandId = None) -> str | None:
+    """Each user has ids of its own, where create_app() asks who calls: nobody is answered with what somebody else did."""
+    user = getattr(request.state, "user_key", None)
+    return command_id if command_id is None or user is None else f"{user}\n{command_id}"
+
+
+CommandKey = Annotated[str | None, Depends(_command_key)]
+"""By the header that makes a repeat of a call safe."""
 WantGraph = Annotated[bool, Query(alias="graph", description="false: the answer is without the graph")]
 
 

@@ -49,7 +49,7 @@ def _add_creating_routes(router: APIRouter, sessions: SessionService) -> None:
         responses=error_responses(*_CREATING, TooManySessions),
         tags=["projects"],
     )
-    async def create_project(body: NewProjectAndSession, origin: EventOrigin = None, key: CommandKey = None) -> JSON:
+    async def create_project(body: NewProjectAndSession, key: CommandKey, origin: EventOrigin = None) -> JSON:
         """A saved project, live in a new session, with a root of the template's first type."""
         session = await projects.create(body.template_id, body.project_name, origin=origin, key=key)
         return await _opened(sessions, session, status=201)
@@ -59,7 +59,7 @@ def _add_creating_routes(router: APIRouter, sessions: SessionService) -> None:
         status_code=201, tags=["projects"],
     )  # fmt: skip
     async def create_project_here(
-        session_id: SessionId, body: NewProject, origin: EventOrigin = None, key: CommandKey = None
+        session_id: SessionId, body: NewProject, key: CommandKey, origin: EventOrigin = None
     ) -> JSON:
         """A saved project, live in this session: its nodes stay, and get one more root."""
         session = await projects.create(body.template_id, body.name, session_id, origin, key=key)
@@ -70,7 +70,7 @@ def _add_creating_routes(router: APIRouter, sessions: SessionService) -> None:
         tags=["projects"],
     )  # fmt: skip
     async def use_template(
-        session_id: SessionId, body: TemplateChoice, origin: EventOrigin = None, key: CommandKey = None
+        session_id: SessionId, body: TemplateChoice, key: CommandKey, origin: EventOrigin = None
     ) -> Template:
         """The template's rules hold from here on. What was done before can no longer be undone."""
         return await projects.use_template(session_id, body.template_id, origin, key=key)
@@ -87,7 +87,7 @@ def _add_keeping_routes(router: APIRouter, sessions: SessionService) -> None:
         return Response(await projects.form(project_id), media_type="application/json")
 
     @router.delete("/projects/{project_id}", status_code=204, responses=error_responses(*_KEPT), tags=["projects"])
-    async def delete_project(project_id: ProjectId, key: CommandKey = None) -> None:
+    async def delete_project(project_id: ProjectId, key: CommandKey) -> None:
         """Delete what was saved. A session that the project is live in keeps the graph, without a project."""
         await projects.delete(project_id, key=key)
 
@@ -103,7 +103,7 @@ def _add_keeping_routes(router: APIRouter, sessions: SessionService) -> None:
         tags=["projects"],
     )
     async def load_project(
-        session_id: SessionId, project_id: ProjectId, origin: EventOrigin = None, key: CommandKey = None
+        session_id: SessionId, project_id: ProjectId, key: CommandKey, origin: EventOrigin = None
     ) -> JSON:
         """Put what was saved in the place of the session's graph."""
         return await _opened(sessions, await projects.load(session_id, project_id, origin, key=key))

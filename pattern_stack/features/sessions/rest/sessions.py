@@ -42,7 +42,7 @@ def _add_session_routes(router: APIRouter, sessions: SessionService) -> None:
         tags=["sessions"],
         responses=error_responses(TooManySessions, SessionsFull),
     )
-    async def create_session(key: CommandKey = None) -> SessionCreated:
+    async def create_session(key: CommandKey) -> SessionCreated:
         """An empty session: no nodes, no template, no project."""
         return SessionCreated(session_id=(await sessions.begin(key=key)).id)
 
@@ -60,7 +60,7 @@ def _add_session_routes(router: APIRouter, sessions: SessionService) -> None:
     @router.delete(
         "/sessions/{session_id}", status_code=204, tags=["sessions"], responses=error_responses(SessionNotFound)
     )
-    async def close_session(session_id: SessionId, origin: EventOrigin = None, key: CommandKey = None) -> None:
+    async def close_session(session_id: SessionId, key: CommandKey, origin: EventOrigin = None) -> None:
         """Close the session. Its clients get `session-closed`. What was not saved is gone."""
         await sessions.close(session_id, origin=origin, key=key)
 
