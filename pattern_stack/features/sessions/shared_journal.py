@@ -25,6 +25,7 @@ from pattern_stack.features.sessions.core.fellows import Fellows
 from pattern_stack.features.sessions.core.state import SessionState
 from pattern_stack.features.sessions.errors import SessionNotFound, SessionUnavailable
 from pattern_stack.features.sessions.journal import Journal, Moved, again
+from pattern_stack.features.sessions.legible import legible
 from pattern_stack.features.sessions.models import SessionSummary
 from pattern_stack.features.sessions.project_claims import ProjectClaims
 from pattern_stack.features.sessions.registry import Registry, published
@@ -127,7 +128,8 @@ class SharedJournal(Journal):
             self._registry.check_room()
             new = self._registry.new_document()
             session = Session(session_id, self._registry.clock(), new, "", is_shared=True)
-            await in_turns(self._follow(session, reading))
+            with legible(session_id):
+                await in_turns(self._follow(session, reading))
             self._registry.add(session)
             return session
 
@@ -163,7 +165,8 @@ class SharedJournal(Journal):
         if reading.state == "gone":
             self._registry.forget(session)
             raise _not_found(session.id)
-        await to_the_end(self._follow(session, reading))
+        with legible(session.id):
+            await to_the_end(self._follow(session, reading))
         session.confirmed = asyncio.get_running_loop().time()
         self._registry.measure(session)
         return reading

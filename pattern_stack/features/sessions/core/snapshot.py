@@ -71,9 +71,11 @@ def _step(step: Executed) -> bytes:
 
 
 def load(snapshot: bytes, new_document: Callable[[], Document]) -> Steps[SessionState]:
-    """What `dump` was given."""
+    """What `dump` was given. Raises ValueError where another version has written it."""
     lines, pace = _split(snapshot), Pace()
     head: dict[str, Any] = orjson.loads(next(lines))
+    if head["version"] != VERSION:
+        raise ValueError(f"a snapshot of version {head['version']}, not {VERSION}")
     document = new_document()
     nodes, undo, redo = head["counts"]
     for _ in range(nodes):

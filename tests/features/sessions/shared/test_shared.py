@@ -16,9 +16,11 @@ from pattern_stack.features.sessions import (
     ProjectInUse,
     SessionNotFound,
     Sessions,
+    SessionUnavailable,
     UpdateProperty,
 )
 from pattern_stack.features.sessions.core import snapshot
+from pattern_stack.features.sessions.core.entry import Entry
 from tests.features.sessions.random_commands import random_command
 from tests.features.sessions.shared.conftest import Instances, journal_of
 
@@ -141,3 +143,23 @@ async def test_a_long_journal_is_compacted_and_read_again(
     other = instances.one()
     assert await _state(other, id) == await _state(one, id)
     assert (await other.execute(id, TASK, key="3")).command_id == (await one.execute(id, TASK, key="3")).command_id
+
+
+async def test_what_another_version_has_written_is_refused_and_nothing_else(
+    instances: Instances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As amid a deploy: a snapshot, and an entry."""
+    one, two = instances.one(), instances.one()
+    plain, entry = (await one.begin()).id, (await one.begin()).id
+    with monkeypatch.context() as newer:
+        newer.setattr(snapshot, "VERSION", snapshot.VERSION + 1)
+        whole = (await one.begin()).id
+    encode = Entry.encode
+    with monkeypatch.context() as newer:
+        newer.setattr(Entry, "encode", lambda self: encode(self)[:-1] + b',"later": 1}')
+        await one.execute(entry, TASK)
+    for id in (whole, entry):
+        with pytest.raises(SessionUnavailable, match="of another version"):
+            await two.execute(id, TASK)
+    assert (await two.execute(plain, TASK)).node_id
+    assert (await one.info(entry)).node_count == 1
