@@ -53,7 +53,7 @@ class PresenceNews:
         if wait is None:
             return
         if wait and not at_once:
-            self._timers[who] = self._loop_owner.loop.call_later(wait, self._go_on, who, change)
+            self._tell_after(wait, who, change)
         else:
             await self._tell(channel, told, change)
 
@@ -76,6 +76,9 @@ class PresenceNews:
         if timer := self._timers.pop(who, None):
             timer.cancel()
 
+    def _tell_after(self, seconds: float, who: _Who, change: Change) -> None:
+        self._timers[who] = self._loop_owner.loop.call_later(seconds, self._go_on, who, change)
+
     def _go_on(self, who: _Who, change: Change) -> None:
         self._timers.pop(who, None)
         if self._loop_owner.is_current():  # false where the hub has left the loop meanwhile: nobody is on any channel
@@ -87,7 +90,10 @@ class PresenceNews:
         channel, told = who[0], self._here.get(who) or self._gone.get(who)
         with suppress(BroadcastError):  # it stays as it was counted
             change["count"] = len(await self._engine.presence(channel).members(channel))
-        if told and told.wait(self._now) == 0:
+        wait = told.wait(self._now) if told and who not in self._timers else None
+        if wait:  # uvloop's timers count whole milliseconds, and ring up to half of one too early
+            self._tell_after(wait, who, change)
+        elif told and wait is not None:
             await self._tell(channel, told, change)
 
     async def _tell(self, channel: str, told: Told, change: Change) -> None:
