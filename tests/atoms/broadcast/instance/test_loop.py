@@ -53,8 +53,7 @@ def test_while_it_is_the_hubs_it_stays_so_until_the_call_ends(hub: Hub, loops: l
         return hub.owner.is_current()
 
     _, crossing = hub.owner._cross(call)
-    loops[0].run_until_complete(asyncio.sleep(0.01))
-    assert crossing.result() is True
+    assert loops[0].run_until_complete(asyncio.wrap_future(crossing, loop=loops[0])) is True
     assert not hub.owner.is_owned
 
 
