@@ -1,13 +1,12 @@
 """Which endpoint of an application a test means, and the loop that it is on."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from starlette.routing import NoMatchFound
 
 from pattern_stack.atoms.broadcast.instance.instance import Instance
-from pattern_stack.atoms.broadcast.transports.endpoint import Endpoint
+from pattern_stack.atoms.broadcast.transports.endpoint import Endpoint, endpoints_of
 
 
 class Target(NamedTuple):
@@ -24,7 +23,7 @@ class Target(NamedTuple):
 def target_of(app: Any, path: str | None) -> Target:
     """Raises LookupError for an application that includes no router of a backend."""
     app = getattr(app, "app", app)  # a TestClient has it
-    endpoints = list(_endpoints(getattr(app, "routes", ())))
+    endpoints = list(endpoints_of(getattr(app, "routes", ())))
     if not endpoints:
         raise LookupError("this application includes no broadcast.get_router()")
     there = [(_path_of(app, endpoint), endpoint) for endpoint in endpoints]
@@ -32,15 +31,6 @@ def target_of(app: Any, path: str | None) -> Target:
         if path is None or found == path.partition("?")[0]:
             return Target(app, path or found, endpoint._instance)
     raise LookupError(f"no broadcast endpoint at {path}; there is {', '.join(found for found, _ in there)}")
-
-
-def _endpoints(routes: Any) -> Iterator[Endpoint]:
-    for route in routes:
-        owner = getattr(getattr(route, "endpoint", None), "__self__", None)
-        if isinstance(owner, Endpoint):
-            yield owner
-        inner = getattr(route, "original_router", None) or route
-        yield from _endpoints(getattr(inner, "routes", None) or ())
 
 
 def _path_of(app: Any, endpoint: Endpoint) -> str:

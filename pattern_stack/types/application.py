@@ -12,7 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.asyncapi.document import Document, document_of
 from pattern_stack.atoms.broadcast.core.channels import Channels
-from pattern_stack.atoms.broadcast.transports.endpoint import Endpoint
+from pattern_stack.atoms.broadcast.transports.endpoint import endpoints_of
 
 
 class NoApplication(Exception):
@@ -67,13 +67,4 @@ def _channels(app: Any) -> Iterator[Channels]:
         yield app._channels
         return
     routes = () if isinstance(app, type) else getattr(app, "routes", ())
-    yield from dict.fromkeys(endpoint._instance.channels for endpoint in _endpoints(routes))
-
-
-def _endpoints(routes: Any) -> Iterator[Endpoint]:
-    for route in routes:
-        owner = getattr(getattr(route, "endpoint", None), "__self__", None)
-        if isinstance(owner, Endpoint):
-            yield owner
-        inner = getattr(route, "original_router", None) or route
-        yield from _endpoints(getattr(inner, "routes", None) or ())
+    yield from dict.fromkeys(endpoint._instance.channels for endpoint in endpoints_of(routes))

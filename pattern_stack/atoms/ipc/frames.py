@@ -86,3 +86,12 @@ def _frame(data: bytes, start: int, stop: int) -> Frame:
     if not isinstance(header, list):
         raise FrameError("a header is no list")
     return header, data[begin + head : stop]
+
+
+def cut(body: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """The parts of these sizes that a body was joined of."""
+    parts, start = list[bytes](), 0
+    for size in sizes:
+        parts.append(body[start : start + size])
+        start += size
+    return parts

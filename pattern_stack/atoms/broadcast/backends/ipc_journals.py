@@ -7,6 +7,7 @@ from pattern_stack.atoms.broadcast.bridge.journal import Appended, JournalReadin
 from pattern_stack.atoms.broadcast.bridge.store import OutcomeUnknown
 from pattern_stack.atoms.broadcast.core.event import Position
 from pattern_stack.atoms.broadcast.core.history import History
+from pattern_stack.atoms.ipc.frames import cut
 from pattern_stack.atoms.ipc.link import Link
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class IPCJournals(Journals):
         if state != "there":
             return JournalReading(state, life)
         last, last_id, epoch, offset, has_snapshot, sizes = rest
-        snapshot, *entries = _cut(body, sizes)
+        snapshot, *entries = cut(body, sizes)
         position = Position(epoch, offset)
         return JournalReading("there", life, last, last_id, position, snapshot if has_snapshot else None, entries)
 
@@ -64,7 +65,7 @@ class IPCJournals(Journals):
 
     async def all(self) -> list[tuple[str, bytes]]:
         (names, sizes), body = await self._call("journal_all")
-        return list(zip(names, _cut(body, sizes), strict=True))
+        return list(zip(names, cut(body, sizes), strict=True))
 
     async def life(self) -> str:
         (life, _), _ = await self._call("journal_read", "", 0, "")
@@ -73,11 +74,3 @@ class IPCJournals(Journals):
 
     async def _call(self, call: str, *arguments: Any, body: bytes = b"") -> tuple[list[Any], bytes]:
         return await self._store.patiently(lambda: self._store.link.call(call, *arguments, body=body))
-
-
-def _cut(body: bytes, sizes: Sequence[int]) -> list[bytes]:
-    parts, start = list[bytes](), 0
-    for size in sizes:
-        parts.append(body[start : start + size])
-        start += size
-    return parts

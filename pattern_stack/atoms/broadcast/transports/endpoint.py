@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from weakref import WeakSet
@@ -204,3 +204,13 @@ async def release_dependencies(scope: Scope) -> None:
         stack = scope.get(name)
         if isinstance(stack, AsyncExitStack):
             await stack.aclose()
+
+
+def endpoints_of(routes: Any) -> Iterator[Endpoint]:
+    """Those behind these routes of an application, and behind the routers that they include or mount."""
+    for route in routes:
+        owner = getattr(getattr(route, "endpoint", None), "__self__", None)
+        if isinstance(owner, Endpoint):
+            yield owner
+        inner = getattr(route, "original_router", None) or route
+        yield from endpoints_of(getattr(inner, "routes", None) or ())

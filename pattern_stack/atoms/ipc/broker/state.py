@@ -8,7 +8,7 @@ from pattern_stack.atoms.ipc.broker.attendance import attend, leave_all
 from pattern_stack.atoms.ipc.broker.log import Bounds, Entry, Log
 from pattern_stack.atoms.ipc.broker.peer import Peer
 from pattern_stack.atoms.ipc.broker.space import Space
-from pattern_stack.atoms.ipc.frames import ARRIVED, SENT, VERSION, pack
+from pattern_stack.atoms.ipc.frames import ARRIVED, SENT, VERSION, cut, pack
 from pattern_stack.atoms.table import Table
 
 CONTROL = "!control"
@@ -189,7 +189,7 @@ class Broker:
         """`body`: the entry, about, the snapshot and the events, of these sizes. The answer is written before anybody hears
         of the events."""
         space, now = self._spaces[peer.space], self._clock()
-        entry, about, snapshot, *bodies = _cut(body, sizes)
+        entry, about, snapshot, *bodies = cut(body, sizes)
         state = space.journals.append(channel, step, entry, about, snapshot, now, is_again=is_again)
         if state == "new":
             space.log(channel, now).bounds = Bounds(*bounds)  # type: ignore[arg-type]
@@ -222,7 +222,7 @@ class Broker:
     def _journal_offer(
         self, peer: Peer, number: int, body: bytes, channel: str, last: int, id: str, sizes: Sequence[int]
     ) -> None:
-        about, snapshot = _cut(body, sizes)
+        about, snapshot = cut(body, sizes)
         wanted = self._spaces[peer.space].journals.offer(channel, last, id, about, snapshot, self._clock())
         self._answer(peer, number, wanted)
 
@@ -265,11 +265,3 @@ _CALLS: dict[str, Callable[..., None]] = {
         "journal_all",
     )
 }
-
-
-def _cut(body: bytes, sizes: Sequence[int]) -> list[bytes]:
-    parts, start = list[bytes](), 0
-    for size in sizes:
-        parts.append(body[start : start + size])
-        start += size
-    return parts
