@@ -84,6 +84,26 @@ async def test_a_channel_ends_everywhere(pair: Any) -> None:
             assert await each.receive() == {"unsubscribed": ["orders"]}
 
 
+async def test_a_channel_ends_after_what_was_published_before_and_is_late(pair: Any) -> None:
+    here, there, one, two = pair
+    async with client(one.url) as ann, client(two.url) as bob:
+        for each in (ann, bob):
+            await each.subscribe("orders")
+        for backend in (here, there):
+            drop_arrivals(backend, "orders")
+        await here.broadcast("orders", "last", {})
+        await here.end("orders")
+        for each in (ann, bob):
+            assert (await each.event())["event"] == "last"
+            assert await each.receive() == {"unsubscribed": ["orders"]}
+
+
+def drop_arrivals(backend: WebSocketBroadcastBackend, channel: str) -> None:
+    store = backend._instance.link._store
+    arrived = store.arrived
+    store.arrived = lambda where, arrival: None if where == channel else arrived(where, arrival)
+
+
 @asynccontextmanager
 async def served(backend: WebSocketBroadcastBackend) -> AsyncIterator[Server]:
     """Started in a thread: the line to its Redis is on this loop."""

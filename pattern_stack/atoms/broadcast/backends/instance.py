@@ -1,6 +1,6 @@
 """What every backend does with its instance: subscribe handlers, listen, read history, end channels."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pattern_stack.atoms.broadcast.backends.event_stream import EventStream
@@ -84,11 +84,11 @@ class InstanceBackend(Publishing):
         await self._everywhere(lambda: self._instance.revocation.end(channel), end, is_local=is_local)
 
     async def _everywhere(
-        self, here: Callable[[], None], command: Mapping[str, Any], *, is_local: bool = False
+        self, here: Callable[[], Awaitable[None]], command: Mapping[str, Any], *, is_local: bool = False
     ) -> None:
         async def call() -> None:
             self._instance.check_open()
-            here()
+            await here()
             if self._instance.control and not is_local:
                 await self._instance.control.send(command)
 

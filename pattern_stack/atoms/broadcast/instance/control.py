@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _ANSWER_SECONDS = 2
 _RETRY_SECONDS = 1
 
-Apply = Callable[[Mapping[str, Any]], None]
+Apply = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class Control:
@@ -102,7 +102,7 @@ class Control:
                     self._answered.notify_all()
             return
         try:
-            self._apply(payload)
+            await self._apply(payload)
         except Exception:
             logger.exception("a command of another instance could not be carried out")
         if payload["sender"] != self._id:

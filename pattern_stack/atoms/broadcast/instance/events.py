@@ -1,7 +1,8 @@
 """What one instance publishes, and the window of what was published."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from itertools import groupby
 from typing import Protocol
 
@@ -72,11 +73,26 @@ class InstanceEvents:
     async def history(self, channel: str, last: int) -> list[Event]:
         """The newest events of the channel's window, the oldest first."""
         self._source.check_open()
+        async with self._in_step(channel) as engine:
+            return await engine.last(channel, last, engine.position(channel))
+
+    async def deliver_all(self, channel: str) -> None:
+        """Deliver to those who are on the channel here all that was published on it before, wherever. Raises
+        BroadcastUnavailable.
+
+        A publish returns once the store has taken the event: it may be on its way to this instance still.
+        """
+        if self._hub.hears(channel):
+            async with self._in_step(channel):
+                pass
+
+    @asynccontextmanager
+    async def _in_step(self, channel: str) -> AsyncIterator[Engine]:
         engine = self._source.engine
         await engine.subscribe(channel)
         try:
-            await self._source.catch_up(channel, None)  # with all that was published before, wherever
-            return await engine.last(channel, last, engine.position(channel))
+            await self._source.catch_up(channel, None)
+            yield engine
         finally:
             engine.unsubscribe(channel)
 

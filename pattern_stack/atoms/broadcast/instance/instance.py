@@ -89,7 +89,7 @@ class Instance:
         self.connections: Connections = Connections(limits, self.loop_owner)
         self.listening = Listening(self, self.hub, self.loop_owner, limits)
         self.events = InstanceEvents(self, self.hub)
-        self.revocation = Revocation(self.connections, self.hub)
+        self.revocation = Revocation(self.connections, self.hub, self.events.deliver_all)
         self._controlling: asyncio.Task[None] | None = None
         self.failures = Failures(logger, told=self.failed)
         """What goes wrong in hooks, logged once a minute and kind."""
