@@ -126,6 +126,14 @@ def _over_redis(build: Path) -> dict[str, System]:
         1,
     )
 
+    workers = replace(
+        ours,
+        title="pattern_stack, workers of one host",
+        command=["env", "BROADCAST_URL=ipc://", *ours.command],
+        shared=True,
+        instances=2,
+    )
+
     def versions(*names: str) -> Versions:
         return packages.python(peers, packages.PEERS, *names, *SERVER, "redis", "hiredis")
 
@@ -137,13 +145,9 @@ def _over_redis(build: Path) -> dict[str, System]:
     return {
         "redis-none": replace(ours, title="pattern_stack, one process in memory", shared=True),
         "redis": _sharing(ours),
-        "ipc": replace(
-            ours,
-            title="pattern_stack, workers of one host",
-            command=["env", "BROADCAST_URL=ipc://", *ours.command],
-            shared=True,
-            instances=2,
-        ),
+        "redis-one": replace(_sharing(ours), title="the same, one instance", instances=1),
+        "ipc": workers,
+        "ipc-one": replace(workers, title="the same, one worker", instances=1),
         "postgres": replace(
             ours,
             title="pattern_stack over PostgreSQL",
