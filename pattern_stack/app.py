@@ -10,14 +10,14 @@ from pattern_stack import health, metrics, pages
 from pattern_stack.access import Authorize, channel_authorize, rest_dependencies
 from pattern_stack.atoms.broadcast import WebSocketBroadcastBackend, broadcast_from_url
 from pattern_stack.atoms.rest import OriginRoute, add_exception_handlers
-from pattern_stack.errors import InvalidURL
+from pattern_stack.errors import InvalidSetting, InvalidURL
 from pattern_stack.features import inspector
 from pattern_stack.features.fleet import Fleet
 from pattern_stack.features.notifications import EVERYONE, Notifications
 from pattern_stack.features.sessions import Sessions
 from pattern_stack.features.sessions.core.commands import canonical
 from pattern_stack.features.sessions.sql import SQLStore
-from pattern_stack.settings import Settings, from_environment
+from pattern_stack.settings import Settings, broadcast_variable, from_environment
 
 
 def create_app(
@@ -41,10 +41,10 @@ def create_app(
     """
     settings = settings or from_environment()
     app = FastAPI(title="pattern_stack", docs_url=None, redoc_url=None)  # theirs load from elsewhere; pages/ has /docs
-    app.router.route_class = OriginRoute.listing(settings.origins)
+    app.router.route_class = _origins(settings)
     add_exception_handlers(app)
     ask = channel_authorize(authorize) if authorize else None
-    with _named("BROADCAST_URL"):
+    with _named(broadcast_variable()):
         broadcast = broadcast_from_url(
             settings.broadcast_url,
             everyone=[EVERYONE],
@@ -91,6 +91,13 @@ def _named(variable: str) -> Iterator[None]:
         yield
     except InvalidURL as error:
         raise InvalidURL(f"{variable}: {error}") from None
+
+
+def _origins(settings: Settings) -> type[OriginRoute]:
+    try:
+        return OriginRoute.listing(settings.origins)
+    except ValueError as error:
+        raise InvalidSetting(f"PATTERN_STACK_ORIGINS: {error}") from None
 
 
 def _fleet(broadcast: WebSocketBroadcastBackend, settings: Settings) -> Fleet:

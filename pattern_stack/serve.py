@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -189,12 +190,20 @@ def _remove(path: str) -> None:
 
 
 def _config(log_config: Path | None, **options: Any) -> uvicorn.Config:
+    _check_workers(options["workers"])
     if log_config is None:
         return uvicorn.Config(**options)
     try:
         return uvicorn.Config(**options, log_config=str(log_config))
     except Exception as error:  # logging.config raises whatever a wrong file leads to
         sys.exit(f"the log configuration {log_config} cannot be used: {printable(str(error) or type(error).__name__)}")
+
+
+def _check_workers(workers: int | None) -> None:
+    """uvicorn reads $WEB_CONCURRENCY where no number is given."""
+    count = os.environ.get("WEB_CONCURRENCY", "1")
+    if workers is None and not (count.isdecimal() and int(count) > 0):
+        sys.exit(f"WEB_CONCURRENCY is the number of processes that serve, 1 or more, not {printable(count)!r:.80}")
 
 
 def _raise_file_limit() -> None:

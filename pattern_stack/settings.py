@@ -1,5 +1,6 @@
 """Settings out of environment variables. Only the application, the server and the command line read them."""
 
+import os
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, ValidationError
@@ -42,6 +43,11 @@ class Settings(BaseSettings):
     """Seconds. The same on all computers: one that is silent for twice as long counts as gone."""
     fleet_directory: Path | None = None
     """Its subdirectories are projects, with their todos in todos/*.md. See docs/fleet.md."""
+
+
+def broadcast_variable() -> str:
+    """The variable that settings.broadcast_url comes from."""
+    return "REDIS_URL" if os.environ.get("REDIS_URL") and not os.environ.get("BROADCAST_URL") else "BROADCAST_URL"
 
 
 def from_environment() -> Settings:

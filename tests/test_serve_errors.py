@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pattern_stack.app import create_app
-from pattern_stack.errors import InvalidURL
+from pattern_stack.errors import InvalidSetting, InvalidURL
+from pattern_stack.serve import serve
 from pattern_stack.serve_errors import check_application, listening_error
 from pattern_stack.settings import Settings
 
@@ -59,6 +60,25 @@ SETTINGS = {
     "PATTERN_STACK_DATABASE_URL": {"database_url": "sqlite:///hunter2.db"},
     "PATTERN_STACK_FLEET_REDIS_URL": {"fleet_redis_url": "redis://:hunter2@h:port"},
 }
+
+
+def test_the_variable_that_was_set_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BROADCAST_URL", raising=False)
+    monkeypatch.setenv("REDIS_URL", "localhost")
+    with pytest.raises(InvalidURL, match=r"^REDIS_URL: "):
+        create_app()
+
+
+def test_an_origin_that_cannot_be_names_its_setting() -> None:
+    with pytest.raises(InvalidSetting, match=r"^PATTERN_STACK_ORIGINS: 'app\.example' is no origin"):
+        create_app(Settings(origins=["app.example"]))
+
+
+@pytest.mark.parametrize("count", ["x", "0", "-1", "2.5", ""])
+def test_a_number_of_workers_that_cannot_be(count: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", count)
+    with pytest.raises(SystemExit, match="WEB_CONCURRENCY is the number of processes that serve"):
+        serve("main:app", "127.0.0.1", 0)
 
 
 @pytest.mark.parametrize(("variable", "setting"), SETTINGS.items(), ids=SETTINGS)

@@ -1,5 +1,7 @@
 """Which origins are an application's: its own host and port, and those that it lists."""
 
+from typing import Any
+
 import pytest
 
 from pattern_stack.atoms.origins import Origins
@@ -51,6 +53,23 @@ def test_the_own_host_a_listed_origin_and_none_are_allowed(host: str | None, ori
 )
 def test_any_other_origin_is_not_allowed(host: str | None, origin: str) -> None:
     assert not LISTED.allow(origin, host, secure=False)
+
+
+@pytest.mark.parametrize("entry", ["app.example", "https://app.example/page", "https://*.app.example", ""])
+def test_an_entry_that_no_browser_sends_is_refused(entry: str) -> None:
+    with pytest.raises(ValueError, match="is no origin: it is a scheme, a host and maybe a port"):
+        Origins([entry])
+
+
+@pytest.mark.parametrize("origin", ["null", "chrome-extension://abcdef", "capacitor://localhost", "https://[::1]:8443"])
+def test_origins_of_extensions_and_web_views_may_be_listed(origin: str) -> None:
+    assert Origins([origin]).allow(origin, "app.example", secure=True)
+
+
+@pytest.mark.parametrize("listed", ["https://app.example", [1]])
+def test_what_is_no_list_of_texts_is_refused(listed: Any) -> None:
+    with pytest.raises(TypeError, match=r"https://app\.example"):
+        Origins(listed)
 
 
 def test_the_default_port_is_that_of_the_scheme() -> None:

@@ -14,6 +14,7 @@ from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.workers import Workers, warn_of_other_workers
 from pattern_stack.atoms.broadcast.bridge.routed import RoutedEngine
 from pattern_stack.atoms.broadcast.bridge.store import check_patience
+from pattern_stack.atoms.broadcast.core.bounds import check_type
 from pattern_stack.atoms.broadcast.core.channels import Authorize, Channel, Channels
 from pattern_stack.atoms.broadcast.core.connection import check_close_code
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
@@ -45,7 +46,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
     `channel_prefix` keeps this backend apart from others, where workers are linked without a `bridge=`.
 
     Raises ValueError for another `undeclared`, or a patience that cannot be; InvalidChannel for a name in `everyone` that no
-    channel can have.
+    channel can have; TypeError for `limits`, `history` or `everyone` of another type.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class WebSocketBroadcastBackend(InstanceBackend):
         patience: float | None = None,
         channel_prefix: str = "pattern_stack",
     ) -> None:
+        check_type(limits, Limits, "limits is Limits(...)")
+        check_type(history, History, "history is History(...)")
         limits = limits or Limits()
         channels = Channels(history or History(), authorize, undeclared)
         self._workers = Workers(limits, channel_prefix) if bridge == "auto" else None
@@ -127,7 +130,8 @@ class WebSocketBroadcastBackend(InstanceBackend):
         AsyncAPI 3.0 document. Neither holds data, and nobody is asked who reads them. None: there is none. See docs/types.md.
 
         Raises TypeError for an `authenticate` that asks for what no handshake has (a Request, a body), and for a
-        `verify_token` that cannot be called with a token; ValueError for a subprotocol that a header cannot carry.
+        `verify_token` that cannot be called with a token; ValueError for a subprotocol that a header cannot carry, and
+        for an origin that no page can have.
         """
         door = Door(self._instance, authenticate, verify_token, origins, origins_setting, compress, subprotocols)
         endpoint = Endpoint(self._instance, door, direct, {"broadcast": self})

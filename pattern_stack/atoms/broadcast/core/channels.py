@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from inspect import signature
 from typing import Any, NamedTuple
 
+from pattern_stack.atoms.broadcast.core.bounds import check_type
 from pattern_stack.atoms.broadcast.core.command import CommandMethod, commands_of
 from pattern_stack.atoms.broadcast.core.connection import Connection
 from pattern_stack.atoms.broadcast.core.declared_events import DeclaredEvents
@@ -109,6 +110,7 @@ class Channels:
         """Raises ValueError for a pattern that cannot be read, TypeError for a hook or a command that cannot be called so, and
         for events that cannot be declared.
         """
+        check_type(history, History, f"the history of {pattern} is History(...)")
         compiled = ChannelPattern(pattern)
         hooks = frozenset(hook for hook in HOOKS if getattr(type(channel), hook) is not getattr(Channel, hook))
         plain = frozenset(hook for hook in hooks if _is_plain(channel, hook, pattern, compiled.parameters))

@@ -15,10 +15,12 @@ class Everyone:
     """`names` are channels, like `news`, or templates, like `user:{user}`: such a channel is that user's alone.
 
     A template's part is one segment, so `user:ann:x` is none of its channels. Raises InvalidChannel for a name that is
-    neither.
+    neither, TypeError for one name in place of a list.
     """
 
     def __init__(self, names: Iterable[str], limits: Limits) -> None:
+        if isinstance(names, str):  # whose letters would be the channels
+            raise TypeError(f'everyone is a list of channels, like ["news"], not {names!r:.80}')
         self._limits = limits
         names = list(dict.fromkeys(names))
         self._shared = tuple(check_channel(name, limits) for name in names if not _is_template(name))

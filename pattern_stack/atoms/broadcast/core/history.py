@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import islice
 
+from pattern_stack.atoms.broadcast.core.bounds import check_bounds
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 
 KEY_SECONDS = 300
@@ -13,7 +14,10 @@ _NONE: deque[float] = deque(maxlen=0)
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How much of a channel is kept for those who come back: whichever bound is reached first trims it."""
+    """How much of a channel is kept for those who come back: whichever bound is reached first trims it.
+
+    Each is a finite number, 0 or more; `events` and `bytes` are whole ones. Raises TypeError or ValueError otherwise.
+    """
 
     events: int = 256
     """The newest so many."""
@@ -21,6 +25,9 @@ class History:
     """Seconds since an event was published."""
     bytes: int = 16 * 1_048_576
     """Encoded bytes of the events that are kept."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, least=0)
 
 
 class Log:

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from pattern_stack.atoms.broadcast.core.bounds import check_bounds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a client, a publisher and a handler may do before something is refused. Sizes are in bytes, times in seconds."""
+    """What a client, a publisher and a handler may do before something is refused. Sizes are in bytes, times in seconds.
+
+    Each is a finite number, 0 or more, and a whole one where it counts something. Raises TypeError or ValueError otherwise.
+    """
 
     message_bytes: int = 65_536
     """The longest message of a client, inflated and put together. A longer one closes with 1009."""
@@ -68,3 +73,6 @@ class Limits:
     replay_bytes: int = 64 * 1_048_576
     """Events of channels in a store that an instance keeps so that clients that come back share them. Beyond it those of
     the channel that was left alone longest are dropped, and read from the store when they are needed again."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self, least=0)

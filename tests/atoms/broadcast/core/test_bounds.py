@@ -1,0 +1,50 @@
+"""Bounds and lists that cannot be are refused where the application writes them."""
+
+from typing import Any
+
+import pytest
+
+from pattern_stack import Channel, History, Limits, WebSocketBroadcastBackend
+
+
+@pytest.mark.parametrize("kind", [History, Limits])
+@pytest.mark.parametrize("value", ["5", None, True, [1]])
+def test_a_bound_that_is_no_number(kind: type, value: Any) -> None:
+    name = "events" if kind is History else "outbox_bytes"
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}\.{name} is a number, not "):
+        kind(**{name: value})
+
+
+@pytest.mark.parametrize("value", [-1, float("inf"), float("nan")])
+def test_a_bound_that_no_number_of_seconds_can_have(value: float) -> None:
+    with pytest.raises(ValueError, match=r"^History\.seconds is a finite number, 0 or more, not "):
+        History(seconds=value)
+    with pytest.raises(ValueError, match=r"^Limits\.hook_seconds is a finite number, 0 or more, not "):
+        Limits(hook_seconds=value)
+
+
+def test_what_is_counted_is_whole_and_what_is_measured_need_not_be() -> None:
+    with pytest.raises(ValueError, match=r"^History\.events is a whole number, not 1\.5"):
+        History(events=1.5)  # type: ignore[arg-type]
+    assert History(seconds=1.5).seconds == 1.5
+    assert History(events=0).events == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"limits": {}}, r"limits is Limits\(\.\.\.\), not {}"),
+        ({"limits": Limits}, r"limits is Limits\(\.\.\.\)"),
+        ({"history": 5}, r"history is History\(\.\.\.\), not 5"),
+        ({"everyone": "news"}, r"everyone is a list of channels, like \[\"news\"\], not 'news'"),
+    ],
+)
+def test_an_option_of_another_type(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        WebSocketBroadcastBackend(**options)
+
+
+def test_a_channels_history_of_another_type() -> None:
+    backend = WebSocketBroadcastBackend()
+    with pytest.raises(TypeError, match=r"the history of room:\{id\} is History\(\.\.\.\), not 5"):
+        backend.channel("room:{id}", history=5)(Channel)  # type: ignore[arg-type]
