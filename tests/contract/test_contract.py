@@ -9,6 +9,7 @@ import pytest
 from pattern_stack import History
 from tests.contract.conftest import World
 from tests.support.client import Message, client
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.lanes("slow", "fast")
 
@@ -151,5 +152,5 @@ async def test_handlers_get_the_same_order(world: World) -> None:
 
     await world.server.acall(lambda: world.backend.subscribe("orders", handler))
     await publish(world, 100)
-    assert await asyncio.to_thread(done.wait, 20)
+    assert await asyncio.to_thread(done.wait, PATIENCE)
     assert got == list(range(100))

@@ -1,5 +1,6 @@
 """What is carried out once by its key, over every store: one owner, one result, on whichever instance it is asked for."""
 
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from pattern_stack.atoms.broadcast.backends import ipc_store, postgres_store, redis_store
 from pattern_stack.atoms.broadcast.backends.redis import RedisBroadcastBackend
 from pattern_stack.atoms.broadcast.core.ledger import Claim, Ledger
+from pattern_stack.atoms.log_every import LogEvery
 from tests.contract.conftest import Make
+from tests.support.patience import PATIENCE
 from tests.support.redis.replicated import Replicated
 
 
@@ -67,15 +70,18 @@ async def test_an_owner_that_died_is_lost(make_instance: Make, monkeypatch: pyte
 
 
 async def test_a_key_is_on_a_replica_before_its_command_begins(
-    redis_replicated: Replicated, caplog: pytest.LogCaptureFixture
+    redis_replicated: Replicated, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A suspended replica confirms nothing, which is told; one that works has the key."""
+    monkeypatch.setattr(redis_store, "_REPLICA_MS", int(PATIENCE) * 1_000)
+    monkeypatch.setattr(redis_store, "_log", LogEvery(logging.getLogger(__name__)))  # it says the same once a minute
     bridge = RedisBroadcastBackend(redis_replicated.primary.url)
     ledger = bridge.engine.ledger("room:7")
     assert (await ledger.claim("room:7", "a", "one")).state == "new"
     assert redis_replicated.replica.command("EXISTS", "pattern_stack:{room:7}:once:a") == 1
     assert "no replica" not in caplog.text
     redis_replicated.replica.pause()
+    monkeypatch.setattr(redis_store, "_REPLICA_MS", 100)
     assert (await ledger.claim("room:7", "b", "one")).state == "new"
     assert "no replica" in caplog.text
     redis_replicated.replica.resume()

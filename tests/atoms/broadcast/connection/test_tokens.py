@@ -371,7 +371,7 @@ async def test_a_renewal_can_bring_the_end_nearer() -> None:
     with serving_backend(
         WebSocketBroadcastBackend(),
         authenticate=lambda: Identity("ann", time.time() + 3600),
-        verify_token=lambda token: Identity(token, time.time() + 0.3),
+        verify_token=lambda token: Identity(token, time.time() + 2),
     ) as server:
         async with client(server.url) as one:
             await one.send({"auth": "ann"})

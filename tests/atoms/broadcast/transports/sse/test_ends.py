@@ -39,7 +39,7 @@ async def test_disconnect_ends_a_stream() -> None:
 
 async def test_an_identity_that_expires_ends_it() -> None:
     backend = WebSocketBroadcastBackend()
-    with serving_backend(backend, authenticate=lambda: Identity("ann", time.time() + 1)) as server:
+    with serving_backend(backend, authenticate=lambda: Identity("ann", time.time() + 3)) as server:
         async with stream(server.http, "a") as one:
             await one.receive()
             assert await last(one) == {"close": {"code": 4401, "reason": "expired"}}
