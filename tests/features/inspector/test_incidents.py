@@ -206,6 +206,17 @@ async def test_events_of_an_outbox_that_wait_or_were_set_aside(tmp_path: Path) -
     engine.dispose()
 
 
+async def test_events_before_the_first_client_of_a_channel_are_shown_and_no_finding() -> None:
+    backend = WebSocketBroadcastBackend()
+    with inspected(backend) as operator:
+        await backend.broadcast("orders", "created", {"id": 1})
+        async with client(operator.server.url) as ann:
+            await ann.subscribe("orders")
+            view = await asyncio.to_thread(operator.look)
+    assert [row["channel"] for row in view["unheard"]["rows"]] == ["orders"]
+    assert not [one for one in view["findings"] if one["kind"] == "unheard"]
+
+
 async def test_events_on_a_channel_that_nobody_is_on() -> None:
     backend = WebSocketBroadcastBackend()
     with inspected(backend) as operator:

@@ -46,7 +46,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
     `channel_prefix` keeps this backend apart from others, where workers are linked without a `bridge=`.
 
     Raises ValueError for another `undeclared`, or a patience that cannot be; InvalidChannel for a name in `everyone` that no
-    channel can have; TypeError for `limits`, `history` or `everyone` of another type.
+    channel can have; TypeError for `bridge`, `limits`, `history` or `everyone` of another type.
     """
 
     def __init__(
@@ -61,6 +61,11 @@ class WebSocketBroadcastBackend(InstanceBackend):
         patience: float | None = None,
         channel_prefix: str = "pattern_stack",
     ) -> None:
+        if bridge is not None and bridge != "auto" and not hasattr(bridge, "engine"):
+            kind = type(bridge).__name__  # a URL may hold a password
+            raise TypeError(
+                f"bridge is RedisBroadcastBackend(url) or alike, not {kind}: for a URL call broadcast_from_url"
+            )
         check_type(limits, Limits, "limits is Limits(...)")
         check_type(history, History, "history is History(...)")
         limits = limits or Limits()
@@ -164,11 +169,13 @@ class WebSocketBroadcastBackend(InstanceBackend):
         model or whatever pydantic reads as a JSON object. Every publish of this backend is validated, and what the type
         serialises is sent. Another event, or a payload that does not validate, raises InvalidEvent. See docs/types.md.
 
-        Raises TypeError for a hook that cannot be called with the pattern's parameters, and for events that cannot be
-        declared.
+        Raises TypeError for a hook that cannot be called with the pattern's parameters, for events that cannot be declared,
+        and where it decorates no class derived from Channel; ValueError for a pattern that no channel's name can match.
         """
 
         def declare(channel: C) -> C:
+            if not (isinstance(channel, type) and issubclass(channel, Channel)):
+                raise TypeError(f"channel({pattern!r}) decorates a class derived from Channel, not {channel!r:.80}")
             self._channels.add(pattern, channel(), history, presence, local, events)
             return channel
 

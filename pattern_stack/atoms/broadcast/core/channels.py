@@ -11,7 +11,7 @@ from pattern_stack.atoms.broadcast.core.declared_events import DeclaredEvents
 from pattern_stack.atoms.broadcast.core.event import Payload, Position
 from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
 from pattern_stack.atoms.broadcast.core.history import History
-from pattern_stack.atoms.broadcast.core.pattern import ChannelPattern
+from pattern_stack.atoms.broadcast.core.pattern import ChannelPattern, check_pattern
 from pattern_stack.atoms.broadcast.websocket.frames import Shared
 
 Snapshot = dict[str, Any] | tuple[dict[str, Any], Position] | None
@@ -110,6 +110,7 @@ class Channels:
         """Raises ValueError for a pattern that cannot be read, TypeError for a hook or a command that cannot be called so, and
         for events that cannot be declared.
         """
+        check_pattern(pattern)
         check_type(history, History, f"the history of {pattern} is History(...)")
         compiled = ChannelPattern(pattern)
         hooks = frozenset(hook for hook in HOOKS if getattr(type(channel), hook) is not getattr(Channel, hook))

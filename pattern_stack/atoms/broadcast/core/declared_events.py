@@ -48,6 +48,8 @@ class DeclaredEvents:
     """The events of one pattern. Raises TypeError for a name that is none, or a type that pydantic cannot read."""
 
     def __init__(self, events: Mapping[str, Any], pattern: str) -> None:
+        if not isinstance(events, Mapping):
+            raise TypeError(f'events of {pattern} are like {{"created": OrderCreated}}, not {events!r:.80}')
         self._is_open = isinstance(events, Open)
         self._events = {name: _declared(name, type, pattern) for name, type in events.items()}
 

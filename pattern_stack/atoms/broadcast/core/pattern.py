@@ -1,8 +1,11 @@
 """Channel patterns, like `room:{room_id}` and `files:{name:path}`."""
 
+import re
 from typing import NamedTuple
 
 _PATH = "path"
+_LETTERS = re.compile(r"(?:[A-Za-z0-9_\-.:/@]|\{[^{}]*\}|[{}])+")
+"""A pattern's literals, and its parameters whatever they are called: ChannelPattern checks those, and lone braces."""
 
 
 class _Part(NamedTuple):
@@ -80,6 +83,17 @@ class ChannelPattern:
         if end < 0 or not _match(part, text[:end], values):
             return None
         return values if self._path is None else {**values, self._path: text[end:]}
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises TypeError for what is no text, and ValueError where its literals have what stands in no channel's name."""
+    if not isinstance(pattern, str):
+        raise TypeError(f"a channel's pattern is text, like room:{{room_id}}, not {pattern!r:.80}")
+    if not _LETTERS.fullmatch(pattern):
+        raise ValueError(
+            f"no channel matches the pattern {pattern!r:.80}: a channel's name is of A-Z a-z 0-9 _ - . : / @, and a parameter "
+            "is like {room_id}"
+        )
 
 
 def _parts(literals: list[str], names: list[str]) -> list[_Part]:

@@ -190,8 +190,11 @@ def _resets(view: Row, heard: Sequence[str]) -> Iterator[Row]:
 
 def _unheard(view: Row, heard: Sequence[str]) -> Iterator[Row]:
     for row in view["unheard"]["rows"][:_LOOKED_AT]:
+        if row["channel"] in heard:  # clients came after these events, which is how a new channel begins
+            continue
         similar = get_close_matches(row["channel"], _candidates(row["channel"], heard), 1, _SIMILAR)
-        text = f"{row['count']} events on {row['channel']} reached nobody here: no client of this instance was on it."
+        events = "1 event" if row["count"] == 1 else f"{row['count']:,} events"
+        text = f"{events} on {row['channel']} reached nobody here: no client of this instance was subscribed."
         if similar:
             yield _finding("unheard", text, f"Clients are on {similar[0]}: compare the names.", row["at"])
         elif not row["declared"]:

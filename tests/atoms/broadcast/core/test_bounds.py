@@ -44,6 +44,28 @@ def test_an_option_of_another_type(options: dict[str, Any], said: str) -> None:
         WebSocketBroadcastBackend(**options)
 
 
+@pytest.mark.parametrize("bridge", ["redis://localhost", 1])
+def test_a_bridge_that_is_a_url_or_something_else(bridge: Any) -> None:
+    with pytest.raises(TypeError, match="for a URL call broadcast_from_url"):
+        WebSocketBroadcastBackend(bridge=bridge)
+
+
+@pytest.mark.parametrize("pattern", ["", "my room:{id}", "rooms*", "room:{id}!"])
+def test_a_pattern_that_no_channel_matches(pattern: str) -> None:
+    with pytest.raises(ValueError, match="no channel matches the pattern"):
+        WebSocketBroadcastBackend().channel(pattern)(Channel)
+
+
+def test_a_declaration_of_another_type() -> None:
+    backend = WebSocketBroadcastBackend()
+    with pytest.raises(TypeError, match="a channel's pattern is text"):
+        backend.channel(1)(Channel)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="decorates a class derived from Channel"):
+        backend.channel("room:{id}")(dict)  # type: ignore[type-var]
+    with pytest.raises(TypeError, match="events of orders are like"):
+        backend.channel("orders", events=["created"])(Channel)  # type: ignore[arg-type]
+
+
 def test_a_channels_history_of_another_type() -> None:
     backend = WebSocketBroadcastBackend()
     with pytest.raises(TypeError, match=r"the history of room:\{id\} is History\(\.\.\.\), not 5"):
