@@ -77,6 +77,7 @@ bench: setup ## how fast, 30 minutes; writes benchmarks/results. Some alone, and
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.idle)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.declared)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.meters)
+	$(if $(ONLY),,$(BIN)/python -m benchmarks.returning)
 
 bench-peers: setup ## what make bench compares with, in a place of its own
 	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)

@@ -13,7 +13,16 @@ RELINK = (sys.executable, "-m", "benchmarks.relink")
 INSTANCES = 2  # that share a Redis
 
 Kind = Literal[
-    "connections", "rate", "latency", "publishes", "bytes", "shared rate", "shared latency", "shared publishes", "links"
+    "connections",
+    "rate",
+    "latency",
+    "publishes",
+    "bytes",
+    "shared rate",
+    "shared latency",
+    "shared publishes",
+    "links",
+    "returning",
 ]
 
 
@@ -92,7 +101,7 @@ def _publishes(channels: int, seconds: float) -> Iterator[Phase]:
 
 
 def _can(system: System, phase: Phase) -> bool:
-    if system.only or phase.kind in ("bytes", "links"):
+    if system.only or phase.kind in ("bytes", "links", "returning"):
         return phase.kind == system.only
     if system.shared or phase.kind.startswith("shared"):
         return system.shared and phase.kind.startswith("shared")

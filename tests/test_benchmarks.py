@@ -91,6 +91,17 @@ def test_a_small_run_of_neighbours() -> None:
     assert "beside one that does not read  p50" in done.stdout
 
 
+@pytest.mark.redis
+def test_a_small_run_of_clients_that_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_SERVER", str(program("redis-server")))
+    command = [sys.executable, "-m", "benchmarks.returning", "--clients", "20", "--build", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=5 * PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr or done.stdout
+    assert "socket.io is left out; to have it: make bench-peers\n" in done.stdout
+    assert "20 are back with what they missed after" in done.stdout
+    assert "not recovered 0, events lost 0, doubled 0" in done.stdout
+
+
 def test_a_small_run_of_idle_sockets() -> None:
     command = [sys.executable, "-m", "benchmarks.idle", "20", "1", "--interval", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)

@@ -190,6 +190,20 @@ def _socketio(title: str, command: list[str], versions: Versions) -> System:
     return System(title, command, versions, "/socket.io/?EIO=4&transport=websocket", '40{"channel":"%d"}', 2)
 
 
+def returning(build: Path) -> dict[str, System]:
+    """Two instances over Redis whose clients recover what they missed, after the end of the one at the other."""
+    ours, modules = _over_redis(build)["redis"], build / "node_modules"
+    peer = _socketio(
+        "socket.io with connection state recovery",
+        ["env", f"NODE_PATH={modules}", "node", str(HERE / "redis_socket_io.cjs")],
+        packages.node(modules, "socket.io", "@socket.io/redis-streams-adapter", "ws"),
+    )
+    return {
+        "pattern_stack": replace(ours, only="returning"),
+        "socket.io": replace(_sharing(peer), shared=False, only="returning"),
+    }
+
+
 def _nchan(build: Path) -> System:
     launcher = [str(HERE / "nchan.py"), packages.nginx(), str(packages.NCHAN_MODULE), str(build / "nchan")]
     return System(
