@@ -171,7 +171,11 @@ async def test_ephemeral_and_a_key_exclude_each_other(world: World) -> None:
 
 async def test_who_is_catching_up_gets_no_ephemeral_event(make_backend: Make) -> None:
     backend = make_backend()
-    called, go_on = asyncio.Event(), asyncio.Event()
+    called, go_on, heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hear(event_type: str, payload: dict[str, Any]) -> None:
+        if event_type == "created":
+            heard.set()
 
     @backend.channel("board")
     class Board(Channel):
@@ -184,8 +188,10 @@ async def test_who_is_catching_up_gets_no_ephemeral_event(make_backend: Make) ->
         async with client(server.url) as one, client(server.url) as two:
             subscribing = asyncio.create_task(one.subscribe("board"))
             await backend.run(called.wait)  # type: ignore[arg-type]
+            await backend.run(lambda: backend.subscribe("board", hear))
             await backend.broadcast("board", "typing", {}, ephemeral=True)
             await backend.broadcast("board", "created", {})
+            await backend.run(heard.wait)  # type: ignore[arg-type] # both have come to the instance
 
             async def release() -> None:
                 go_on.set()
