@@ -15,8 +15,8 @@
 
    seconds is the time from the first connect to the last client that has what it missed; p50_ms and p99_ms are latencies at
    the clients that stayed, in that time, and before_... of QUIET seconds without the crowd. drained is the time from the
-   signal to the last close, ended that to the end of the process. unrecovered counts clients that the server let in as new
-   ones, lost the events that did not come, doubled those that came again. */
+   signal to the last close, ended that to the end of the process. refused counts clients whose return the server ended,
+   unrecovered those that it let in as new ones, lost the events that did not come, doubled those that came again. */
 #include "process.h"
 #include <signal.h>
 
@@ -34,7 +34,7 @@
 enum { AWAY, CONNECTING, HANDSHAKE, OPEN, SUBSCRIBED };
 
 typedef struct {
-  int fd, state, returned, done, kept;
+  int fd, state, returned, refused, done, kept;
   uint64_t last; /* the number of the newest event; 0 before the first */
   char id[WORD], offset[WORD]; /* Socket.IO's */
   char rest[2048];             /* of a frame, or of the handshake */
@@ -47,7 +47,7 @@ typedef struct {
 
 static int ports[INSTANCES], pids[INSTANCES], crowd, count, poll_fd, control_fd, socket_io;
 static int handshaken, subscribed, closed, done;
-static uint64_t published[2] /* a channel */, goal, unrecovered, lost, doubled;
+static uint64_t published[2] /* a channel */, goal, unrecovered, refused, lost, doubled;
 static double sent_at[EVENTS], last_done, next_event;
 static const char *path, *hello;
 static char epoch[WORD];
@@ -118,7 +118,8 @@ static void introduce(Client *c) {
 }
 
 static void ended(Client *c) {
-  if (!channel_of(c) || c->returned) fail("the server ended a connection", "");
+  if (!channel_of(c)) fail("the server ended a connection", "");
+  if (c->returned) c->refused = 1, refused++, handshaken += c->state < OPEN, finished(c);
   close(c->fd), c->fd = -1, c->state = AWAY, c->kept = 0, closed++;
 }
 
@@ -212,7 +213,7 @@ static void connect_some(const char *what, int from, int to, const int *through,
 static void settle(const char *what, int last) {
   for (int arrived = 0; !within(what, &arrived, last);) {
     arrived = 0;
-    for (int i = 0; i < last; i++) arrived += clients[i].last == published[channel_of(&clients[i])];
+    for (int i = 0; i < last; i++) arrived += clients[i].refused || clients[i].last == published[channel_of(&clients[i])];
   }
 }
 
@@ -296,14 +297,14 @@ int main(int argc, char **argv) {
   clients = calloc(count, sizeof *clients), poll_fd = epoll_create1(0);
   open_control(argv[8]);
   connect_some("clients that stay", 0, STAYING, &subscribed, GENTLE);
-  measure_quiet();  
+  measure_quiet();
   connect_some("clients of the other instance", STAYING, count, &subscribed, GENTLE);
   publish_missed(), settle("events before the drain", count);
   drain(&drained, &over);
   publish_missed(), settle("events while they were gone", STAYING);
   lost = doubled = 0;
-  come_back(); 
-  printf(", \"drained\": %.3f, \"ended\": %.3f, \"unrecovered\": %llu, \"lost\": %llu, \"doubled\": %llu}\n", drained, over,
-         (unsigned long long)unrecovered, (unsigned long long)lost, (unsigned long long)doubled);
+  come_back();
+  printf(", \"drained\": %.3f, \"ended\": %.3f, \"refused\": %llu, \"unrecovered\": %llu, \"lost\": %llu, \"doubled\": %llu}\n",
+         drained, over, (unsigned long long)refused, (unsigned long long)unrecovered, (unsigned long long)lost, (unsigned long long)doubled);
   return 0;
 }

@@ -23,7 +23,8 @@ def told(figures: dict[str, float], clients: int) -> str:
         f"{figures['cpu']:.2f} s of CPU;\n    the {STAYING} that stayed: p50 {figures['p50_ms']:.1f} ms, "
         f"p99 {figures['p99_ms']:.1f} ms, longest {figures['max_ms']:.0f} ms "
         f"(before: {figures['before_p50_ms']:.2f}, {figures['before_p99_ms']:.2f} ms);\n    "
-        f"not recovered {figures['unrecovered']:.0f}, events lost {figures['lost']:.0f}, doubled {figures['doubled']:.0f}; "
+        f"refused {figures['refused']:.0f}, not recovered {figures['unrecovered']:.0f}, "
+        f"events lost {figures['lost']:.0f}, doubled {figures['doubled']:.0f}; "
         f"closed {figures['drained']:.2f} s after SIGTERM, ended after {figures['ended']:.2f} s"
     )
 
