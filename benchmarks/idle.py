@@ -19,7 +19,7 @@ import psutil
 
 from benchmarks.measure import pinned
 from benchmarks.run import allow_many_files, machine
-from benchmarks.systems import HERE, OURS
+from benchmarks.systems import HERE
 
 INTERVAL = 20
 """Seconds."""
@@ -32,13 +32,11 @@ HEAD = (
     b"GET /ws/broadcast HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-UVICORN = ("--port=0", "--loop=uvloop", "--no-access-log", "--app-dir", str(HERE))
 
 
 @contextmanager
 def server(interval: int) -> Iterator[tuple[psutil.Process, int]]:
-    pings = f"--ws-ping-interval={interval}"
-    command = [*pinned(0), sys.executable, "-m", "uvicorn", *UVICORN, *OURS, pings, "pattern_stack_app:app"]
+    command = [*pinned(0), sys.executable, str(HERE / "served.py"), "pattern_stack_app", str(interval)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
     try:
         assert process.stderr

@@ -11,10 +11,6 @@ HERE = Path(__file__).parent
 
 # uvloop and httptools are what uvicorn[standard] brings; no client is pinged while it is measured
 UVICORN = ["--port=0", "--loop=uvloop", "--http=httptools", "--no-access-log", "--ws-ping-interval=300", "--app-dir"]
-OURS = (  # what `pattern-stack serve` gives uvicorn
-    "--http=pattern_stack.atoms.broadcast.transports.first_bytes:FirstBytes",
-    "--ws=pattern_stack.fastlane:FastLane",
-)
 SERVER = ("fastapi", "httptools", "uvicorn", "uvloop", "websockets")
 
 
@@ -65,13 +61,16 @@ def _uvicorn(home: Path, app: str, *options: str) -> list[str]:
     return [str(home / "bin" / "python"), "-m", "uvicorn", *UVICORN, str(HERE), *options, f"{app}:app"]
 
 
+def _served(app: str) -> list[str]:
+    return [sys.executable, str(HERE / "served.py"), app]
+
+
 def _ours() -> dict[str, System]:
     """What runs on the packages of the project, the loop among them."""
     home = Path(sys.prefix)
     versions = packages.python(home, "make setup", *SERVER, "orjson")
     slow = _uvicorn(home, "pattern_stack_app")
-    fast = _uvicorn(home, "pattern_stack_app", *OURS)
-    large = _uvicorn(home, "large_events", *OURS)
+    fast, large = _served("pattern_stack_app"), _served("large_events")
     loop = _uvicorn(home, "fastapi_loop")
     hello, token = '{"subscribe":["%d"],"id":1}', "?token=secret-of-ann"
     return {
@@ -119,7 +118,7 @@ def _over_redis(build: Path) -> dict[str, System]:
     home, peers = Path(sys.prefix), build / "peers"
     ours = System(
         "pattern_stack over Redis",
-        _uvicorn(home, "redis_pattern_stack", *OURS),
+        _served("redis_pattern_stack"),
         packages.python(home, "make setup", *SERVER, "orjson", "redis", "hiredis"),
         "/ws/broadcast",
         '{"subscribe":["%d"],"id":1}',
@@ -151,7 +150,7 @@ def _over_redis(build: Path) -> dict[str, System]:
         "postgres": replace(
             ours,
             title="pattern_stack over PostgreSQL",
-            command=_uvicorn(home, "postgres_pattern_stack", *OURS),
+            command=_served("postgres_pattern_stack"),
             versions=packages.python(home, "make setup", *SERVER, "orjson", "psycopg"),
             shared=True,
             over_postgres=True,
