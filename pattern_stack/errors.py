@@ -45,7 +45,8 @@ class InvalidEvent(BroadcastError, ValueError):
 
 
 class InvalidURL(BroadcastError, ValueError):
-    """No store goes by this URL. What it says quotes nothing of the URL but its scheme: there may be a password in it."""
+    """No store, or no endpoint, goes by this URL. What it says quotes nothing of the URL but its scheme: there may be a
+    password in it."""
 
 
 class InvalidSetting(PatternStackError, ValueError):

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, cast, overload
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from pattern_stack.atoms.broadcast.core.event import Event, Last, Since, check_channel
@@ -20,7 +21,7 @@ from pattern_stack.client.requests import Requests, command_of
 from pattern_stack.client.route import Route
 from pattern_stack.client.sender import Sender
 from pattern_stack.client.tokens import Token, Tokens
-from pattern_stack.errors import BroadcastClosed
+from pattern_stack.errors import BroadcastClosed, InvalidURL
 
 Resets = Literal["raise", "yield"]
 T = TypeVar("T")
@@ -89,7 +90,7 @@ class BroadcastClient:
     token that the server no longer takes (None at first), which returns a string, a (string, expires_at) or None: there is
     none. It is sent as `{"auth": token}` and as `Authorization: Bearer`. `sse`: the URL of the HTTP lane; by default that of
     the same server, where `url` ends in `/ws/broadcast`. `headers` go with every request. Raises TypeError where `url` is no
-    string.
+    string, and InvalidURL where it is none of ws:// or wss://.
 
     Use it as `async with client` on one event loop, or as `with client` in plain threads. Each `listen` has a connection of
     its own: one that reads slowly holds up no other.
@@ -100,6 +101,8 @@ class BroadcastClient:
     ) -> None:
         if not isinstance(url, str):
             raise TypeError(f"url is the URL of the WebSocket endpoint, a string; not of type {type(url).__name__}")
+        if urlsplit(url).scheme not in ("ws", "wss"):
+            raise InvalidURL("the URL of an endpoint begins with ws:// or wss://, as in wss://host/ws/broadcast")
         self._route = Route(url, sse, Way(headers or {}))
         self._tokens = Tokens(token)
         self._continue: dict[str, Since] = {}

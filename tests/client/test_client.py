@@ -19,6 +19,7 @@ from pattern_stack import (
     Identity,
     InvalidChannel,
     InvalidEvent,
+    InvalidURL,
     Rejected,
     Unauthenticated,
     WebSocketBroadcastBackend,
@@ -357,6 +358,9 @@ async def test_a_position_is_two_values() -> None:
                     client.listen("a", since=wrong)  # type: ignore[call-overload]
                 with pytest.raises(TypeError, match="epoch, offset"):
                     backend.listen("a", since=wrong)  # type: ignore[arg-type]
+    for url in ("foo", "http://localhost/ws/broadcast", ""):
+        with pytest.raises(InvalidURL, match="begins with ws:// or wss://"):
+            BroadcastClient(url)
     with pytest.raises(TypeError, match="url is"):
         BroadcastClient(None)  # type: ignore[arg-type]
 

@@ -9,7 +9,7 @@ from pattern_stack.atoms.broadcast.base import Handler, Subscription
 from pattern_stack.atoms.broadcast.core.channels import Channels
 from pattern_stack.atoms.broadcast.core.event import Event, Last, Position, check_channel
 from pattern_stack.atoms.broadcast.core.everyone import Everyone
-from pattern_stack.atoms.broadcast.core.function_kind import runs_in_thread
+from pattern_stack.atoms.broadcast.core.function_kind import check_takes, runs_in_thread
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.place import Place, position_of
 from pattern_stack.atoms.broadcast.instance.instance import Choose, Instance
@@ -99,10 +99,11 @@ class InstanceBackend(Publishing):
     async def subscribe(self, channel: str, handler: Handler) -> Subscription:
         """See BroadcastBackend. A coroutine function runs on the hub's loop, which is this one; a plain function in a thread.
 
-        Raises TypeError for a handler that is neither.
+        Raises TypeError for a handler that is neither, or that does not take (event_type, payload).
         """
         check_channel(channel, self._limits)
         in_thread = runs_in_thread(handler, "a handler")
+        check_takes(handler, "a handler", "event_type", "payload")
         listener = await self._instance.listening.listen(channel, ephemeral=True)
         task = self._instance.spawn(listener.run(handler, in_thread=in_thread))
         task.add_done_callback(lambda _: self._instance.listening.end(listener))

@@ -1,6 +1,7 @@
 """What an application declares about its channels: a pattern, and hooks for clients that subscribe and leave."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -22,6 +23,9 @@ _CONTROL_WINDOW = History(events=10_000, seconds=3_600)
 
 _KNOWN = 4_096
 """Channels whose declaration, or lack of one, is remembered."""
+
+_SIMILAR = 0.85
+"""How much the name of a method has to be like a hook's, of 1, to be taken for a slip: `authorise` and `snapshots` are."""
 
 HOOKS = ("authorize", "joined", "snapshot", "left")
 
@@ -107,8 +111,8 @@ class Channels:
         local: bool,
         events: Mapping[str, Any] | None = None,
     ) -> None:
-        """Raises ValueError for a pattern that cannot be read, TypeError for a hook or a command that cannot be called so, and
-        for events that cannot be declared.
+        """Raises ValueError for a pattern that cannot be read, TypeError for a hook or a command that cannot be called so, for a
+        method whose name is nearly a hook's, and for events that cannot be declared.
         """
         check_pattern(pattern)
         check_type(history, History, f"the history of {pattern} is History(...)")
@@ -117,6 +121,7 @@ class Channels:
         plain = frozenset(hook for hook in hooks if _is_plain(channel, hook, pattern, compiled.parameters))
         show = presence if callable(presence) else None
         commands = commands_of(channel, pattern, compiled.parameters)
+        _check_spelling(channel, commands.values())
         declared = None if events is None else DeclaredEvents(events, pattern)
         self._specs.append(
             Spec(compiled, channel, hooks, plain, history, bool(presence), show, local, commands, declared)
@@ -184,6 +189,19 @@ class Channels:
             return _CONTROL_WINDOW
         found = self.match(channel)
         return found[0].history or self._history if found else self._history
+
+
+def _check_spelling(channel: Channel, commands: Iterable[CommandMethod]) -> None:
+    """Raises TypeError for a method whose name is nearly that of a hook: it would never be called, and an `authorise` would
+    leave the channel open."""
+    called = {*dir(Channel), *(getattr(command.call, "__name__", "") for command in commands)}
+    for name in dir(type(channel)):
+        is_own = name not in called and callable(getattr(type(channel), name))
+        for meant in get_close_matches(name, HOOKS, 1, _SIMILAR) if is_own else ():
+            raise TypeError(
+                f"{type(channel).__name__}.{name} is no hook, and nothing calls it: is {meant} meant? Begin the name of a "
+                "method of your own with _"
+            )
 
 
 def _is_plain(channel: Channel, hook: str, pattern: str, parameters: list[str]) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pattern_stack import Channel, History, Limits, WebSocketBroadcastBackend
+from pattern_stack import Channel, History, Limits, WebSocketBroadcastBackend, command
 
 
 @pytest.mark.parametrize("kind", [History, Limits])
@@ -64,6 +64,34 @@ def test_a_declaration_of_another_type() -> None:
         backend.channel("room:{id}")(dict)  # type: ignore[type-var]
     with pytest.raises(TypeError, match="events of orders are like"):
         backend.channel("orders", events=["created"])(Channel)  # type: ignore[arg-type]
+
+
+def test_a_hook_that_is_spelled_wrong() -> None:
+    class Rooms(Channel):
+        async def authorise(self, connection: Any, room_id: str) -> None: ...
+
+    with pytest.raises(TypeError, match=r"Rooms\.authorise is no hook, and nothing calls it: is authorize meant\?"):
+        WebSocketBroadcastBackend().channel("room:{room_id}")(Rooms)
+
+
+def test_methods_of_ones_own_and_commands_are_no_hooks() -> None:
+    class Rooms(Channel):
+        def _authorise(self) -> None: ...
+
+        def room(self) -> None: ...
+
+        @command("snapshot")
+        async def snapshots(self, connection: Any, payload: dict[str, Any], room_id: str) -> None: ...
+
+    assert WebSocketBroadcastBackend().channel("room:{room_id}")(Rooms) is Rooms
+
+
+async def test_a_handler_that_does_not_take_an_event() -> None:
+    async with WebSocketBroadcastBackend() as backend:
+        with pytest.raises(TypeError, match=r"a handler has to take \(event_type, payload\)"):
+            await backend.subscribe("orders", lambda: None)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="too many positional arguments"):
+            await backend.subscribe("orders", lambda payload: None)  # type: ignore[arg-type, misc]
 
 
 def test_a_channels_history_of_another_type() -> None:
