@@ -12,8 +12,6 @@ from pattern_stack import WebSocketBroadcastBackend
 app = FastAPI()
 broadcast = WebSocketBroadcastBackend()
 app.include_router(broadcast.get_router(direct=True))
-app.include_router(broadcast.get_router("/ws/through"))
-app.include_router(broadcast.get_router("/ws/authenticated", authenticate=current_user, direct=True))
 
 
 class Publish(BaseModel):
@@ -33,3 +31,8 @@ async def control(websocket: WebSocket) -> None:
     async for frame in websocket.iter_text():
         for channel in asked(frame):
             await broadcast.broadcast(channel, "tick", PAYLOAD)
+
+
+# behind the rest, which is what an application has: a request is compared with one route after the other
+app.include_router(broadcast.get_router("/ws/through"))
+app.include_router(broadcast.get_router("/ws/authenticated", authenticate=current_user, direct=True))

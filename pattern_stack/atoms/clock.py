@@ -16,7 +16,8 @@ def utc_now() -> datetime:
 
 def iso(time: datetime) -> str:
     """In UTC, ISO 8601 with microseconds and Z."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 Time = Annotated[datetime, PlainSerializer(iso, return_type=str, when_used="json")]

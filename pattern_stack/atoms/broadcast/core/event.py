@@ -339,6 +339,8 @@ def _check_key(key: object, ephemeral: bool) -> None:
 
 def _plain(payload: object) -> dict[str, Any]:
     """The payload as a dict; a pydantic model as the JSON that it serialises to."""
+    if type(payload) is dict:
+        return payload
     dump = None if isinstance(payload, Mapping | type) else getattr(payload, "model_dump", None)
     try:
         plain = dump(mode="json") if dump else payload

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from pattern_stack.atoms.broadcast.core.engine import Engine
@@ -13,6 +14,7 @@ from pattern_stack.atoms.broadcast.core.hub import Hub
 # A publisher that never waits would keep what it published from leaving: past this it yields to the loop once.
 _TURN_EVENTS = 64
 _TURN_BYTES = 256 * 1024
+_IS_PATIENT = attrgetter("patient")
 
 
 class Source(Protocol):
@@ -34,22 +36,26 @@ class InstanceEvents:
         self._hub = hub
 
     async def publish(self, drafts: Sequence[Draft]) -> list[Event]:
-        self._check_awaited(drafts)
+        is_awaited = self._check_awaited(drafts)
         events = await self._source.engine.publish(drafts)
         if self._source.on_published is not None:
             self._source.on_published(events)
-        await self._yield_if_much(drafts)
+        if is_awaited and self._is_much:
+            await asyncio.sleep(0)
         return events
 
     async def send(self, drafts: Sequence[Draft]) -> None:
         """Ephemeral events."""
-        self._check_awaited(drafts)
+        is_awaited = self._check_awaited(drafts)
         await self._source.engine.send(drafts)
-        await self._yield_if_much(drafts)
+        if is_awaited and self._is_much:
+            await asyncio.sleep(0)
 
     async def publish_or_send(self, drafts: Sequence[Draft]) -> list[Event | None]:
         """One after the other. None stands for an ephemeral one."""
         events: list[Event | None] = []
+        if len(drafts) == 1 and not drafts[0].ephemeral:
+            return [*await self.publish(drafts)]
         for ephemeral, run in groupby(drafts, lambda draft: draft.ephemeral):
             some = list(run)
             if ephemeral:
@@ -59,16 +65,17 @@ class InstanceEvents:
                 events += await self.publish(some)
         return events
 
-    def _check_awaited(self, drafts: Sequence[Draft]) -> None:
-        """Raises BroadcastClosed; what nobody waits for was taken before, and is published still."""
-        if not _is_patient(drafts):
+    def _check_awaited(self, drafts: Sequence[Draft]) -> bool:
+        """Whether somebody waits for them: a call that nobody waits for must not wait itself. Raises BroadcastClosed; what
+        nobody waits for was taken before, and is published still."""
+        is_awaited = not (drafts and all(map(_IS_PATIENT, drafts)))
+        if is_awaited:
             self._source.check_open()
+        return is_awaited
 
-    async def _yield_if_much(self, drafts: Sequence[Draft]) -> None:
-        if _is_patient(drafts):  # in the middle of a call that must not wait
-            return
-        if self._hub.pending_events >= _TURN_EVENTS or self._hub.pending_bytes >= _TURN_BYTES:
-            await asyncio.sleep(0)
+    @property
+    def _is_much(self) -> bool:
+        return self._hub.pending_events >= _TURN_EVENTS or self._hub.pending_bytes >= _TURN_BYTES
 
     async def history(self, channel: str, last: int) -> list[Event]:
         """The newest events of the channel's window, the oldest first."""
@@ -95,7 +102,3 @@ class InstanceEvents:
             yield engine
         finally:
             engine.unsubscribe(channel)
-
-
-def _is_patient(drafts: Sequence[Draft]) -> bool:
-    return bool(drafts) and all(draft.patient for draft in drafts)
