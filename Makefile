@@ -68,7 +68,7 @@ check: setup ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## how fast, 30 minutes; writes benchmarks/results. Some alone, and no results: ONLY="floor pattern_stack"
+bench: setup ## how fast, an hour; writes benchmarks/results. Some alone, and no results: ONLY="floor pattern_stack"
 	$(BIN)/python -m benchmarks.run $(ONLY) $(if $(ONLY),,--out benchmarks/results)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.sessions)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.outbox)
