@@ -80,7 +80,7 @@ def test_names_that_are_taken_or_reserved_are_changed() -> None:
         y: int
 
     backend = WebSocketBroadcastBackend(bridge=None)
-    backend.channel("a:{x}-`${y}", events={"x": Channels, "y": AChannel})(A)
+    backend.channel("a:{x}-{y}", events={"x": Channels, "y": AChannel})(A)
     backend.channel("b", events={})(A)
     app = FastAPI()
     app.include_router(backend.get_router())
