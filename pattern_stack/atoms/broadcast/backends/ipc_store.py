@@ -21,6 +21,7 @@ from pattern_stack.atoms.broadcast.core.event import Draft, Position
 from pattern_stack.atoms.broadcast.core.history import History
 from pattern_stack.atoms.broadcast.core.ledger import LEASE_SECONDS, Claim
 from pattern_stack.atoms.broadcast.core.process import ProcessToken
+from pattern_stack.atoms.ipc.frames import cut
 from pattern_stack.atoms.ipc.line import LinkDown
 from pattern_stack.atoms.ipc.link import Link, Refused
 from pattern_stack.atoms.ipc.rendezvous import Meeting
@@ -155,11 +156,7 @@ class IPCStore(LinkedStore):
 
     async def read(self, channel: str, since: Position, until: int | None = None) -> Reading:
         (epoch, offset, first, sizes), joined = await self._call("read", channel, *since, until)
-        bodies, start = list[bytes](), 0
-        for size in sizes:
-            bodies.append(joined[start : start + size])
-            start += size
-        return Reading(epoch, offset, first, bodies)
+        return Reading(epoch, offset, first, cut(joined, sizes))
 
     async def attend(self, channel: str, *arguments: Any) -> Attendance:
         instance, _, what, *rest = arguments

@@ -5,15 +5,15 @@ from math import isfinite
 from typing import Any
 
 
-def check_bounds(bounds: Any, least: int) -> None:
-    """For a dataclass of numbers. Raises TypeError for what is no number, ValueError for one below `least`, for infinity and
-    for NaN, and for a fraction where the field counts something."""
+def check_bounds(bounds: Any) -> None:
+    """For a dataclass of numbers. Raises TypeError for what is no number, ValueError for one below 0, for infinity and for
+    NaN, and for a fraction where the field counts something."""
     for field in fields(bounds):
         name, value = f"{type(bounds).__name__}.{field.name}", getattr(bounds, field.name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{name} is a number, not {value!r:.80}")
-        if not (isfinite(value) and value >= least):
-            raise ValueError(f"{name} is a finite number, {least} or more, not {value}")
+        if not (isfinite(value) and value >= 0):
+            raise ValueError(f"{name} is a finite number, 0 or more, not {value}")
         if field.type is int and value != int(value):
             raise ValueError(f"{name} is a whole number, not {value}")
 

@@ -27,7 +27,7 @@ class History:
     """Encoded bytes of the events that are kept."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, least=0)
+        check_bounds(self)
 
 
 class Log:

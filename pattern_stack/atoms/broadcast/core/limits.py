@@ -75,4 +75,4 @@ class Limits:
     the channel that was left alone longest are dropped, and read from the store when they are needed again."""
 
     def __post_init__(self) -> None:
-        check_bounds(self, least=0)
+        check_bounds(self)
