@@ -18,6 +18,7 @@ from pattern_stack.atoms.broadcast.instance.instance import drain_all
 from pattern_stack.atoms.broadcast.transports.endpoint import open_paths
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
 from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
+from pattern_stack.atoms.broadcast.transports.writer import bound_socket
 from pattern_stack.atoms.printable import printable
 from pattern_stack.errors import PatternStackError
 from pattern_stack.loopback import is_loopback
@@ -59,6 +60,9 @@ class PacedServer(uvicorn.Server):
         except OSError as error:  # of a Unix socket; of an address uvicorn says it itself
             await self.lifespan.shutdown()
             sys.exit(f"cannot listen on {self.config.uds}: {error.strerror}")
+        for server in self.servers if self.started else ():
+            for listener in server.sockets:
+                bound_socket(listener)
         if self.started:
             _spare_collector()
             self.serves()

@@ -1,5 +1,7 @@
 """What one client sends: frames are read, counted, and carried out one after the other, in the order they came."""
 
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,7 +25,10 @@ from pattern_stack.atoms.broadcast.core.protocol import (
 from pattern_stack.atoms.broadcast.core.rate_limit import RateLimit
 from pattern_stack.atoms.broadcast.core.sending import Send, SetState
 from pattern_stack.atoms.broadcast.instance.instance import Instance
+from pattern_stack.atoms.broadcast.instance.loop import run_now
 from pattern_stack.errors import BroadcastUnavailable, Unauthenticated
+
+logger = logging.getLogger(__name__)
 
 Verify = Callable[[str], Awaitable[Identity]]
 """The identity that a token proves. Raises Unauthenticated, or BroadcastUnavailable if that cannot be found out now."""
@@ -46,6 +51,14 @@ class _Begin:
 
 
 Item = Command | CommandError | _SubscribeAll | _Begin
+_SHORT = (CommandError, Ping, Refresh, Send)
+"""What is over as soon as it is begun."""
+_COSTLY = (Subscribe, Refresh, PresenceQuery, SetState)
+_NAMING = (Subscribe, Unsubscribe, PresenceQuery)
+_SHORT = (CommandError, Ping, Refresh, Send)
+"""What is begun and over at once."""
+_COSTLY = (Subscribe, Refresh, PresenceQuery, SetState)
+_NAMING = (Subscribe, Unsubscribe, PresenceQuery)
 
 
 class Commands:
@@ -128,19 +141,37 @@ class Commands:
         """What the command costs: see Limits.work_per_second."""
         if isinstance(command, Auth):
             return int(self._verify is not None)
-        if self.known and isinstance(command, Subscribe | Refresh | PresenceQuery | SetState):
+        if self.known and isinstance(command, _COSTLY):
             return self._subscriptions.cost(command)
         return 0
 
     def _queue(self, item: Item) -> None:
         if self._inbox is not None:
             self._inbox.add(item)
-        elif isinstance(item, CommandError | Ping | Refresh | Send) and not self._connection.outbox.has_bulk:
+        elif isinstance(item, _SHORT) and not self._connection.outbox.has_bulk:
             self._carry_out_now(item)
+        elif self._waits_for_nothing(item) and not self._connection.outbox.has_bulk:
+            self._carry_out_without_task(item)
         else:
             inbox = self._inbox = Inbox(self._carry_out, self._connection.resume_reading, self._inbox_ended)
             inbox.add(item)
             inbox.start(self._instance)
+
+    def _waits_for_nothing(self, item: Item) -> bool:
+        """Most clients subscribe to channels without hooks, once: for these a task would take longer than what it does."""
+        if not isinstance(item, Subscribe | _SubscribeAll):
+            return False
+        channels = item.channels if isinstance(item, Subscribe) else ()
+        return self.known and self._subscriptions.waits_for_nothing(channels)
+
+    def _carry_out_without_task(self, item: Item) -> None:
+        try:
+            run_now(self._carry_out(item))
+        except asyncio.CancelledError:  # the connection was closed meanwhile
+            pass
+        except Exception:
+            logger.exception("%r failed", item)
+            self._connection.close(1011, "internal error")
 
     def _inbox_ended(self, inbox: Inbox[Item], failed: bool) -> None:
         if self._inbox is inbox:
@@ -172,7 +203,7 @@ class Commands:
     async def _carry_out(self, item: Item) -> None:
         await self._connection.written()
         self._blamed = False
-        if self.known and isinstance(item, Subscribe | Unsubscribe | PresenceQuery):
+        if self.known and isinstance(item, _NAMING):
             self._refuse_names(item)
         match item:
             case Auth():

@@ -41,6 +41,11 @@ class JoinedChannels:
 
     # -- in
 
+    @property
+    def has_left(self) -> bool:
+        """Whether hooks or presence have been told of a departure of the connection, or are told now."""
+        return self._departures is not None
+
     async def may_join(self, channel: str) -> None:
         """Wait until the connection's last departure from the channel is over."""
         if self._departures:

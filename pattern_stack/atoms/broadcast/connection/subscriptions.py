@@ -48,14 +48,25 @@ class Subscriptions:
             return len(command.states)
         if not isinstance(command, protocol.Subscribe):
             return sum(1 + _HOOK_WORK * has_hooks(channel) for channel in command.channels)
-        new = [channel for channel in command.channels if not self._members.get(channel)]
-        return sum(1 + (channel in command.since) + _HOOK_WORK * has_hooks(channel) for channel in new)
+        work = 0
+        for channel in command.channels:
+            if not self._members.get(channel):
+                work += 1 + (channel in command.since) + _HOOK_WORK * has_hooks(channel)
+        return work
 
     def holds_all(self, channels: Sequence[str]) -> bool:
         """Whether there are some, and the connection is on all of them."""
         return bool(channels) and all(map(self._members.get, channels))
 
     # -- subscribe
+
+    def waits_for_nothing(self, channels: Sequence[str]) -> bool:
+        """Whether `subscribe`, or `subscribe_all`, runs to its end at once: no hook, no store, and no one to be told."""
+        if self._instance.link or self._members.has_left:
+            return False
+        has_hooks = self._instance.channels.has_hooks
+        everyone = () if channels else self._instance.everyone.of(self._connection.identity)
+        return not any(map(has_hooks, channels or everyone))
 
     async def subscribe(self, command: protocol.Subscribe) -> None:
         """Errors, the reply, resets, then for each channel its snapshot or replay and what was buffered meanwhile."""

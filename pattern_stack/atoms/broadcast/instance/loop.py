@@ -66,8 +66,11 @@ class LoopOwner:
 
     def acquire(self) -> None:
         """Hold the running loop as the hub's. Raises BroadcastError where the hub belongs to another one."""
-        running = asyncio.get_running_loop()
         with self._lock:
+            if self.is_current():
+                self._holders += 1
+                return
+            running = asyncio.get_running_loop()
             owner = self._owner()
             if owner is None:
                 self._loop, self._holders = running, 0

@@ -115,6 +115,7 @@ class Endpoint:
         accept = {"type": "websocket.accept", "subprotocol": admission.subprotocol}
         fast = (scope.get("extensions") or {}).get(EXTENSION)
         if fast is not None:
+            fast.take()
             await send({**accept, "headers": admission.headers})
             fast.carry(admission)
         else:

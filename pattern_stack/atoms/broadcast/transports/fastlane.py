@@ -1,46 +1,43 @@
 """FastLane: what uvicorn is given as its WebSocket protocol.
 
-`uvicorn --ws pattern_stack.fastlane:FastLane`; `pattern-stack serve` uses it. It reads the path of a handshake, and passes the
-socket on: for the path of an endpoint with `direct=True` to a DirectHandshake, else to uvicorn's own protocol (uvicorn.py).
+`uvicorn --ws pattern_stack.fastlane:FastLane`; `pattern-stack serve` uses it. It passes the socket on: a plain handshake to an
+Opening, anything else to uvicorn's own protocol (uvicorn.py).
 """
 
 import asyncio
 import sys
 from typing import Any, cast
 
-from starlette.types import ASGIApp
 from uvicorn.config import Config
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from pattern_stack.atoms.broadcast.transports.direct import DirectHandshake
+from pattern_stack.atoms.broadcast.transports.dispatch import behind_proxies, opening_of
 from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, Direct, path_of
+from pattern_stack.atoms.broadcast.transports.opening import Opening, Server
 from pattern_stack.atoms.broadcast.transports.uvicorn import UvicornProtocol
-from pattern_stack.atoms.broadcast.websocket import handshake
 
 
 class FastLane(asyncio.Protocol):
-    """One socket, for one loop iteration."""
+    """One socket, until its handshake is answered."""
 
     def __init__(self, config: Config, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
-        self._config = config
-        self._state = server_state
-        self._app_state = app_state
-        self._loop: asyncio.AbstractEventLoop = _loop or asyncio.get_event_loop()
+        self._server = Server(config, server_state, app_state, _loop or asyncio.get_event_loop())
         self._transport: asyncio.Transport
         self._data: bytes | None = None
         """The head, and what may have come behind it."""
-        self._next: asyncio.Protocol | None = None
+        self._next: Opening | UvicornProtocol | None = None
         self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._state.connections.add(self)
+        self._server.state.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """First the head, whole: uvicorn's HTTP protocol has put it together."""
-        if self._data is None:
+        if self._next:
+            self._next.data_received(data)
+        elif self._data is None:
             # in an iteration of its own: uvicorn makes this the transport's protocol when this method has returned
-            self._loop.call_soon(self._pass_on, data)
+            self._server.loop.call_soon(self._pass_on, data)
             self._data = _behind_head(self._transport)
         else:
             self._data += data
@@ -48,39 +45,33 @@ class FastLane(asyncio.Protocol):
     def _pass_on(self, head: bytes) -> None:
         if self._lost:
             return
-        self._state.connections.discard(self)
-        direct: Direct | None = self._app_state.get(DIRECT + path_of(head))
-        asked = handshake.read(head) if direct else None
-        settings = (self._config, self._state, self._app_state, self._loop)
-        if direct and asked:
-            self._give_to(DirectHandshake(*settings, direct, asked))
-        else:  # with `direct`, not of the ordinary kind: uvicorn's parser decides
-            whole = UvicornProtocol(*settings, self._behind_proxies(direct.app) if direct else None)
-            self._give_to(whole)
-            whole.data_received(head)
+        opening = opening_of(head, self._server, self._transport, self)
+        if opening:
+            self._next = opening
+            opening.begin()
+        else:
+            self._give_to_uvicorn(head)
         if self._data:
             cast(asyncio.Protocol, self._transport.get_protocol()).data_received(self._data)
 
-    def _give_to(self, protocol: asyncio.Protocol) -> None:
-        self._next = protocol
+    def _give_to_uvicorn(self, head: bytes) -> None:
+        direct: Direct | None = self._server.app_state.get(DIRECT + path_of(head.split(b" ", 2)[1]))
+        app = behind_proxies(direct.app, self._server.config) if direct else None
+        protocol = self._next = UvicornProtocol(*self._server, app)
+        self._server.state.connections.discard(self)
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
-
-    def _behind_proxies(self, app: ASGIApp) -> ASGIApp:
-        """As uvicorn wraps an application."""
-        if not self._config.proxy_headers:
-            return app
-        return cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, app), self._config.forwarded_allow_ips))
+        protocol.data_received(head)
 
     def shutdown(self) -> None:
         """The server stops."""
         self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._next:  # asyncio's TLS calls the old protocol, one iteration later
+        if self._next:  # of a UvicornProtocol where asyncio's TLS calls the old protocol, one iteration later
             self._next.connection_lost(exc)
         self._lost = True
-        self._state.connections.discard(self)
+        self._server.state.connections.discard(self)
 
 
 def _behind_head(transport: asyncio.Transport) -> bytes:

@@ -27,7 +27,7 @@ class Direct(NamedTuple):
     """The endpoint alone, as an ASGI application."""
 
 
-def path_of(head: bytes) -> str:
-    """The path that a request's head asks for, as the application's routing sees it."""
-    target = head.split(b" ", 2)[1].partition(b"?")[0].decode("latin-1")
-    return unquote(target) if "%" in target else target
+def path_of(target: bytes) -> str:
+    """The path of a request's target, as the application's routing sees it."""
+    path = target.partition(b"?")[0].decode("latin-1")
+    return unquote(path) if "%" in path else path

@@ -59,16 +59,19 @@ class SocketTransport(SocketWriter):
         """What comes is read and thrown away: the socket only waits for its end."""
         self._deadline: asyncio.TimerHandle | None = None
 
-    def carry(self, connection: ClientConnection, refusal: tuple[int, str] | None, early: bytes = b"") -> None:
+    def carry(
+        self, connection: ClientConnection, refusal: tuple[int, str] | None, early: bytes = b"", *, bounded: bool = False
+    ) -> None:
         """From here on the socket is this connection's. `refusal`: the code and reason to close with at once. `early`: what
-        has come behind the handshake."""
+        has come behind the handshake. `bounded`: see bound_socket."""
         limits = connection.limits
         self._reader = FrameReader(limits.message_bytes, self._deflating)
         self._bucket = Bucket(_FRAGMENTS * limits.frames_per_second, _FRAGMENTS * limits.frames_burst, self._loop.time)
         self._siblings.add(self)
         self._transport.set_protocol(self)
         self._connection = connection
-        bound_kernel_buffer(self._transport)
+        if not bounded:
+            bound_kernel_buffer(self._transport)
         self._schedule_ping()
         connection.open(refusal)
         if early:

@@ -111,6 +111,9 @@ class UvicornProtocol(WebSocketsSansIOProtocol):
 
     # -- handing it over
 
+    def take(self) -> None:
+        """Called before the accept."""
+
     def carry(self, admission: Admission) -> None:
         """Called when the handshake was accepted: from here on the socket is that connection's."""
         if self.disconnected:

@@ -172,10 +172,14 @@ class SocketWriter(asyncio.Protocol):
 
 
 def bound_kernel_buffer(transport: asyncio.Transport) -> None:
-    """No other platform has it, nor has a Unix socket, whose buffer is small."""
-    if _TCP_NOTSENT_LOWAT is None:
-        return
     connection: socket.socket | None = transport.get_extra_info("socket")
-    if connection is not None and connection.family != socket.AF_UNIX:
+    if connection is not None:
+        bound_socket(connection)
+
+
+def bound_socket(connection: socket.socket) -> None:
+    """Of a listening socket: those that it accepts have the bound from it. No other platform has it, nor has a Unix socket,
+    whose buffer is small."""
+    if _TCP_NOTSENT_LOWAT is not None and connection.family != socket.AF_UNIX:
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)

@@ -5,12 +5,16 @@ from typing import NamedTuple
 
 from websockets.utils import accept_key
 
+from pattern_stack.atoms.broadcast.websocket.subprotocols import SUBPROTOCOL
+
 _MOST_BYTES = 8_192
 _MOST_HEADERS = 64
 _KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
 _HEADERS = re.compile(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*)*")
-_ODD = (b"x-forwarded", b"content-length", b"transfer-encoding")
-"""What begins so says that a proxy has changed the head, or that a body follows it, which would be read as frames."""
+_TARGET = re.compile(rb"/[\x21\x22\x24-\x7e]*")
+_BODY = (b"content-length", b"transfer-encoding")
+"""What begins so says that a body follows, which would be read as frames."""
+_FORWARDED = b"x-forwarded"
 
 
 class Handshake(NamedTuple):
@@ -19,6 +23,14 @@ class Handshake(NamedTuple):
     key: str
     headers: list[tuple[bytes, bytes]]
     """Names in lower case."""
+    is_forwarded: bool
+    """A proxy says who asks."""
+
+    @property
+    def subprotocols(self) -> list[str]:
+        """Those that the client offers."""
+        offers = [value.decode("latin-1") for name, value in self.headers if name == SUBPROTOCOL]
+        return [token.strip() for offer in offers for token in offer.split(",")]
 
 
 def read(head: bytes) -> Handshake | None:
@@ -29,17 +41,19 @@ def read(head: bytes) -> Handshake | None:
     parts = request.split(b" ")
     if len(parts) != 3 or parts[0] != b"GET" or parts[2] != b"HTTP/1.1" or len(lines) > _MOST_HEADERS:
         return None
-    if not _HEADERS.fullmatch(head, len(request), len(head) - 4):
+    if not (_TARGET.fullmatch(parts[1]) and _HEADERS.fullmatch(head, len(request), len(head) - 4)):
         return None
     headers = []
+    is_forwarded = False
     for line in lines:
         name, _, value = line.partition(b":")
         name = name.lower()
-        if name.startswith(_ODD):
+        if name.startswith(_BODY):
             return None
+        is_forwarded = is_forwarded or name.startswith(_FORWARDED)
         headers.append((name, value.strip(b" \t")))
     key = _key(headers)
-    return Handshake(parts[1], key, headers) if key else None
+    return Handshake(parts[1], key, headers, is_forwarded) if key else None
 
 
 def _key(headers: list[tuple[bytes, bytes]]) -> str | None:

@@ -1,0 +1,115 @@
+"""Opening: a WebSocket between its head and the protocol that carries it. A server's protocol makes one, and holds it."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from uvicorn.config import Config
+from uvicorn.protocols.utils import is_ssl
+
+from pattern_stack.atoms.broadcast.transports.admission import Admission
+from pattern_stack.atoms.broadcast.transports.handoff import EARLY_BYTES
+from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
+from pattern_stack.atoms.broadcast.websocket import handshake
+from pattern_stack.atoms.broadcast.websocket.handshake import Handshake
+
+logger = logging.getLogger(__name__)
+
+
+class Server(NamedTuple):
+    """What uvicorn gives each of its protocols."""
+
+    config: Config
+    state: Any
+    app_state: dict[str, Any]
+    loop: asyncio.AbstractEventLoop
+
+
+class Opening:
+    """`holder` is the transport's protocol until another one is. It passes on what the transport tells it."""
+
+    __slots__ = ("_asked", "_bounded", "_early", "_holder", "_server", "_socket", "_transport")
+
+    def __init__(
+        self, server: Server, transport: asyncio.Transport, holder: asyncio.Protocol, asked: Handshake, bounded: bool
+    ) -> None:
+        self._server = server
+        self._transport = transport
+        self._holder = holder
+        self._asked = asked
+        self._bounded = bounded
+        """The socket has its bound of the kernel's buffer from the listening one."""
+        self._early: bytes | None = b""
+        """What came behind the head; None when nothing more is read."""
+        self._socket: SocketTransport | None = None
+
+    def begin(self) -> None:
+        raise NotImplementedError
+
+    def data_received(self, data: bytes) -> None:
+        """Reading goes on, so that the client's leave is noticed."""
+        if self._early is None:
+            return
+        self._early += data
+        if len(self._early) > EARLY_BYTES:
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._socket:  # asyncio's TLS calls the old protocol, one iteration later
+            self._socket.connection_lost(exc)
+
+    def _short_scope(self) -> dict[str, Any]:
+        """What of the scope says which page asks."""
+        scheme = "wss" if is_ssl(self._transport) else "ws"
+        return {"type": "websocket", "scheme": scheme, "headers": self._asked.headers}
+
+    def _scope(self, extensions: dict[str, Any]) -> dict[str, Any]:
+        """As uvicorn makes it."""
+        config = self._server.config
+        path, _, query = self._asked.target.partition(b"?")
+        root = config.root_path
+        return {
+            **self._short_scope(),
+            "asgi": {"version": config.asgi_version, "spec_version": "2.4"},
+            "http_version": "1.1",
+            "server": _own_address(self._transport),
+            "client": peer_address(self._transport),
+            "root_path": root,
+            "path": root + unquote(path.decode("ascii")),
+            "raw_path": root.encode("ascii") + path,
+            "query_string": query,
+            "subprotocols": self._asked.subprotocols,
+            "state": self._server.app_state.copy(),
+            "extensions": extensions,
+        }
+
+    def _carry(self, admission: Admission, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Answer the handshake, with these headers beside those of every answer: the socket is that connection's."""
+        early, self._early = self._early or b"", None
+        state = self._server.state
+        self._transport.write(handshake.answer(self._asked.key, [*state.default_headers, *headers]))
+        state.connections.discard(self._holder)
+        self._socket = socket = SocketTransport(
+            self._transport, self._server.loop, state.connections, self._server.config, admission.deflating
+        )
+        try:
+            socket.carry(admission.connect(socket), admission.close, early, bounded=self._bounded)
+        except Exception:
+            logger.exception("a connection could not be opened")
+            self._transport.close()
+
+
+def peer_address(transport: asyncio.Transport) -> tuple[str, int] | None:
+    """None for a Unix socket."""
+    address = transport.get_extra_info("peername")
+    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None
+
+
+def _own_address(transport: asyncio.Transport) -> tuple[str, int | None] | None:
+    """The path and None for a Unix socket."""
+    address = transport.get_extra_info("sockname")
+    if isinstance(address, tuple):
+        return str(address[0]), int(address[1])
+    return (address, None) if isinstance(address, str) else None

@@ -1,0 +1,152 @@
+"""A handshake that the application answers. Of an endpoint of ours the socket is carried at once; for any other answer uvicorn's
+own protocol takes the socket over, and the application goes on with that.
+
+uvicorn alone would read the head twice, and make its parser and its queue for each socket, before the application is asked.
+"""
+
+import asyncio
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
+
+from pattern_stack.atoms.broadcast.transports.admission import Admission
+from pattern_stack.atoms.broadcast.transports.handoff import EXTENSION
+from pattern_stack.atoms.broadcast.transports.opening import Opening, Server
+from pattern_stack.atoms.broadcast.transports.uvicorn import UvicornProtocol
+from pattern_stack.atoms.broadcast.websocket.handshake import Handshake
+from pattern_stack.atoms.broadcast.websocket.subprotocols import SUBPROTOCOL
+
+logger = logging.getLogger("uvicorn.error.fastlane")
+
+
+class AppHandshake(Opening):
+    """One socket, from its head until a SocketTransport or a UvicornProtocol has it. `head` is what uvicorn would read."""
+
+    __slots__ = ("_accept", "_app", "_changed", "_head", "_lost", "_protocol", "_running", "_taken", "_told", "_uvicorn")
+
+    def __init__(
+        self,
+        server: Server,
+        transport: asyncio.Transport,
+        holder: asyncio.Protocol,
+        asked: Handshake,
+        bounded: bool,
+        app: ASGIApp,
+        head: bytes,
+    ) -> None:
+        super().__init__(server, transport, holder, asked, bounded)
+        self._app = app
+        self._head = head
+        self._running: asyncio.Task[None]
+        self._told = False
+        """The application has heard of the handshake."""
+        self._taken = False
+        """An endpoint of ours is about to accept."""
+        self._accept: Message = {}
+        self._lost = False
+        self._changed = asyncio.Event()
+        """The socket is lost, or uvicorn has it."""
+        self._protocol: UvicornProtocol | None = None
+        self._uvicorn: tuple[Receive, Send] | None = None
+        """What uvicorn's protocol gives an application."""
+
+    def begin(self) -> None:
+        scope = self._scope({"websocket.http.response": {}, EXTENSION: self})
+        self._running = self._server.loop.create_task(self._run(scope))
+        self._server.state.tasks.add(self._running)
+        self._running.add_done_callback(self._ended)
+
+    async def _run(self, scope: Scope) -> None:
+        await self._app(scope, self.receive, self.send)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._server.state.tasks.discard(task)
+        if task.cancelled():  # the server stops
+            self._transport.close()
+        elif self._socket or self._lost:
+            error = task.exception()
+            if error and not isinstance(error, ClientDisconnected):
+                logger.error("Exception in ASGI application", exc_info=error)
+        elif self._protocol is None:  # it has not answered: uvicorn says so, to the client and to the log
+            self._give_to_uvicorn()
+
+    # -- what the application hears and says
+
+    async def receive(self) -> Message:
+        if not self._told:
+            self._told = True
+            return {"type": "websocket.connect"}
+        await self._changed.wait()
+        if self._uvicorn:
+            return await self._uvicorn[0]()
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(self, message: Message) -> None:
+        if self._taken and message["type"] == "websocket.accept":
+            self._accept = message  # with what a middleware may have added
+            return
+        if self._protocol is None and not self._lost:
+            self._give_to_uvicorn()
+        await self._changed.wait()
+        if self._uvicorn is None:
+            raise ClientDisconnected
+        await self._uvicorn[1](message)
+
+    # -- an endpoint of ours answers
+
+    def take(self) -> None:
+        """Called before the accept: it is written by `carry`."""
+        self._taken = True
+
+    def carry(self, admission: Admission) -> None:
+        """Called behind the accept: from here on the socket is that connection's."""
+        if self._lost:
+            return
+        headers = [(name.lower(), value) for name, value in self._accept.get("headers", ())]
+        if subprotocol := self._accept.get("subprotocol"):
+            headers.append((SUBPROTOCOL, subprotocol.encode()))
+        self._carry(admission, headers)
+
+    @property
+    def handshake_complete(self) -> bool:
+        """uvicorn's protocol has answered, or is told that nothing more is to be said."""
+        return self._protocol is not None and self._protocol.handshake_complete
+
+    @handshake_complete.setter
+    def handshake_complete(self, is_complete: bool) -> None:
+        if self._protocol:
+            self._protocol.handshake_complete = is_complete
+
+    # -- uvicorn answers
+
+    def _give_to_uvicorn(self) -> None:
+        early, self._early = self._early or b"", None
+        self._protocol = protocol = UvicornProtocol(*self._server, self._go_on)
+        self._server.state.connections.discard(self._holder)
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+        protocol.data_received(self._head)
+        if protocol.close_sent:  # its parser is not content with the head
+            self._lose()
+        elif early:
+            protocol.data_received(early)
+
+    async def _go_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What uvicorn takes for the application: it ends with the application."""
+        await receive()  # websocket.connect, of which the application has heard
+        self._uvicorn = receive, send
+        self._changed.set()
+        await self._running
+
+    # -- its end
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._protocol and not self._protocol.disconnected:  # asyncio's TLS, as in Opening
+            self._protocol.connection_lost(exc)
+        self._lose()
+
+    def _lose(self) -> None:
+        self._lost = True
+        self._changed.set()
