@@ -3,9 +3,9 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent import futures
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from pattern_stack.errors import BroadcastClosed, BroadcastError
@@ -214,14 +214,16 @@ def _result(crossing: futures.Future[T]) -> T:
     return crossing.result()
 
 
-@contextmanager
-def foreign_code() -> Iterator[None]:
+class foreign_code:  # noqa: N801 - used as contextlib's functions are
     """Around a call of the application's code: a CancelledError from something that it awaited, and that was cancelled
     elsewhere, is its failure (RuntimeError) and not the end of our task."""
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise RuntimeError("what it awaited was cancelled") from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                raise RuntimeError("what it awaited was cancelled") from error

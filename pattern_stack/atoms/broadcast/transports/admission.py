@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -135,8 +134,11 @@ class Door:
         """
 
         if self._plainly and not getattr(scope["app"], "dependency_overrides", None):
-            with foreign_code(), suppress(Missing):
-                return await _identity(await self._plainly.resolve(scope, _connect, _send_nothing))
+            try:
+                with foreign_code():
+                    return await _identity(await self._plainly.resolve(scope, _connect, _send_nothing))
+            except Missing:
+                pass
         # without the application's exception handlers: what the dependency raises is for this class to answer
         inner = {**scope, "starlette.exception_handlers": ({}, {})}
         with foreign_code():

@@ -35,7 +35,7 @@ class DirectHandshake(Opening):
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        refusal = self._door.check_origin(self._short_scope())
+        refusal = self._door.check_origin(self._page)
         if refusal is None and self._door.asks:
             self._ask()
         else:
@@ -82,7 +82,7 @@ class DirectHandshake(Opening):
     # -- what it gets
 
     def _answer(self, identity: Identity | None, refusal: Refusal | None) -> None:
-        admission = self._door.admit(self._short_scope(), identity, refusal)
+        admission = self._door.admit(self._page, identity, refusal)
         delay = self._door.refusal_delay(self._address) if admission.refusal else 0
         if delay:
             self._timer = self._server.loop.call_later(delay, self._finish, admission)

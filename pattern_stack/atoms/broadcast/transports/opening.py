@@ -30,7 +30,7 @@ class Server(NamedTuple):
 class Opening:
     """`holder` is the transport's protocol until another one is. It passes on what the transport tells it."""
 
-    __slots__ = ("_asked", "_bounded", "_early", "_holder", "_server", "_socket", "_transport")
+    __slots__ = ("_asked", "_bounded", "_early", "_holder", "_page", "_server", "_socket", "_transport")
 
     def __init__(
         self, server: Server, transport: asyncio.Transport, holder: asyncio.Protocol, asked: Handshake, bounded: bool
@@ -44,6 +44,9 @@ class Opening:
         self._early: bytes | None = b""
         """What came behind the head; None when nothing more is read."""
         self._socket: SocketTransport | None = None
+        scheme = "wss" if is_ssl(transport) else "ws"
+        self._page: dict[str, Any] = {"type": "websocket", "scheme": scheme, "headers": asked.headers}
+        """What of the scope says which page asks."""
 
     def begin(self) -> None:
         raise NotImplementedError
@@ -60,18 +63,13 @@ class Opening:
         if self._socket:  # asyncio's TLS calls the old protocol, one iteration later
             self._socket.connection_lost(exc)
 
-    def _short_scope(self) -> dict[str, Any]:
-        """What of the scope says which page asks."""
-        scheme = "wss" if is_ssl(self._transport) else "ws"
-        return {"type": "websocket", "scheme": scheme, "headers": self._asked.headers}
-
     def _scope(self, extensions: dict[str, Any]) -> dict[str, Any]:
         """As uvicorn makes it."""
         config = self._server.config
         path, _, query = self._asked.target.partition(b"?")
         root = config.root_path
         return {
-            **self._short_scope(),
+            **self._page,
             "asgi": {"version": config.asgi_version, "spec_version": "2.4"},
             "http_version": "1.1",
             "server": _own_address(self._transport),
