@@ -60,7 +60,12 @@ class SocketTransport(SocketWriter):
         self._deadline: asyncio.TimerHandle | None = None
 
     def carry(
-        self, connection: ClientConnection, refusal: tuple[int, str] | None, early: bytes = b"", *, bounded: bool = False
+        self,
+        connection: ClientConnection,
+        refusal: tuple[int, str] | None,
+        early: bytes = b"",
+        *,
+        bounded: bool = False,
     ) -> None:
         """From here on the socket is this connection's. `refusal`: the code and reason to close with at once. `early`: what
         has come behind the handshake. `bounded`: see bound_socket."""

@@ -23,7 +23,18 @@ logger = logging.getLogger("uvicorn.error.fastlane")
 class AppHandshake(Opening):
     """One socket, from its head until a SocketTransport or a UvicornProtocol has it. `head` is what uvicorn would read."""
 
-    __slots__ = ("_accept", "_app", "_changed", "_head", "_lost", "_protocol", "_running", "_taken", "_told", "_uvicorn")
+    __slots__ = (
+        "_accept",
+        "_app",
+        "_changed",
+        "_head",
+        "_lost",
+        "_protocol",
+        "_running",
+        "_taken",
+        "_told",
+        "_uvicorn",
+    )
 
     def __init__(
         self,

@@ -1,0 +1,178 @@
+"""WebSockets of the application itself behave as under uvicorn alone, though it does not read their handshakes."""
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pattern_stack import WebSocketBroadcastBackend
+from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
+from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
+from pattern_stack.atoms.broadcast.transports.uvicorn import UvicornProtocol
+from tests.support.client import client
+from tests.support.raw import Raw
+from tests.support.server import serving, serving_backend
+
+ALONE: dict[str, Any] = {"http": "httptools", "ws": "websockets-sansio"}
+OURS: dict[str, dict[str, Any]] = {
+    "serve": {"http": FirstBytes, "ws": FastLane},
+    "httptools": {"http": "httptools", "ws": FastLane},
+    "h11": {"http": "h11", "ws": FastLane},
+}
+ACCEPT: Message = {"type": "websocket.accept"}
+
+
+async def echoes(receive: Receive, send: Send) -> None:
+    await send({**ACCEPT, "headers": [(b"X-Greeting", b"hello")], "subprotocol": "chat"})
+    for _ in range(2):
+        await send({"type": "websocket.send", "text": (await receive())["text"]})
+    await send({"type": "websocket.close", "code": 4000, "reason": "bye"})
+
+
+async def refuses(receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.close"})
+
+
+async def answers(receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.http.response.start", "status": 418, "headers": [(b"x-why", b"tea")]})
+    await send({"type": "websocket.http.response.body", "body": b"no coffee"})
+
+
+async def says_nothing(receive: Receive, send: Send) -> None: ...
+
+
+async def fails(receive: Receive, send: Send) -> None:
+    raise RuntimeError("before it answers")
+
+
+async def fails_later(receive: Receive, send: Send) -> None:
+    await send(ACCEPT)
+    raise RuntimeError("after it has answered")
+
+
+async def says_what_it_may_not(receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.send", "text": "too early"})
+
+
+def application(behave: Any) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            assert await receive() == {"type": "websocket.connect"}
+            await behave(receive, send)
+
+    return app
+
+
+def heard(raw: Raw) -> tuple[str, list[str], list[tuple[int, bytes]], str]:
+    """What a client gets until the connection ends: the status, the headers without the date, and the frames or the body."""
+    status, *headers = raw.response.decode().split("\r\n")
+    kept = sorted(line.lower() for line in headers if not line.lower().startswith(("date:", "server:")))
+    frames: list[tuple[int, bytes]] = []
+    if " 101 " not in status:
+        rest = raw._buffer
+        while more := raw.socket.recv(1_000):
+            rest += more
+        return status, kept, frames, rest.decode()
+    try:
+        while True:
+            frames.append(raw.read_frame())
+            if frames[-1][0] == 8:
+                raw.socket.sendall(raw.frame(8, frames[-1][1][:2]))
+    except (EOFError, ConnectionError):
+        return status, kept, frames, ""
+
+
+def talk(app: ASGIApp, *, behind: bool = False, **config: Any) -> Any:
+    """Two messages: in the same piece as the head, which uvicorn by itself loses, or after the answer."""
+    messages = Raw.frame(1, b"one") + Raw.frame(1, b"two")
+    with serving(app, lifespan="off", **config) as server:
+        headers = "Sec-WebSocket-Protocol: chat\r\n"
+        raw = Raw(server.port, headers=headers, behind=messages if behind else b"")
+        with raw.socket:
+            if not behind and b" 101 " in raw.response:
+                raw.socket.sendall(messages)
+            return heard(raw)
+
+
+@pytest.mark.parametrize("ours", OURS)
+@pytest.mark.parametrize("behave", [echoes, refuses, answers, says_nothing, fails, fails_later, says_what_it_may_not])
+def test_an_answer_of_the_application_is_as_under_uvicorn(behave: Any, ours: str) -> None:
+    app = application(behave)
+    alone = talk(app, **ALONE)
+    assert talk(app, **OURS[ours]) == alone
+    assert talk(app, behind=True, **OURS[ours]) == alone
+
+
+async def test_an_endpoint_of_ours_needs_no_parser_of_uvicorn(
+    backend: WebSocketBroadcastBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[UvicornProtocol] = []
+    make = UvicornProtocol.__init__
+    monkeypatch.setattr(UvicornProtocol, "__init__", lambda self, *given: made.append(self) or make(self, *given))
+    with serving_backend(backend, direct=False, config=OURS["serve"]) as server:
+        async with client(server.url) as one:
+            await one.subscribe("a")
+        assert not made
+        with (await asyncio.to_thread(Raw, server.port, headers=f"X-Long: {9_000 * 'a'}\r\n")).socket:  # the control
+            assert len(made) == 1
+
+
+@pytest.mark.parametrize("ours", OURS)
+def test_the_scope_is_as_under_uvicorn(ours: str) -> None:
+    scopes: list[dict[str, Any]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        told = {name: value for name, value in scope.items() if name != "extensions"}
+        told["extensions"] = sorted(name for name in scope["extensions"] if not name.startswith("pattern_stack"))
+        scopes.append(json.loads(re.sub(r"1:\d+|, \d+", "", json.dumps(told, default=bytes.decode))))
+        await send({"type": "websocket.close"})
+
+    targets = ["/a", "/a%20b/%C3%A9?x=%41&y=", "//double", "/with;semi,colon'\"<>|"]
+    headers = "Cookie: a=b; c=d\r\nX-Forwarded-For: 10.1.2.3\r\nX-Forwarded-Proto: https\r\nX-Odd:  two  spaces \r\n"
+    for config in (ALONE, OURS[ours]):
+        with serving(app, lifespan="off", root_path="/root", **config) as server:
+            for target in targets:
+                Raw(server.port, path=target, headers=headers + "Sec-WebSocket-Protocol: a, b\r\n").socket.close()
+    assert len(scopes) == 2 * len(targets)
+    assert scopes[: len(targets)] == scopes[len(targets) :]
+
+
+@pytest.mark.parametrize("ours", OURS)
+@pytest.mark.parametrize("how", ["reset", "close"])
+def test_an_application_hears_of_a_client_that_leaves_before_the_answer(ours: str, how: str) -> None:
+    told: list[Message] = []
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def waits(receive: Receive, send: Send) -> None:
+        asked.set()
+        told.append(await receive())
+        try:
+            await send(ACCEPT)
+        except OSError as error:
+            told.append({"type": type(error).__name__})
+        ended.set()
+
+    with serving(application(waits), lifespan="off", **OURS[ours]) as server:
+        raw = Raw(server.port, answered=False, behind=Raw.frame(1, b"early"))
+        server.call(asked.wait)
+        raw.leave(how)
+        server.call(ended.wait)
+    assert told == [{"type": "websocket.disconnect", "code": 1006}, {"type": "ClientDisconnected"}]
+
+
+@pytest.mark.parametrize("ours", OURS)
+def test_a_server_that_stops_ends_a_handshake_that_nobody_answers(ours: str) -> None:
+    asked = asyncio.Event()
+
+    async def waits(receive: Receive, send: Send) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    with serving(application(waits), lifespan="off", timeout_graceful_shutdown=0, **OURS[ours]) as server:
+        raw = Raw(server.port, answered=False)
+        server.call(asked.wait)
+    with raw.socket, pytest.raises((EOFError, ConnectionError)):
+        raw._more()
