@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import time_ns
 from typing import Annotated
 
 from pydantic import PlainSerializer
@@ -18,6 +19,21 @@ def iso(time: datetime) -> str:
     """In UTC, ISO 8601 with microseconds and Z."""
     utc = time if time.tzinfo is UTC else time.astimezone(UTC)
     return utc.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+
+
+_second = (0, "")
+"""The last one that was written, and how it is written."""
+
+
+def iso_now() -> str:
+    """`iso(utc_now())`, in a third of its time: each event has it."""
+    global _second  # noqa: PLW0603 - what is written is the same in every thread
+    seconds, rest = divmod(time_ns(), 1_000_000_000)
+    last, written = _second
+    if seconds != last:
+        written = datetime.fromtimestamp(seconds, UTC).isoformat()[: -len("+00:00")]
+        _second = (seconds, written)
+    return f"{written}.{rest // 1_000:06d}Z"
 
 
 Time = Annotated[datetime, PlainSerializer(iso, return_type=str, when_used="json")]

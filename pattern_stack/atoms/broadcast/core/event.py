@@ -8,7 +8,7 @@ import orjson
 
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.websocket.frames import Frame, Part, Shared, fragments_of, size_of, slices_of
-from pattern_stack.atoms.clock import iso, utc_now
+from pattern_stack.atoms.clock import iso_now
 from pattern_stack.atoms.json import is_finite, unwritable
 from pattern_stack.errors import InvalidChannel, InvalidEvent
 
@@ -293,7 +293,7 @@ def encode(
         "channel": channel,
         "event": event_type,
         "payload": _plain(payload),
-        "timestamp": iso(utc_now()),
+        "timestamp": iso_now(),
     }
     if origin is not None:
         message["origin"] = origin

@@ -14,7 +14,7 @@ from pattern_stack.atoms.broadcast.core.event import Last, Position, Since, is_c
 from pattern_stack.atoms.broadcast.core.limits import Limits
 from pattern_stack.atoms.broadcast.core.sending import Send, SetState, invalid_channel, send_of, state_of
 from pattern_stack.atoms.broadcast.websocket.frames import Frame
-from pattern_stack.atoms.clock import iso, utc_now
+from pattern_stack.atoms.clock import iso_now
 from pattern_stack.atoms.json import is_deeper
 
 _ID_LENGTH = 64
@@ -246,7 +246,7 @@ def authenticated(id: Id) -> Frame:
 
 
 def pong(value: int | str, id: Id) -> Frame:
-    return _frame({"pong": value, "timestamp": iso(utc_now())}, id)
+    return _frame({"pong": value, "timestamp": iso_now()}, id)
 
 
 def presence(channels: Mapping[str, list[dict[str, Any]]], id: Id) -> Frame:

@@ -68,7 +68,7 @@ class InstanceEvents:
     def _check_awaited(self, drafts: Sequence[Draft]) -> bool:
         """Whether somebody waits for them: a call that nobody waits for must not wait itself. Raises BroadcastClosed; what
         nobody waits for was taken before, and is published still."""
-        is_awaited = not (drafts and all(map(_IS_PATIENT, drafts)))
+        is_awaited = not drafts or not drafts[0].patient or not all(map(_IS_PATIENT, drafts))
         if is_awaited:
             self._source.check_open()
         return is_awaited

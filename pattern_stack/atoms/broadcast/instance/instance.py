@@ -159,6 +159,8 @@ class Instance:
 
     async def run(self, call: Call[T]) -> T:
         """Run a call on the hub's loop: see LoopOwner.run."""
+        if self.loop_owner.is_current():
+            return await call()
         self.adopt_loop()
         return await self.loop_owner.run(call)
 

@@ -46,9 +46,9 @@ class HTTPProtocol(HttpToolsProtocol):
             piece = data[at : at + room]
             at += room
             self._unread += len(piece)
-            if self._in_head and self._timer is None:
-                self._start_timer()
             super().data_received(piece)
+            if self._in_head and self._unread and self._timer is None and not self._refused:
+                self._start_timer()  # most heads come in one piece
             if (upgraded := cast(asyncio.Protocol, self.transport.get_protocol())) is not self:
                 if at < len(data):
                     upgraded.data_received(data[at:])

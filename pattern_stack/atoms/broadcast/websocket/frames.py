@@ -157,13 +157,18 @@ class Batch:
     def size(self) -> int:
         """Bytes of all the frames' data."""
         if self._size is None:
-            self._size = sum([frame.size for frame in self.frames])
+            frames = self.frames  # most often one
+            self._size = frames[0].size if len(frames) == 1 else sum([frame.size for frame in frames])
         return self._size
 
     @property
     def tally(self) -> tuple[int, int, Sequence[tuple[str, str]]]:
         """How many of the frames are events, the bytes of these, and what else they count for."""
         if self._tally is None:
+            if len(self.frames) == 1:
+                (frame,) = self.frames
+                self._tally = (frame.events, len(frame.data) if frame.events else 0, frame.tells)
+                return self._tally
             events, size, tells = 0, 0, list[tuple[str, str]]()
             for frame in self.frames:
                 if frame.events:
@@ -177,7 +182,8 @@ class Batch:
     def wire(self) -> bytes:
         """All of them as WebSocket frames: joined once, for all the connections they go to."""
         if self._wire is None:
-            self._wire = b"".join([frame.wire for frame in self.frames])
+            frames = self.frames
+            self._wire = frames[0].wire if len(frames) == 1 else b"".join([frame.wire for frame in frames])
         return self._wire
 
     def fragments(self, deflating: bool) -> Iterator[bytes]:
