@@ -11,7 +11,6 @@ from pattern_stack import WebSocketBroadcastBackend
 
 app = FastAPI()
 broadcast = WebSocketBroadcastBackend()
-app.include_router(broadcast.get_router(direct=True))
 
 
 class Publish(BaseModel):
@@ -33,6 +32,7 @@ async def control(websocket: WebSocket) -> None:
             await broadcast.broadcast(channel, "tick", PAYLOAD)
 
 
-# behind the rest, which is what an application has: a request is compared with one route after the other
+# behind the application's own routes, as docs/scaling.md says: FastAPI compares a request with one route after the other
+app.include_router(broadcast.get_router(direct=True))
 app.include_router(broadcast.get_router("/ws/through"))
 app.include_router(broadcast.get_router("/ws/authenticated", authenticate=current_user, direct=True))

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 _HEAD_BYTES = 65_536
 _HEADERS = 100
+_TOO_MANY = f"a request has at most {_HEADERS} headers"
 HEAD_SECONDS = 15.0
 _LINGER_SECONDS = 1.0
 """How long what comes behind the answer is thrown away: closing over unread data resets the connection, and the client would
@@ -37,18 +38,29 @@ class HTTPProtocol(HttpToolsProtocol):
         self._start_timer()
 
     def data_received(self, data: bytes) -> None:
+        if len(data) <= _HEAD_BYTES - self._unread and not self._refused:
+            self._feed(data)
+        else:
+            self._feed_piecewise(data)
+
+    def _feed(self, data: bytes) -> None:
+        self._unread += len(data)
+        super().data_received(data)
+        if self._unread and not self._refused:  # most heads come in one piece, and are forgotten here
+            if self.headers and len(self.headers) > _HEADERS:
+                self._refuse(431, _TOO_MANY)
+            elif self._in_head and self._timer is None:
+                self._start_timer()
+
+    def _feed_piecewise(self, data: bytes) -> None:
         at = 0
         while at < len(data) and not self._refused:
             room = _HEAD_BYTES - self._unread
             if room <= 0:
                 self._refuse(431, f"a request's head has at most {_HEAD_BYTES} bytes")
                 return
-            piece = data[at : at + room]
+            self._feed(data[at : at + room])
             at += room
-            self._unread += len(piece)
-            super().data_received(piece)
-            if self._in_head and self._unread and self._timer is None and not self._refused:
-                self._start_timer()  # most heads come in one piece
             if (upgraded := cast(asyncio.Protocol, self.transport.get_protocol())) is not self:
                 if at < len(data):
                     upgraded.data_received(data[at:])
@@ -58,24 +70,21 @@ class HTTPProtocol(HttpToolsProtocol):
 
     # -- what the parser tells
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self.headers) >= _HEADERS:
-            self._refuse(431, f"a request has at most {_HEADERS} headers")
-            raise ValueError("too many headers")  # which ends the parser
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
+        if len(self.headers) > _HEADERS:
+            self._refuse(431, _TOO_MANY)
+            raise ValueError("too many headers")  # which ends the parser
         self._unread, self._in_head = 0, False
         self._stop_timer()
-        super().on_headers_complete()
+        HttpToolsProtocol.on_headers_complete(self)
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
-        super().on_body(body)
+        HttpToolsProtocol.on_body(self, body)
 
     def on_message_complete(self) -> None:
         self._unread, self._in_head = 0, True
-        super().on_message_complete()
+        HttpToolsProtocol.on_message_complete(self)
 
     def send_400_response(self, msg: str) -> None:
         if not self._refused:
