@@ -78,6 +78,7 @@ bench: setup ## how fast, an hour; writes benchmarks/results. Some alone, and no
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.declared)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.meters)
 	$(if $(ONLY),,$(BIN)/python -m benchmarks.returning)
+	$(if $(ONLY),,$(BIN)/python -m benchmarks.features)
 
 bench-peers: setup ## what make bench compares with, in a place of its own
 	@[ -x $(PEERS)/bin/python ] || $(BIN)/python -m venv $(PEERS)

@@ -18,6 +18,7 @@ from pattern_stack.atoms.broadcast.instance.instance import drain_all
 from pattern_stack.atoms.broadcast.transports.endpoint import open_paths
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
 from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
+from pattern_stack.atoms.broadcast.transports.handoff import BOUNDED
 from pattern_stack.atoms.broadcast.transports.writer import bound_socket
 from pattern_stack.atoms.printable import printable
 from pattern_stack.errors import PatternStackError
@@ -60,14 +61,18 @@ class PacedServer(uvicorn.Server):
         except OSError as error:  # of a Unix socket; of an address uvicorn says it itself
             await self.lifespan.shutdown()
             sys.exit(f"cannot listen on {self.config.uds}: {error.strerror}")
-        for server in self.servers if self.started else ():
-            for listener in server.sockets:
-                bound_socket(listener)
         if self.started:
+            self._bound_sockets()
             _spare_collector()
             self.serves()
         if self.started and not self.config.uds and not is_loopback(self.config.host):
             self._warn_of_open_doors()
+
+    def _bound_sockets(self) -> None:
+        for server in self.servers:
+            for listener in server.sockets:
+                bound_socket(listener)
+        setattr(self.server_state, BOUNDED, True)
 
     def _warn_of_open_doors(self) -> None:
         place = (self.config.host or "this host", self.config.port)

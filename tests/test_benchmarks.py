@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import declared, meters
+from benchmarks import declared, features, meters
 from benchmarks.measure import build, measure
 from benchmarks.plan import Crowd, Phase
 from benchmarks.report import summary, text
@@ -161,3 +161,13 @@ def test_what_declared_events_cost(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setattr(declared, "EVENTS", 2)
     declared.main()
     assert capsys.readouterr().out.count("µs") == 5
+
+
+@pytest.mark.parametrize("feature", features.FEATURES)
+async def test_what_features_cost_is_counted(monkeypatch: pytest.MonkeyPatch, feature: str) -> None:
+    """Without callgrind: the publishes alone lie between the two switches."""
+    switched: list[str] = []
+    monkeypatch.setattr(features, "count", switched.append)
+    monkeypatch.setattr(features, "EVENTS", 2)
+    await features.run(feature, 2)
+    assert switched == ["on", "off"]

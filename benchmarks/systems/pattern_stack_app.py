@@ -33,6 +33,6 @@ async def control(websocket: WebSocket) -> None:
 
 
 # behind the application's own routes, as docs/scaling.md says: FastAPI compares a request with one route after the other
-app.include_router(broadcast.get_router(direct=True))
 app.include_router(broadcast.get_router("/ws/through"))
+app.include_router(broadcast.get_router(direct=True))
 app.include_router(broadcast.get_router("/ws/authenticated", authenticate=current_user, direct=True))

@@ -89,13 +89,15 @@ def _answered(error: InvalidStatus) -> NotOpened | BroadcastError:
 
 
 def answered(status: int, body: bytes, retry: float | None) -> NotOpened | BroadcastError:
-    """What an HTTP answer says that is no success. An error in the server's own form is the server's."""
+    """What an HTTP answer says that is no success. An error in the form of a broadcast endpoint is that endpoint's."""
     try:
         error = orjson.loads(body)["error"]
         code, message = str(error["code"]), str(error["message"])
     except (ValueError, KeyError, TypeError):
         text = body[:_TEXT].decode(errors="replace").strip()
         return NotOpened(f"HTTP {status} {text}".rstrip(), retry, status)
+    if code.isupper():  # of the REST calls of create_app(): no broadcast endpoint is there
+        return NotOpened(f"HTTP {status} {message}", retry, status)
     if status == 429 or status >= 500:
         return NotOpened(f"HTTP {status} {message}", retry)
     return refusal_of(code, message)

@@ -25,6 +25,7 @@ from pattern_stack import (
     WebSocketBroadcastBackend,
     command,
 )
+from pattern_stack.atoms.rest import add_exception_handlers
 from pattern_stack.client import BroadcastClient, Reset
 from tests.support.patience import PATIENCE
 from tests.support.proxy import proxy
@@ -226,8 +227,12 @@ async def test_an_answer_that_is_no_stream_is_tried_again(caplog: pytest.LogCapt
     assert "cannot reach" in caplog.text
 
 
-async def test_where_there_is_no_endpoint_it_says_so() -> None:
-    with serving_backend(WebSocketBroadcastBackend()) as server:
+@pytest.mark.parametrize("config", [{}, NO_SOCKETS], ids=["socket", "stream"])
+async def test_where_there_is_no_endpoint_it_says_so(config: dict[str, Any]) -> None:
+    app = FastAPI()
+    add_exception_handlers(app)  # of the REST calls: their 404 is no answer of an endpoint either
+    app.include_router(WebSocketBroadcastBackend().get_router())
+    with serving(app, **config) as server:
         async with BroadcastClient(server.url.replace("broadcast", "elsewhere")) as client:
             with pytest.raises(BroadcastError, match="no broadcast endpoint"):
                 await anext(client.listen("a"))

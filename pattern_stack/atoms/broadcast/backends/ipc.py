@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from pattern_stack.atoms.bounds import check_prefix
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.ipc_store import IPCStore, Told
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
@@ -83,10 +84,8 @@ class IPCBroadcastBackend(Linked):
         patience: float = PATIENCE,
         starts_broker: bool = True,
     ) -> None:
-        if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100:
-            raise ValueError("a channel_prefix is 1 to 100 printable characters")
         super().__init__(
-            _meeting(url, channel_prefix),
+            _meeting(url, check_prefix(channel_prefix)),
             limits=limits,
             history=history,
             patience=check_patience(patience),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pattern_stack.atoms.bounds import check_prefix
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.postgres_store import PostgresStore
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
@@ -28,10 +29,8 @@ class PostgresBroadcastBackend(InstanceBackend):
         history: History | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100 or set(channel_prefix) & set("{} "):
-            raise ValueError("a channel_prefix is 1 to 100 printable characters without braces and spaces")
         channels = Channels(history or History())
-        self._store = PostgresStore(url, channel_prefix, check_patience(patience))
+        self._store = PostgresStore(url, check_prefix(channel_prefix), check_patience(patience))
         limits = limits or Limits()
         self.engine = SharedEngine(self._store, channels.window, limits)
         super().__init__(lambda: (self.engine, self.engine), channels, limits)

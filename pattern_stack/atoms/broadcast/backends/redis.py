@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pattern_stack.atoms.bounds import check_prefix
 from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.redis_store import RedisStore
 from pattern_stack.atoms.broadcast.bridge.engine import SharedEngine
@@ -36,10 +37,8 @@ class RedisBroadcastBackend(InstanceBackend):
         patience: float = PATIENCE,
         credential_provider: CredentialProvider | None = None,
     ) -> None:
-        if not channel_prefix.isprintable() or not 1 <= len(channel_prefix) <= 100 or set(channel_prefix) & set("{} "):
-            raise ValueError("a channel_prefix is 1 to 100 printable characters without braces and spaces")
         channels = Channels(history or History())
-        self._store = RedisStore(redis_url, channel_prefix, check_patience(patience), credential_provider)
+        self._store = RedisStore(redis_url, check_prefix(channel_prefix), check_patience(patience), credential_provider)
         limits = limits or Limits()
         self.engine = SharedEngine(self._store, channels.window, limits)
         super().__init__(lambda: (self.engine, self.engine), channels, limits)

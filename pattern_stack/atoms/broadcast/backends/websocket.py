@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from fastapi import APIRouter
 
+from pattern_stack.atoms.bounds import check_prefix, check_type
 from pattern_stack.atoms.broadcast.asyncapi.routes import add_routes
 from pattern_stack.atoms.broadcast.backends.bridge import Bridge as Bridge
 from pattern_stack.atoms.broadcast.backends.bridge import ScriptedBridge as ScriptedBridge
@@ -14,7 +15,6 @@ from pattern_stack.atoms.broadcast.backends.instance import InstanceBackend
 from pattern_stack.atoms.broadcast.backends.workers import Workers, warn_of_other_workers
 from pattern_stack.atoms.broadcast.bridge.routed import RoutedEngine
 from pattern_stack.atoms.broadcast.bridge.store import check_patience
-from pattern_stack.atoms.broadcast.core.bounds import check_type
 from pattern_stack.atoms.broadcast.core.channels import Authorize, Channel, Channels
 from pattern_stack.atoms.broadcast.core.connection import check_close_code
 from pattern_stack.atoms.broadcast.core.engine import Engine, LinkedEngine
@@ -70,7 +70,7 @@ class WebSocketBroadcastBackend(InstanceBackend):
         check_type(history, History, "history is History(...)")
         limits = limits or Limits()
         channels = Channels(history or History(), authorize, undeclared)
-        self._workers = Workers(limits, channel_prefix) if bridge == "auto" else None
+        self._workers = Workers(limits, check_prefix(channel_prefix)) if bridge == "auto" else None
         self._bridge = None if bridge == "auto" else bridge
         self._inspection: Inspection | None = None
         self._patience = None if patience is None else check_patience(patience)

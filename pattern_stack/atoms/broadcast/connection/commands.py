@@ -55,10 +55,6 @@ _SHORT = (CommandError, Ping, Refresh, Send)
 """What is over as soon as it is begun."""
 _COSTLY = (Subscribe, Refresh, PresenceQuery, SetState)
 _NAMING = (Subscribe, Unsubscribe, PresenceQuery)
-_SHORT = (CommandError, Ping, Refresh, Send)
-"""What is begun and over at once."""
-_COSTLY = (Subscribe, Refresh, PresenceQuery, SetState)
-_NAMING = (Subscribe, Unsubscribe, PresenceQuery)
 
 
 class Commands:

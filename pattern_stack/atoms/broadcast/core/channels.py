@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from inspect import signature
 from typing import Any, NamedTuple
 
-from pattern_stack.atoms.broadcast.core.bounds import check_type
+from pattern_stack.atoms.bounds import check_type
 from pattern_stack.atoms.broadcast.core.command import CommandMethod, commands_of
 from pattern_stack.atoms.broadcast.core.connection import Connection
 from pattern_stack.atoms.broadcast.core.declared_events import DeclaredEvents
@@ -116,6 +116,9 @@ class Channels:
         """
         check_pattern(pattern)
         check_type(history, History, f"the history of {pattern} is History(...)")
+        check_type(local, bool, f"local of {pattern} is True or False")
+        if not callable(presence):
+            check_type(presence, bool, f"presence of {pattern} is True, False or a function of the user")
         compiled = ChannelPattern(pattern)
         hooks = frozenset(hook for hook in HOOKS if getattr(type(channel), hook) is not getattr(Channel, hook))
         plain = frozenset(hook for hook in hooks if _is_plain(channel, hook, pattern, compiled.parameters))

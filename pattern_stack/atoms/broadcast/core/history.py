@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import islice
 
-from pattern_stack.atoms.broadcast.core.bounds import check_bounds
+from pattern_stack.atoms.bounds import check_bounds
 from pattern_stack.atoms.broadcast.core.event import Draft, Event, Position
 
 KEY_SECONDS = 300

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pattern_stack.atoms.broadcast.core.bounds import check_bounds
+from pattern_stack.atoms.bounds import check_bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,8 @@ class DirectHandshake(Opening):
         return (peer_address(self._transport) or ("",))[0]
 
     def _finish(self, admission: Admission) -> None:
+        if self._transport.is_closing():
+            return
         if admission.refusal and not any(name == b"origin" for name, _ in self._asked.headers):
             self._early = None
             self._transport.write(admission.refusal.response(self._server.state.default_headers))

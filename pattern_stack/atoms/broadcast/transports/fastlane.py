@@ -65,7 +65,10 @@ class FastLane(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """The server stops."""
-        self._transport.close()
+        if isinstance(self._next, Opening):
+            self._next.shutdown()
+        else:
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._next:  # of a UvicornProtocol where asyncio's TLS calls the old protocol, one iteration later

@@ -6,6 +6,7 @@ from typing import Any, cast
 from uvicorn.config import Config
 
 from pattern_stack.atoms.broadcast.transports.dispatch import opening_of
+from pattern_stack.atoms.broadcast.transports.handoff import BOUNDED
 from pattern_stack.atoms.broadcast.transports.http import HEAD_SECONDS, HTTPProtocol
 from pattern_stack.atoms.broadcast.transports.opening import Opening, Server
 from pattern_stack.atoms.timing_wheel import timing_wheel
@@ -15,10 +16,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 class FirstBytes(asyncio.Protocol):
     """A plain WebSocket handshake, whole in its first bytes, goes to an Opening. Everything else goes to an HTTPProtocol, which
-    parses HTTP: it costs a connection more than the handshake itself.
-
-    Its sockets have their bound of the kernel's buffer from the listening one: see bound_kernel_buffer.
-    """
+    parses HTTP: it costs a connection more than the handshake itself."""
 
     __slots__ = ("_next", "_opened_at", "_opening", "_server", "_tick", "_transport", "_wheel")
 
@@ -47,7 +45,8 @@ class FirstBytes(asyncio.Protocol):
         self._wheel.clear(self, self._tick)
         end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
         if data.startswith(b"GET ") and b"ocket" in data:  # of `Upgrade: websocket`
-            self._opening = opening_of(data[:end], self._server, self._transport, self, bounded=True)
+            bounded = getattr(self._server.state, BOUNDED, False)
+            self._opening = opening_of(data[:end], self._server, self._transport, self, bounded=bounded)
         if self._opening is None:
             self._give_to_http().data_received(data)
             return
@@ -71,7 +70,10 @@ class FirstBytes(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """The server stops."""
-        self._transport.close()
+        if self._opening:
+            self._opening.shutdown()
+        else:
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wheel.clear(self, self._tick)

@@ -13,6 +13,9 @@ EXTENSION = "pattern_stack.frames"
 DIRECT = "pattern_stack.direct:"
 """This and a path are the key of the lifespan state under which a server finds the Direct of that path."""
 
+BOUNDED = "pattern_stack_bounded"
+"""The attribute of uvicorn's ServerState that says that its sockets have the bound of bound_socket from the listening one."""
+
 EARLY_BYTES = 16_384
 """Reading stops when more than this came behind a head that is not answered yet."""
 

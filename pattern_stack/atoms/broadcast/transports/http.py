@@ -83,6 +83,9 @@ class HTTPProtocol(HttpToolsProtocol):
         HttpToolsProtocol.on_body(self, body)
 
     def on_message_complete(self) -> None:
+        if len(self.headers) > _HEADERS:  # by its trailers
+            self._refuse(431, _TOO_MANY)
+            raise ValueError("too many trailers")
         self._unread, self._in_head = 0, True
         HttpToolsProtocol.on_message_complete(self)
 

@@ -11,6 +11,7 @@ from uvicorn.protocols.utils import is_ssl
 
 from pattern_stack.atoms.broadcast.transports.admission import Admission
 from pattern_stack.atoms.broadcast.transports.handoff import EARLY_BYTES
+from pattern_stack.atoms.broadcast.transports.refusal import unavailable
 from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
 from pattern_stack.atoms.broadcast.websocket import handshake
 from pattern_stack.atoms.broadcast.websocket.handshake import Handshake
@@ -58,6 +59,13 @@ class Opening:
         self._early += data
         if len(self._early) > EARLY_BYTES:
             self._transport.pause_reading()
+
+    def shutdown(self) -> None:
+        """The server stops. Who is not answered yet comes back."""
+        if self._early is not None:
+            self._early = None
+            self._transport.write(unavailable("the server restarts").response(self._server.state.default_headers))
+        self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._socket:  # asyncio's TLS calls the old protocol, one iteration later

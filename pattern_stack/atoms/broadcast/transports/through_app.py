@@ -49,7 +49,7 @@ class AppHandshake(Opening):
         super().__init__(server, transport, holder, asked, bounded)
         self._app = app
         self._head = head
-        self._running: asyncio.Task[None]
+        self._running: asyncio.Task[None] | None = None
         self._told = False
         """The application has heard of the handshake."""
         self._taken = False
@@ -57,26 +57,29 @@ class AppHandshake(Opening):
         self._accept: Message = {}
         self._lost = False
         self._changed = asyncio.Event()
-        """The socket is lost, or uvicorn has it."""
+        """The application does not have the socket any longer, or has it through uvicorn."""
         self._protocol: UvicornProtocol | None = None
         self._uvicorn: tuple[Receive, Send] | None = None
         """What uvicorn's protocol gives an application."""
 
     def begin(self) -> None:
         scope = self._scope({"websocket.http.response": {}, EXTENSION: self})
-        self._running = self._server.loop.create_task(self._run(scope))
-        self._server.state.tasks.add(self._running)
-        self._running.add_done_callback(self._ended)
+        task = self._server.loop.create_task(self._run(scope))
+        if self._protocol is None:  # eager tasks may be further
+            self._server.state.tasks.add(task)
+        task.add_done_callback(self._ended)
 
     async def _run(self, scope: Scope) -> None:
-        await self._app(scope, self.receive, self.send)
+        self._running = asyncio.current_task()
+        try:
+            await self._app(scope, self.receive, self.send)
+        except (SystemExit, KeyboardInterrupt) as error:  # a task that raises them ends the server
+            raise RuntimeError("the application has raised what ends a process") from error
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._server.state.tasks.discard(task)
-        if task.cancelled():  # the server stops
-            self._transport.close()
-        elif self._socket or self._lost:
-            error = task.exception()
+        if self._socket or self._lost:
+            error = None if task.cancelled() else task.exception()
             if error and not isinstance(error, ClientDisconnected):
                 logger.error("Exception in ASGI application", exc_info=error)
         elif self._protocol is None:  # it has not answered: uvicorn says so, to the client and to the log
@@ -94,15 +97,23 @@ class AppHandshake(Opening):
         return {"type": "websocket.disconnect", "code": 1006}
 
     async def send(self, message: Message) -> None:
-        if self._taken and message["type"] == "websocket.accept":
-            self._accept = message  # with what a middleware may have added
-            return
-        if self._protocol is None and not self._lost:
+        if self._socket:
+            raise ClientDisconnected
+        if self._protocol is None:
+            if self._taken and not self._accept and message["type"] == "websocket.accept":
+                self._accept = message  # with what a middleware may have added
+                return
             self._give_to_uvicorn()
         await self._changed.wait()
         if self._uvicorn is None:
             raise ClientDisconnected
-        await self._uvicorn[1](message)
+        await self._send_by_uvicorn(self._uvicorn[1], message)
+
+    async def _send_by_uvicorn(self, send: Send, message: Message) -> None:
+        accept, self._accept = self._accept, {}
+        if accept:  # it was held back, and a middleware says more behind it
+            await send(accept)
+        await send(message)
 
     # -- an endpoint of ours answers
 
@@ -111,13 +122,30 @@ class AppHandshake(Opening):
         self._taken = True
 
     def carry(self, admission: Admission) -> None:
-        """Called behind the accept: from here on the socket is that connection's."""
-        if self._lost:
+        """Called behind the accept: from here on the socket is that connection's. Where a middleware has answered otherwise,
+        there is none."""
+        if self._protocol:
+            if self._protocol.handshake_complete and not self._protocol.close_sent:
+                self._protocol.carry(admission)
+            return
+        if self._lost or self._transport.is_closing():
             return
         headers = [(name.lower(), value) for name, value in self._accept.get("headers", ())]
         if subprotocol := self._accept.get("subprotocol"):
             headers.append((SUBPROTOCOL, subprotocol.encode()))
         self._carry(admission, headers)
+        self._changed.set()
+
+    # -- what else is asked of a protocol of uvicorn's
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        return self._transport
+
+    @property
+    def conn(self) -> object:
+        """What has parsed its frames."""
+        return self._protocol and self._protocol.conn
 
     @property
     def handshake_complete(self) -> bool:
@@ -132,6 +160,9 @@ class AppHandshake(Opening):
     # -- uvicorn answers
 
     def _give_to_uvicorn(self) -> None:
+        if self._lost or self._transport.is_closing():
+            self._lose()
+            return
         early, self._early = self._early or b"", None
         self._protocol = protocol = UvicornProtocol(*self._server, self._go_on)
         self._server.state.connections.discard(self._holder)
@@ -140,7 +171,10 @@ class AppHandshake(Opening):
         protocol.data_received(self._head)
         if protocol.close_sent:  # its parser is not content with the head
             self._lose()
-        elif early:
+            return
+        if self._running:  # uvicorn's task, which waits for it, counts
+            self._server.state.tasks.discard(self._running)
+        if early:
             protocol.data_received(early)
 
     async def _go_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,7 +182,8 @@ class AppHandshake(Opening):
         await receive()  # websocket.connect, of which the application has heard
         self._uvicorn = receive, send
         self._changed.set()
-        await self._running
+        if self._running:
+            await self._running
 
     # -- its end
 

@@ -9,6 +9,11 @@ from pattern_stack.atoms.broadcast.websocket.subprotocols import SUBPROTOCOL
 
 _MOST_BYTES = 8_192
 _MOST_HEADERS = 64
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_LIST = re.compile(rb"%b(?:[ \t]*,[ \t]*%b)*" % (_TOKEN, _TOKEN))
+_LISTS = (b"connection", SUBPROTOCOL)
+"""Of values that a server parses. A list of another form may still be right: uvicorn's parsers decide."""
+_ONCE = (b"host", b"upgrade", b"connection", b"sec-websocket-version", b"sec-websocket-key", b"origin")
 _KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
 _HEADERS = re.compile(rb"(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*)*")
 _TARGET = re.compile(rb"/[\x21\x22\x24-\x7e]*")
@@ -60,10 +65,13 @@ def _key(headers: list[tuple[bytes, bytes]]) -> str | None:
     """The client's key where everything asks for a WebSocket, once."""
     seen: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in (b"host", b"upgrade", b"connection", b"sec-websocket-version", b"sec-websocket-key"):
+        if name in _LISTS and not _LIST.fullmatch(value):
+            return None
+        if name in _ONCE:
             if name in seen:
                 return None
             seen[name] = value
+    seen.pop(b"origin", None)
     tokens = [token.strip().lower() for token in seen.get(b"connection", b"").split(b",")]
     asks = len(seen) == 5 and b"upgrade" in tokens and seen[b"upgrade"].lower() == b"websocket"
     if asks and seen[b"sec-websocket-version"] == b"13" and _KEY.fullmatch(seen[b"sec-websocket-key"]):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pattern_stack.atoms.bounds import check_bounds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetLimits:
@@ -17,3 +19,7 @@ class FleetLimits:
     """The data of one stream entry, which holds all that a computer has of a resource: all of its sessions, projects or todos
     together. One more session is FLEET_ENTRY_TOO_LARGE, further projects and todos are left out, longer entries of other
     computers are skipped."""
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for what is no number, ValueError for one below 0 or a fraction."""
+        check_bounds(self)

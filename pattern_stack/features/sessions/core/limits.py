@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pattern_stack.atoms.bounds import check_bounds
+
 MAX_LEVELS = 100
 """How deep a graph may be."""
 MAX_NODES = 50_000
@@ -27,3 +29,7 @@ class SessionLimits:
     """One node with its properties. More raises NodeFull."""
     undo_bytes: int
     """What one session can undo and redo. Past it the oldest commands can no longer be undone; the last one always can."""
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for what is no number, ValueError for one below 0 or a fraction."""
+        check_bounds(self)

@@ -90,6 +90,7 @@ ENDLESS: dict[str, tuple[bytes, bytes]] = {
     "empty lines": (b"", b"\r\n" * 1_000_000),
     "a long trailer": (CHUNKED + b"0\r\n", b"X: " + b"x" * 5_000_000),
     "many trailers": (CHUNKED + b"0\r\n", b"X: 1\r\n" * 500_000),
+    "many trailers in one piece": (CHUNKED + b"0\r\n", b"X: 1\r\n" * 5_000 + b"\r\n"),
 }
 
 

@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
@@ -14,7 +16,7 @@ from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
 from pattern_stack.atoms.broadcast.transports.uvicorn import UvicornProtocol
 from tests.support.client import client
 from tests.support.raw import Raw
-from tests.support.server import serving, serving_backend
+from tests.support.server import serving, serving_backend, until
 
 ALONE: dict[str, Any] = {"http": "httptools", "ws": "websockets-sansio"}
 OURS: dict[str, dict[str, Any]] = {
@@ -30,6 +32,14 @@ async def echoes(receive: Receive, send: Send) -> None:
     for _ in range(2):
         await send({"type": "websocket.send", "text": (await receive())["text"]})
     await send({"type": "websocket.close", "code": 4000, "reason": "bye"})
+
+
+async def ends_the_process(receive: Receive, send: Send) -> None:
+    raise SystemExit(3)
+
+
+async def is_cancelled(receive: Receive, send: Send) -> None:
+    raise asyncio.CancelledError
 
 
 async def refuses(receive: Receive, send: Send) -> None:
@@ -98,7 +108,10 @@ def talk(app: ASGIApp, *, behind: bool = False, **config: Any) -> Any:
 
 
 @pytest.mark.parametrize("ours", OURS)
-@pytest.mark.parametrize("behave", [echoes, refuses, answers, says_nothing, fails, fails_later, says_what_it_may_not])
+@pytest.mark.parametrize(
+    "behave",
+    [echoes, refuses, answers, says_nothing, fails, fails_later, says_what_it_may_not, ends_the_process, is_cancelled],
+)
 def test_an_answer_of_the_application_is_as_under_uvicorn(behave: Any, ours: str) -> None:
     app = application(behave)
     alone = talk(app, **ALONE)
@@ -163,6 +176,38 @@ def test_an_application_hears_of_a_client_that_leaves_before_the_answer(ours: st
     assert told == [{"type": "websocket.disconnect", "code": 1006}, {"type": "ClientDisconnected"}]
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Origin: http://a\r\nOrigin: http://b\r\n",
+        "Sec-WebSocket-Extensions: a;;b\r\n",  # nobody parses it where nothing is compressed
+        "Sec-WebSocket-Protocol: a b\r\n",
+        "Content-Length: 0\r\n",
+        'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits="12", x\r\n',
+    ],
+)
+@pytest.mark.parametrize("ours", ["serve", "httptools"])
+def test_an_odd_head_gets_the_answer_of_uvicorn(headers: str, ours: str) -> None:
+    ran: list[str] = []
+
+    async def notes(receive: Receive, send: Send) -> None:
+        ran.append("")
+        await send({"type": "websocket.close"})
+
+    def status(**config: Any) -> tuple[bytes, int]:
+        ran.clear()
+        with serving(application(notes), lifespan="off", **config) as server:
+            raw = Raw(server.port, headers=headers, answered=False)
+            with raw.socket:
+                try:
+                    raw._more()
+                except (EOFError, ConnectionError):
+                    return b"", len(ran)
+                return raw._buffer.partition(b"\r\n")[0], len(ran)
+
+    assert status(**OURS[ours]) == status(**ALONE, ws_per_message_deflate=False)
+
+
 @pytest.mark.parametrize("ours", OURS)
 def test_a_server_that_stops_ends_a_handshake_that_nobody_answers(ours: str) -> None:
     asked = asyncio.Event()
@@ -174,5 +219,111 @@ def test_a_server_that_stops_ends_a_handshake_that_nobody_answers(ours: str) -> 
     with serving(application(waits), lifespan="off", timeout_graceful_shutdown=0, **OURS[ours]) as server:
         raw = Raw(server.port, answered=False)
         server.call(asked.wait)
-    with raw.socket, pytest.raises((EOFError, ConnectionError)):
+    with raw.socket:
         raw._more()
+        assert raw._buffer.startswith(b"HTTP/1.1 503 ")
+
+
+class Greets:
+    """Says something behind the accept of whatever it wraps."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def more(message: Message) -> None:
+            await send(message)
+            if message["type"] == "websocket.accept":
+                await send({"type": "websocket.send", "text": '{"hello": 1}'})
+
+        await self.app(scope, receive, more if scope["type"] == "websocket" else send)
+
+
+class AcceptsItself(Greets):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def without_accept(message: Message) -> None:
+            if message["type"] != "websocket.accept":
+                await send(message)
+
+        if scope["type"] != "websocket":
+            await self.app(scope, receive, send)
+            return
+        await send(ACCEPT)
+        await send({"type": "websocket.send", "text": '{"hello": 1}'})
+        await self.app(scope, receive, without_accept)
+
+
+class Closes(Greets):
+    """In place of the accept."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def closing(message: Message) -> None:
+            await send({"type": "websocket.close"} if message["type"] == "websocket.accept" else message)
+
+        await self.app(scope, receive, closing if scope["type"] == "websocket" else send)
+
+
+def behind(middleware: type[Greets], backend: WebSocketBroadcastBackend) -> FastAPI:
+    app = FastAPI()
+    app.include_router(backend.get_router())
+    app.add_middleware(middleware)
+    return app
+
+
+@pytest.mark.parametrize("ours", OURS)
+@pytest.mark.parametrize("middleware", [Greets, AcceptsItself])
+async def test_a_middleware_may_say_more(
+    backend: WebSocketBroadcastBackend, middleware: type[Greets], ours: str
+) -> None:
+    def talks() -> list[Any]:
+        raw = Raw(server.port)
+        with raw.socket:
+            raw.text({"subscribe": ["a"], "id": 1})
+            heard = [raw.message(), raw.message()["id"]]
+            server.call(lambda: backend.broadcast("a", "x", {}))
+            return [*heard, raw.message()["event"]]
+
+    with serving(behind(middleware, backend), **OURS[ours]) as server:
+        assert await asyncio.to_thread(talks) == [{"hello": 1}, 1, "x"]
+        await until(server, lambda: not server.server_state.connections and not server.server_state.tasks)
+
+
+@pytest.mark.parametrize("ours", OURS)
+async def test_what_a_middleware_says_when_the_socket_is_handed_over_goes_nowhere(
+    backend: WebSocketBroadcastBackend, ours: str
+) -> None:
+    class SaysMore(Greets):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await self.app(scope, receive, send)
+            if scope["type"] == "websocket":
+                with pytest.raises(ClientDisconnected):
+                    await send({"type": "websocket.close", "code": 4999})
+                said.set()
+
+    said = asyncio.Event()
+    with serving(behind(SaysMore, backend), **OURS[ours]) as server:
+        async with client(server.url) as one:
+            await server.acall(said.wait)
+            await one.subscribe("a")
+            await server.acall(lambda: backend.broadcast("a", "x", {}))
+            assert (await one.event())["event"] == "x"
+        await until(server, lambda: not server.server_state.connections)
+
+
+@pytest.mark.parametrize("ours", OURS)
+async def test_a_middleware_may_refuse_in_place_of_the_accept(backend: WebSocketBroadcastBackend, ours: str) -> None:
+    with serving(behind(Closes, backend), **OURS[ours]) as server:
+        raw = await asyncio.to_thread(Raw, server.port)
+        with raw.socket:
+            assert raw.response.startswith(b"HTTP/1.1 403 ")
+            assert await asyncio.to_thread(raw.socket.recv, 1_000) == b""
+        await until(server, lambda: not server.server_state.connections and not server.server_state.tasks)
+        assert backend.get_total_connections() == 0
+
+
+async def test_a_socket_of_the_application_counts_as_one_task(backend: WebSocketBroadcastBackend) -> None:
+    """uvicorn's limit of concurrency counts tasks."""
+    with serving(application(echoes), lifespan="off", **OURS["serve"]) as server:
+        raw = await asyncio.to_thread(Raw, server.port, headers="Sec-WebSocket-Protocol: chat\r\n")
+        with raw.socket:
+            await until(server, lambda: len(server.server_state.tasks) == 1)

@@ -44,7 +44,6 @@ def test_an_ordinary_one() -> None:
 
 
 LEFT: dict[str, bytes] = {
-    "a proxy's words": head([*HEADERS, (b"x-forwarded-for", b"10.0.0.1")]),
     "a body": head([*HEADERS, (b"Content-Length", b"5")]),
     "a chunked body": head([*HEADERS, (b"transfer-encoding", b"chunked")]),
     "another version": head([*HEADERS[:-1], (b"sec-websocket-version", b"8")]),
@@ -57,7 +56,18 @@ LEFT: dict[str, bytes] = {
     "a control character": head([*HEADERS, (b"a", b"b\x00")]),
     "HTTP/1.0": head(HEADERS, b"GET / HTTP/1.0"),
     "a POST": head(HEADERS, b"POST / HTTP/1.1"),
+    "another form of target": head(HEADERS, b"GET http://a/ HTTP/1.1"),
+    "a fragment": head(HEADERS, b"GET /a#b HTTP/1.1"),
+    "two origins": head([*HEADERS, (b"origin", b"http://a"), (b"origin", b"http://b")]),
+    "subprotocols that are none": head([*HEADERS, (b"sec-websocket-protocol", b"a b")]),
 }
+
+
+def test_a_proxys_words_are_told() -> None:
+    for headers, told in ((HEADERS, False), ([*HEADERS, (b"X-Forwarded-For", b"10.0.0.1")], True)):
+        asked = read(head(headers))
+        assert asked
+        assert asked.is_forwarded is told
 
 
 @pytest.mark.parametrize("data", LEFT.values(), ids=LEFT)

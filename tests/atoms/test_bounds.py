@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from pattern_stack import Channel, History, Limits, WebSocketBroadcastBackend, command
+from pattern_stack import Channel, History, Limits, RedisBroadcastBackend, WebSocketBroadcastBackend, command
+from pattern_stack.atoms.broadcast.backends.ipc import IPCBroadcastBackend
+from pattern_stack.features.fleet import FleetLimits
+from pattern_stack.features.sessions.core.limits import SessionLimits
 
 
 @pytest.mark.parametrize("kind", [History, Limits])
@@ -21,6 +24,21 @@ def test_a_bound_that_no_number_of_seconds_can_have(value: float) -> None:
         History(seconds=value)
     with pytest.raises(ValueError, match=r"^Limits\.hook_seconds is a finite number, 0 or more, not "):
         Limits(hook_seconds=value)
+
+
+def test_a_bound_of_a_feature() -> None:
+    with pytest.raises(TypeError, match=r"^FleetLimits\.computers is a number, not '5'"):
+        FleetLimits(computers="5")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^SessionLimits\.undo_bytes is a finite number, 0 or more, not -1"):
+        SessionLimits(sessions=1, total_bytes=1, graph_bytes=1, node_bytes=1, undo_bytes=-1)
+
+
+@pytest.mark.parametrize("make", [WebSocketBroadcastBackend, RedisBroadcastBackend, IPCBroadcastBackend])
+def test_a_prefix_that_is_no_text_or_would_confuse_keys(make: Any) -> None:
+    with pytest.raises(TypeError, match='channel_prefix is text, like "shop", not 1'):
+        make(channel_prefix=1)
+    with pytest.raises(ValueError, match="a channel_prefix is 1 to 100 printable characters"):
+        make(channel_prefix="a b")
 
 
 def test_what_is_counted_is_whole_and_what_is_measured_need_not_be() -> None:
@@ -64,6 +82,10 @@ def test_a_declaration_of_another_type() -> None:
         backend.channel("room:{id}")(dict)  # type: ignore[type-var]
     with pytest.raises(TypeError, match="events of orders are like"):
         backend.channel("orders", events=["created"])(Channel)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="presence of orders is True, False or a function of the user, not 'yes'"):
+        backend.channel("orders", presence="yes")(Channel)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="local of orders is True or False, not 'x'"):
+        backend.channel("orders", local="x")(Channel)  # type: ignore[arg-type]
 
 
 def test_a_hook_that_is_spelled_wrong() -> None:
