@@ -18,17 +18,17 @@ BUSY = 0.6
 class Costs:
     """CPU in us, memory in KiB. Where they come from: docs/scaling.md."""
 
-    deliver: float = 6.0
+    deliver: float = 4.7
     """One event to one socket, single events, 5,000 sockets."""
-    hear: float = 21.6
+    hear: float = 13.9
     """One event that an instance gets from Redis."""
-    publish: float = 51.5
+    publish: float = 24.3
     """One event, on the instance that publishes it."""
-    ping: float = 20.0
+    ping: float = 16.2
     """One ping and its pong, every 20 s."""
-    connect: float = 260.0
+    connect: float = 171.0
     """One handshake, one subscribe and its reply."""
-    redis_event: float = 30.4
+    redis_event: float = 23.6
     redis_follower: float = 0.7
     """One event in Redis, and what each instance that follows its channel adds."""
     process: float = 2.9

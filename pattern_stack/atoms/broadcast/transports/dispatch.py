@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from starlette.types import ASGIApp
 from uvicorn.config import Config
@@ -12,6 +13,8 @@ from pattern_stack.atoms.broadcast.transports.handoff import DIRECT, Direct, pat
 from pattern_stack.atoms.broadcast.transports.opening import Opening, Server
 from pattern_stack.atoms.broadcast.transports.through_app import AppHandshake
 from pattern_stack.atoms.broadcast.websocket import handshake
+
+_wrapped: WeakKeyDictionary[Config, dict[ASGIApp, ASGIApp]] = WeakKeyDictionary()
 
 
 def opening_of(
@@ -31,7 +34,10 @@ def opening_of(
 
 
 def behind_proxies(app: ASGIApp, config: Config) -> ASGIApp:
-    """As uvicorn wraps an application."""
+    """As uvicorn wraps an application. Made once: it reads the list of trusted addresses then."""
     if not config.proxy_headers:
         return app
-    return cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, app), config.forwarded_allow_ips))
+    wrapped = _wrapped.setdefault(config, {})
+    if app not in wrapped:
+        wrapped[app] = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, app), config.forwarded_allow_ips))
+    return wrapped[app]
