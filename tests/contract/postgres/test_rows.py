@@ -10,6 +10,7 @@ from pattern_stack.atoms.broadcast.backends.postgres import PostgresBroadcastBac
 from pattern_stack.atoms.broadcast.core.ledger import Claim
 from pattern_stack.atoms.postgres import LinkDown
 from tests.contract.drill import CHANNEL, drill
+from tests.support.patience import PATIENCE
 from tests.support.postgres import PostgresServer
 
 
@@ -30,8 +31,9 @@ async def lose_the_answers(server: PostgresServer) -> None:
         one.line.hold("down")
         backends = [each.backend for each in one.instances]
         publishing = [asyncio.create_task(one.publish(backend)) for backend in backends * 5]
-        while kept(server) < before + len(backends):  # noqa: ASYNC110 - PostgreSQL is asked
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE):
+            while kept(server) < before + len(backends):  # noqa: ASYNC110 - PostgreSQL is asked
+                await asyncio.sleep(0.01)
         one.line.cut()
         await one.line.restore()
         await asyncio.gather(*publishing)
