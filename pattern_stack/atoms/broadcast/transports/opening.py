@@ -38,7 +38,7 @@ class Opening:
     ) -> None:
         self._server = server
         self._transport = transport
-        self._holder = holder
+        self._holder: asyncio.Protocol | None = holder
         self._asked = asked
         self._bounded = bounded
         """The socket has its bound of the kernel's buffer from the listening one."""
@@ -59,6 +59,11 @@ class Opening:
         self._early += data
         if len(self._early) > EARLY_BYTES:
             self._transport.pause_reading()
+
+    def _let_go(self) -> None:
+        """Another protocol is the transport's from here on. The holder has this one: without a circle both are freed at once."""
+        self._server.state.connections.discard(self._holder)
+        self._holder = None
 
     def shutdown(self) -> None:
         """The server stops. Who is not answered yet comes back."""
@@ -96,7 +101,7 @@ class Opening:
         early, self._early = self._early or b"", None
         state = self._server.state
         self._transport.write(handshake.answer(self._asked.key, [*state.default_headers, *headers]))
-        state.connections.discard(self._holder)
+        self._let_go()
         self._socket = socket = SocketTransport(
             self._transport, self._server.loop, state.connections, self._server.config, admission.deflating
         )

@@ -165,7 +165,7 @@ class AppHandshake(Opening):
             return
         early, self._early = self._early or b"", None
         self._protocol = protocol = UvicornProtocol(*self._server, self._go_on)
-        self._server.state.connections.discard(self._holder)
+        self._let_go()
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         protocol.data_received(self._head)

@@ -1,6 +1,7 @@
 """WebSockets of the application itself behave as under uvicorn alone, though it does not read their handshakes."""
 
 import asyncio
+import gc
 import json
 import re
 from typing import Any
@@ -13,6 +14,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
 from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
+from pattern_stack.atoms.broadcast.transports.opening import Opening
 from pattern_stack.atoms.broadcast.transports.uvicorn import UvicornProtocol
 from tests.support.client import client
 from tests.support.raw import Raw
@@ -327,3 +329,17 @@ async def test_a_socket_of_the_application_counts_as_one_task(backend: WebSocket
         raw = await asyncio.to_thread(Raw, server.port, headers="Sec-WebSocket-Protocol: chat\r\n")
         with raw.socket:
             await until(server, lambda: len(server.server_state.tasks) == 1)
+
+
+@pytest.mark.parametrize("direct", [False, True])
+async def test_an_opened_connection_leaves_no_circle(backend: WebSocketBroadcastBackend, direct: bool) -> None:
+    """What a handshake needed is freed at once, not by the garbage collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        with serving_backend(backend, direct=direct, config=OURS["serve"]) as server:
+            async with client(server.url) as one:
+                await one.subscribe("a")
+                await until(server, lambda: not any(isinstance(one, FirstBytes | Opening) for one in gc.get_objects()))
+    finally:
+        gc.enable()
