@@ -9,8 +9,7 @@ from pattern_stack.atoms.broadcast.websocket.subprotocols import SUBPROTOCOL
 
 _MOST_BYTES = 8_192
 _MOST_HEADERS = 64
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_LIST = re.compile(rb"%b(?:[ \t]*,[ \t]*%b)*" % (_TOKEN, _TOKEN))
+_LIST = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
 _LISTS = (b"connection", SUBPROTOCOL)
 """Of values that a server parses. A list of another form may still be right: uvicorn's parsers decide."""
 _ONCE = (b"host", b"upgrade", b"connection", b"sec-websocket-version", b"sec-websocket-key", b"origin")
