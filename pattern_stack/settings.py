@@ -1,6 +1,8 @@
 """Settings out of environment variables. Only the application, the server and the command line read them."""
 
+import logging
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, ValidationError
@@ -8,7 +10,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from pattern_stack.errors import InvalidSetting
 
+logger = logging.getLogger(__name__)
+
 _PREFIX = "PATTERN_STACK_"
+_BARE = ("BROADCAST_URL", "REDIS_URL")
+"""Settings without the prefix."""
+_OF_COMMANDS = {"PATTERN_STACK_URL"}
+"""What the command line reads."""
 
 
 class Settings(BaseSettings):
@@ -51,7 +59,9 @@ def broadcast_variable() -> str:
 
 
 def from_environment() -> Settings:
-    """The settings. Raises InvalidSetting, which names the variable that cannot be read, and quotes nothing of its value."""
+    """The settings. Raises InvalidSetting, which names the variable that cannot be read, and quotes nothing of its value. A
+    variable with the prefix that is no setting is logged."""
+    _warn_of_unknown()
     try:
         return Settings()
     except ValidationError as error:
@@ -59,3 +69,13 @@ def from_environment() -> Settings:
         raise InvalidSetting("; ".join(faults)) from None  # the cause quotes the value
     except SettingsError:  # the only list, which is not JSON
         raise InvalidSetting(f'{_PREFIX}ORIGINS is not a JSON list, like ["https://app.example"]') from None
+
+
+def _warn_of_unknown() -> None:
+    names = [name.upper() for name in Settings.model_fields if name != "broadcast_url"]
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(_PREFIX)
+        if variable == name or name in names or variable in _OF_COMMANDS:
+            continue
+        meant = [name] if name in _BARE else [_PREFIX + close for close in get_close_matches(name, names, 1)]
+        logger.warning("%s is no setting, and is ignored%s", variable, f": is {meant[0]} meant?" if meant else "")

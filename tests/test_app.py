@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from pattern_stack.app import create_app
-from pattern_stack.settings import Settings
+from pattern_stack.settings import Settings, from_environment
 from tests.support.client import client
 from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
@@ -46,3 +46,17 @@ def test_the_settings_show_no_password() -> None:
     for text in (repr(shown), str(shown), f"{shown}"):
         assert secret not in text
         assert "fleet_computer='ann'" in text
+
+
+def test_a_variable_that_is_no_setting_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("PATTERN_STACK_REDIS_URL", "PATTERN_STACK_ORIGIN", "PATTERN_STACK_X", "PATTERN_STACK_URL"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("PATTERN_STACK_PATIENCE", "1")
+    from_environment()
+    assert [record.getMessage() for record in caplog.records] == [
+        "PATTERN_STACK_ORIGIN is no setting, and is ignored: is PATTERN_STACK_ORIGINS meant?",
+        "PATTERN_STACK_REDIS_URL is no setting, and is ignored: is REDIS_URL meant?",
+        "PATTERN_STACK_X is no setting, and is ignored",
+    ]
