@@ -7,6 +7,7 @@ from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pattern_stack.atoms.broadcast.transports.half_close import half_close
 from pattern_stack.atoms.log_every import LogEvery
 
 logger = logging.getLogger(__name__)
@@ -124,8 +125,7 @@ class HTTPProtocol(HttpToolsProtocol):
         if self._may_answer():
             head = f"HTTP/1.1 {status} {phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
             self.transport.write(f"{head}content-length: {len(why)}\r\nconnection: close\r\n\r\n{why}".encode())
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        half_close(self.transport)
         self._timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
     def _may_answer(self) -> bool:

@@ -8,6 +8,7 @@ from websockets.frames import Close, Opcode
 
 from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.core.rate_limit import Bucket
+from pattern_stack.atoms.broadcast.transports.half_close import half_close
 from pattern_stack.atoms.broadcast.transports.writer import Keepalive, SocketWriter, bound_kernel_buffer
 from pattern_stack.atoms.broadcast.websocket.reader import FrameReader
 
@@ -137,7 +138,7 @@ class SocketTransport(SocketWriter):
     def _take_up(self, opcode: int, data: bytes) -> None:
         if opcode == Opcode.PING:
             # no pong while the write buffer is full, or it would grow
-            if not self._closing and self._connection and not self._connection.outbox.blocked:
+            if self._may_pong:
                 self._control(Opcode.PONG, data)
         elif opcode == Opcode.PONG:
             self._answered(data)
@@ -147,6 +148,15 @@ class SocketTransport(SocketWriter):
             self._connection.receive(data, opcode == Opcode.BINARY)
             if self._connection and self._connection.full:
                 self._transport.pause_reading()
+
+    @property
+    def _may_pong(self) -> bool:
+        connection = self._connection
+        return (
+            not (self._closing or self._transport.is_closing())
+            and connection is not None
+            and not connection.outbox.blocked
+        )
 
     # -- its ends
 
@@ -186,9 +196,7 @@ class SocketTransport(SocketWriter):
             self._control(Opcode.CLOSE, Close(code, reason).serialize())
         self._lose(code)
         self._transport.resume_reading()
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
+        if not half_close(self._transport):
             self._loop.call_later(_LINGER_SECONDS, self._transport.close)
         self.expire(_CLOSE_SECONDS)
 

@@ -6,6 +6,7 @@ uvicorn alone would read the head twice, and make its parser and its queue for e
 
 import asyncio
 import logging
+from typing import cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
@@ -78,6 +79,8 @@ class AppHandshake(Opening):
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._server.state.tasks.discard(task)
+        if self._protocol is None and not self._socket and self._transport.is_closing():
+            self._lose()
         if self._socket or self._lost:
             error = None if task.cancelled() else task.exception()
             if error and not isinstance(error, ClientDisconnected):
@@ -174,14 +177,14 @@ class AppHandshake(Opening):
             return
         if self._running:  # uvicorn's task, which waits for it, counts
             self._server.state.tasks.discard(self._running)
+        protocol.queue.get_nowait()  # websocket.connect, of which the application has heard
+        self._uvicorn = cast(Receive, protocol.receive), protocol.send
+        self._changed.set()
         if early:
             protocol.data_received(early)
 
     async def _go_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What uvicorn takes for the application: it ends with the application."""
-        await receive()  # websocket.connect, of which the application has heard
-        self._uvicorn = receive, send
-        self._changed.set()
         if self._running:
             await self._running
 

@@ -10,11 +10,14 @@ from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
 from pattern_stack.atoms.broadcast.connection.connection import ClientConnection
 from pattern_stack.atoms.broadcast.transports.admission import Admission
+from pattern_stack.atoms.broadcast.transports.half_close import half_close
 from pattern_stack.atoms.broadcast.transports.handoff import EARLY_BYTES, EXTENSION
 from pattern_stack.atoms.broadcast.transports.socket import SocketTransport
 from pattern_stack.atoms.log_every import LogEvery
@@ -66,7 +69,12 @@ class UvicornProtocol(WebSocketsSansIOProtocol):
 
     def _read(self, data: bytes) -> None:
         self.conn.receive_data(data)
-        self.handle_events()
+        try:
+            self.handle_events()
+        except InvalidState:  # text that is no UTF-8, before what has ended the connection
+            if not self._discarding:
+                self.handle_parser_exception()
+            return
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             self._refuse_handshake()
         elif self.conn.parser_exc is not None and not self._discarding:
@@ -77,8 +85,10 @@ class UvicornProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
 
     async def send(self, message: Any) -> None:
+        if self._discarding:
+            raise ClientDisconnected
         await super().send(message)
-        if message["type"] == "websocket.accept":
+        if message["type"] == "websocket.accept" and self.handshake_complete:
             self.loop.call_soon(self._read_early)
 
     def _read_early(self) -> None:
@@ -105,9 +115,15 @@ class UvicornProtocol(WebSocketsSansIOProtocol):
         code, reason = (sent.code, sent.reason) if sent else (1006, "")
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.close_sent = self._discarding = True
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        half_close(self.transport)
+        self.transport.resume_reading()
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+
+    def shutdown(self) -> None:
+        try:
+            super().shutdown()
+        except InvalidState:  # the client has closed, and takes nothing any more
+            self.transport.abort()
 
     # -- handing it over
 
@@ -116,7 +132,7 @@ class UvicornProtocol(WebSocketsSansIOProtocol):
 
     def carry(self, admission: Admission) -> None:
         """Called when the handshake was accepted: from here on the socket is that connection's."""
-        if self.disconnected:
+        if self.disconnected or self.close_sent or not self.handshake_complete:
             return
         self.stop_keepalive()
         self.connections.discard(self)

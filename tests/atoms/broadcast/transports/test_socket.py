@@ -43,6 +43,9 @@ class Pipe(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def is_closing(self) -> bool:
+        return False
+
 
 class Counted(FrameReader):
     """Counts the bytes that it is given."""

@@ -4,19 +4,28 @@ import asyncio
 import gc
 import json
 import re
+import threading
+from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.server import ServerState
 
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
 from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
 from pattern_stack.atoms.broadcast.transports.opening import Opening
+from pattern_stack.atoms.broadcast.transports.opening import Server as OpeningServer
+from pattern_stack.atoms.broadcast.transports.through_app import AppHandshake
 from pattern_stack.atoms.broadcast.transports.uvicorn import UvicornProtocol
+from pattern_stack.atoms.broadcast.websocket import handshake
 from tests.support.client import client
+from tests.support.eventually import eventually
 from tests.support.raw import Raw
 from tests.support.server import serving, serving_backend, until
 
@@ -26,6 +35,10 @@ OURS: dict[str, dict[str, Any]] = {
     "httptools": {"http": "httptools", "ws": FastLane},
     "h11": {"http": "h11", "ws": FastLane},
 }
+HEAD = (
+    b"GET /a HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 ACCEPT: Message = {"type": "websocket.accept"}
 
 
@@ -57,6 +70,10 @@ async def says_nothing(receive: Receive, send: Send) -> None: ...
 
 
 async def fails(receive: Receive, send: Send) -> None:
+    raise RuntimeError("before it answers")
+
+
+async def fails_at_once(scope: Scope, receive: Receive, send: Send) -> None:
     raise RuntimeError("before it answers")
 
 
@@ -312,10 +329,14 @@ async def test_what_a_middleware_says_when_the_socket_is_handed_over_goes_nowher
         await until(server, lambda: not server.server_state.connections)
 
 
+@pytest.mark.parametrize("headers", ["", "Content-Length: 0\r\n"], ids=["plain", "odd"])
 @pytest.mark.parametrize("ours", OURS)
-async def test_a_middleware_may_refuse_in_place_of_the_accept(backend: WebSocketBroadcastBackend, ours: str) -> None:
+async def test_a_middleware_may_refuse_in_place_of_the_accept(
+    backend: WebSocketBroadcastBackend, ours: str, headers: str
+) -> None:
     with serving(behind(Closes, backend), **OURS[ours]) as server:
-        raw = await asyncio.to_thread(Raw, server.port)
+        subscribe = Raw.frame(1, b'{"subscribe": ["a"], "id": 1}')
+        raw = await asyncio.to_thread(partial(Raw, server.port, headers=headers, behind=subscribe))
         with raw.socket:
             assert raw.response.startswith(b"HTTP/1.1 403 ")
             assert await asyncio.to_thread(raw.socket.recv, 1_000) == b""
@@ -329,6 +350,68 @@ async def test_a_socket_of_the_application_counts_as_one_task(backend: WebSocket
         raw = await asyncio.to_thread(Raw, server.port, headers="Sec-WebSocket-Protocol: chat\r\n")
         with raw.socket:
             await until(server, lambda: len(server.server_state.tasks) == 1)
+
+
+AMISS = {
+    "text that is none, and a close": Raw.frame(1, b"\xff") + Raw.frame(8, b""),
+    "text that is none, and an unmasked frame": Raw.frame(1, b"\xff") + Raw.frame(1, b"a", masked=False),
+}
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("ours", ["serve", "httptools"])
+@pytest.mark.parametrize("amiss", AMISS.values(), ids=AMISS)
+def test_frames_that_are_wrong_twice_end_the_connection(ours: str, amiss: bytes, loop: str) -> None:
+    with serving(application(echoes), lifespan="off", loop=loop, **OURS[ours]) as server:
+        raw = Raw(server.port, headers="Sec-WebSocket-Protocol: chat\r\n", behind=amiss)
+        with raw.socket:
+            _, _, frames, _ = heard(raw)
+        assert [opcode for opcode, _ in frames] == [8]
+        eventually(lambda: not server.call(lambda: len(server.server_state.connections)))
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_server_stops_while_a_client_that_has_closed_reads_nothing(loop: str) -> None:
+    """uvicorn alone fails there, and does not end the lifespan."""
+    ended = threading.Event()
+    heard_close = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for step in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{step}.complete"})
+            ended.set()
+            return
+        await receive()
+        await send(ACCEPT)
+        await send({"type": "websocket.send", "bytes": bytes(20_000_000)})
+        assert (await receive())["type"] == "websocket.disconnect"
+        heard_close.set()
+
+    with serving(app, loop=loop, timeout_graceful_shutdown=1, **OURS["serve"]) as server:
+        raw = Raw(server.port, receive_buffer=4_096)
+        raw.socket.sendall(Raw.frame(8, b""))
+        server.call(heard_close.wait)
+    assert ended.is_set()
+    raw.socket.close()
+
+
+def test_what_an_application_raises_is_logged_where_its_client_is_leaving(caplog: pytest.LogCaptureFixture) -> None:
+    asked = handshake.read(HEAD)
+    transport = Mock(asyncio.Transport, **{"is_closing.return_value": True})
+
+    async def scenario() -> None:
+        config = uvicorn.Config(fails_at_once, log_config=None)
+        config.load()
+        server = OpeningServer(config, ServerState(), {}, asyncio.get_running_loop())
+        assert asked
+        AppHandshake(server, transport, asyncio.Protocol(), asked, False, fails_at_once, HEAD).begin()
+        while server.state.tasks:  # noqa: ASYNC110 - uvicorn's own set
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    assert [record.getMessage() for record in caplog.records] == ["Exception in ASGI application"]
 
 
 def alive() -> int:
