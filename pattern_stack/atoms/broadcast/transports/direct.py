@@ -6,9 +6,8 @@ from pattern_stack.atoms.broadcast.core.identity import Identity
 from pattern_stack.atoms.broadcast.instance.loop import start_task
 from pattern_stack.atoms.broadcast.transports.admission import Admission
 from pattern_stack.atoms.broadcast.transports.handoff import Direct
-from pattern_stack.atoms.broadcast.transports.opening import Opening, Server, peer_address
+from pattern_stack.atoms.broadcast.transports.opening import Opening, Place, peer_address
 from pattern_stack.atoms.broadcast.transports.refusal import Refusal
-from pattern_stack.atoms.broadcast.websocket.handshake import Handshake
 from pattern_stack.atoms.broadcast.websocket.subprotocols import SUBPROTOCOL
 from pattern_stack.atoms.timing_wheel import timing_wheel
 
@@ -18,16 +17,8 @@ class DirectHandshake(Opening):
 
     __slots__ = ("_asking", "_direct", "_door", "_tick", "_timer")
 
-    def __init__(
-        self,
-        server: Server,
-        transport: asyncio.Transport,
-        holder: asyncio.Protocol,
-        asked: Handshake,
-        bounded: bool,
-        direct: Direct,
-    ) -> None:
-        super().__init__(server, transport, holder, asked, bounded)
+    def __init__(self, place: Place, direct: Direct) -> None:
+        super().__init__(place)
         self._direct = direct
         self._door = direct.door
         self._asking: asyncio.Task[None] | None = None

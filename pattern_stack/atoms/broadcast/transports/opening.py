@@ -28,25 +28,31 @@ class Server(NamedTuple):
     loop: asyncio.AbstractEventLoop
 
 
+class Place(NamedTuple):
+    """Where a handshake came, and what it asks for."""
+
+    server: Server
+    transport: asyncio.Transport
+    holder: asyncio.Protocol
+    """The transport's protocol until another one is. It passes on what the transport tells it."""
+    asked: Handshake
+    bounded: bool
+    """The socket has its bound of the kernel's buffer from the listening one."""
+
+
 class Opening:
-    """`holder` is the transport's protocol until another one is. It passes on what the transport tells it."""
+    """One handshake, until it is answered. Whoever makes it calls `begin`."""
 
     __slots__ = ("_asked", "_bounded", "_early", "_holder", "_page", "_server", "_socket", "_transport")
 
-    def __init__(
-        self, server: Server, transport: asyncio.Transport, holder: asyncio.Protocol, asked: Handshake, bounded: bool
-    ) -> None:
-        self._server = server
-        self._transport = transport
-        self._holder: asyncio.Protocol | None = holder
-        self._asked = asked
-        self._bounded = bounded
-        """The socket has its bound of the kernel's buffer from the listening one."""
+    def __init__(self, place: Place) -> None:
+        self._holder: asyncio.Protocol | None
+        self._server, self._transport, self._holder, self._asked, self._bounded = place
         self._early: bytes | None = b""
         """What came behind the head; None when nothing more is read."""
         self._socket: SocketTransport | None = None
-        scheme = "wss" if is_ssl(transport) else "ws"
-        self._page: dict[str, Any] = {"type": "websocket", "scheme": scheme, "headers": asked.headers}
+        scheme = "wss" if is_ssl(self._transport) else "ws"
+        self._page: dict[str, Any] = {"type": "websocket", "scheme": scheme, "headers": self._asked.headers}
         """What of the scope says which page asks."""
 
     def begin(self) -> None:

@@ -13,9 +13,8 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 from pattern_stack.atoms.broadcast.transports.admission import Admission
 from pattern_stack.atoms.broadcast.transports.handoff import EXTENSION
-from pattern_stack.atoms.broadcast.transports.opening import Opening, Server
+from pattern_stack.atoms.broadcast.transports.opening import Opening, Place
 from pattern_stack.atoms.broadcast.transports.uvicorn import UvicornProtocol
-from pattern_stack.atoms.broadcast.websocket.handshake import Handshake
 from pattern_stack.atoms.broadcast.websocket.subprotocols import SUBPROTOCOL
 
 logger = logging.getLogger("uvicorn.error.fastlane")
@@ -37,17 +36,8 @@ class AppHandshake(Opening):
         "_uvicorn",
     )
 
-    def __init__(
-        self,
-        server: Server,
-        transport: asyncio.Transport,
-        holder: asyncio.Protocol,
-        asked: Handshake,
-        bounded: bool,
-        app: ASGIApp,
-        head: bytes,
-    ) -> None:
-        super().__init__(server, transport, holder, asked, bounded)
+    def __init__(self, place: Place, app: ASGIApp, head: bytes) -> None:
+        super().__init__(place)
         self._app = app
         self._head = head
         self._running: asyncio.Task[None] | None = None

@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 from pattern_stack import WebSocketBroadcastBackend
 from pattern_stack.atoms.broadcast.transports.fastlane import FastLane
 from pattern_stack.atoms.broadcast.transports.first_bytes import FirstBytes
-from pattern_stack.atoms.broadcast.transports.opening import Opening
+from pattern_stack.atoms.broadcast.transports.opening import Opening, Place
 from pattern_stack.atoms.broadcast.transports.opening import Server as OpeningServer
 from pattern_stack.atoms.broadcast.transports.through_app import AppHandshake
 from pattern_stack.atoms.broadcast.transports.uvicorn import UvicornProtocol
@@ -406,7 +406,7 @@ def test_what_an_application_raises_is_logged_where_its_client_is_leaving(caplog
         config.load()
         server = OpeningServer(config, ServerState(), {}, asyncio.get_running_loop())
         assert asked
-        AppHandshake(server, transport, asyncio.Protocol(), asked, False, fails_at_once, HEAD).begin()
+        AppHandshake(Place(server, transport, asyncio.Protocol(), asked, False), fails_at_once, HEAD).begin()
         while server.state.tasks:  # noqa: ASYNC110 - uvicorn's own set
             await asyncio.sleep(0)
 
